@@ -1,0 +1,50 @@
+"""kdviz: understand knowledge distillation by touching it.
+
+The package is laid out as the surveys tell it: *who* teaches whom (``models``), *what* is transferred
+(``knowledge``) and *how* (``schemes``), on one training engine (``training``). Everything is imported
+on first use, so that ``import kdviz`` itself is immediate.
+"""
+
+from importlib import import_module
+
+__version__ = "0.1.0"
+
+_ROOMS = (
+    "course",
+    "datasets",
+    "explorers",
+    "figures",
+    "knowledge",
+    "measure",
+    "models",
+    "schemes",
+    "training",
+)
+
+_SHORTCUTS = {
+    "CrossEntropy": "kdviz.knowledge.response",
+    "LabelSmoothing": "kdviz.knowledge.response",
+    "LogitMatching": "kdviz.knowledge.response",
+    "Objective": "kdviz.knowledge.objective",
+    "SoftTargets": "kdviz.knowledge.response",
+    "distill": "kdviz.schemes.offline",
+    "teacher": "kdviz.schemes.supervised",
+    "trace": "kdviz.tracing",
+    "train": "kdviz.schemes.supervised",
+}
+
+__all__ = ["__version__", *_ROOMS, *_SHORTCUTS]
+
+
+def __getattr__(name):
+    if name in _ROOMS:
+        return import_module(f"kdviz.{name}")
+    if name in _SHORTCUTS:
+        return getattr(import_module(_SHORTCUTS[name]), name)
+    raise AttributeError(
+        f"module 'kdviz' has no attribute {name!r}; it offers {', '.join(__all__)}"
+    )
+
+
+def __dir__():
+    return sorted(__all__)

@@ -1,0 +1,1 @@
+"""The course: its map, its experiments and long results, its exercises, and its static edition."""

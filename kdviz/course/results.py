@@ -1,0 +1,139 @@
+"""Long results: tables that take too long for a cell, computed once by ``make results``.
+
+Each table is a CSV file in ``data/results`` beside a JSON file that says when it was computed, with
+which settings and seeds, and under which code. A notebook loads the table, says its age, and computes
+a sample of its rows again.
+"""
+
+import hashlib
+import itertools
+import json
+import os
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pandas as pd
+
+from kdviz.course import experiments
+from kdviz.course.place import course_folder
+
+SEEDS = tuple(range(30))
+
+
+@dataclass(frozen=True)
+class Result:
+    """How one table is computed: an experiment, the settings it is run with, and the seeds."""
+
+    name: str
+    experiment: callable
+    grid: dict
+    seeds: tuple = SEEDS
+
+    @property
+    def settings(self):
+        return [dict(zip(self.grid, point, strict=True)) for point in itertools.product(*self.grid.values())]
+
+    def rows(self, seeds):
+        """Compute the rows of these seeds, here and now."""
+        made = [
+            row
+            for seed in seeds
+            for setting in self.settings
+            for row in self.experiment(seed, **setting)
+        ]
+        return pd.DataFrame(made)
+
+
+RESULTS = {
+    result.name: result
+    for result in (
+        Result("few_labels", experiments.few_labels, {"labels": (50, 100, 200, 1200)}),
+        Result("omitted_digit", experiments.omitted_digit, {"omit": (3,)}),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Table:
+    """A stored table with what is known of its making."""
+
+    name: str
+    rows: pd.DataFrame
+    made: dict
+
+    @property
+    def age(self):
+        """A sentence that says how old the table is and whether the code has changed since."""
+        days = (datetime.now(UTC).date() - date.fromisoformat(self.made["date"])).days
+        age = "today" if days == 0 else "a day ago" if days == 1 else f"{days} days ago"
+        code = "by the code you have" if self.made["code"] == code_hash() else "by an earlier code"
+        return (
+            f"{len(self.rows)} rows over {len(self.made['seeds'])} seeds, computed {age} "
+            f"({self.made['date']}) {code} with torch {self.made['torch']}."
+        )
+
+    def check(self, seeds=(0,)):
+        """Compute the rows of some seeds again; raise if a number is not the stored one.
+
+        Trainings on another processor may round differently and turn single answers, so a share
+        may differ by ``made["tolerance"]`` percentage points.
+        """
+        fresh = RESULTS[self.name].rows(seeds)
+        stored = self.rows[self.rows.seed.isin(seeds)].reset_index(drop=True)
+        measured = fresh.select_dtypes("number").columns
+        distance = float((fresh[measured] - stored[measured]).abs().max().max())
+        if len(fresh) != len(stored) or distance > self.made["tolerance"]:
+            raise ValueError(
+                f"the stored table {self.name!r} does not agree with the code: rows of seeds {seeds} "
+                f"differ by up to {distance:.2f} percentage points. Run 'make results'"
+            )
+        return f"{len(fresh)} rows computed again: the largest difference is {distance:.2f} points."
+
+
+def load(name):
+    """A stored table by name."""
+    if name not in RESULTS:
+        raise ValueError(f"unknown result {name!r}; the results are: {', '.join(RESULTS)}")
+    folder = course_folder() / "data" / "results"
+    made = json.loads((folder / f"{name}.json").read_text())
+    return Table(name, pd.read_csv(folder / f"{name}.csv"), made)
+
+
+def code_hash():
+    """A hash of all code that the numbers depend on."""
+    package = Path(__file__).parents[1]
+    rooms = ("datasets", "knowledge", "measure", "models", "schemes", "training")
+    files = sorted(path for room in rooms for path in (package / room).rglob("*.py"))
+    files += [package / "tracing.py", package / "course" / "experiments.py"]
+    digest = hashlib.sha256()
+    for path in files:
+        digest.update(path.relative_to(package).as_posix().encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def main(names=()):
+    """Compute the tables and write them to ``data/results``."""
+    import torch
+
+    folder = course_folder() / "data" / "results"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names or RESULTS:
+        result = RESULTS[name]
+        with ProcessPoolExecutor(os.cpu_count()) as pool:
+            tables = []
+            for table in pool.map(result.rows, [(seed,) for seed in result.seeds]):
+                tables.append(table)
+                print(f"\r{name}: {len(tables)} of {len(result.seeds)} seeds", end="", flush=True)
+        print()
+        made = {
+            "date": datetime.now(UTC).date().isoformat(),
+            "code": code_hash(),
+            "settings": {key: list(values) for key, values in result.grid.items()},
+            "seeds": list(result.seeds),
+            "torch": torch.__version__.split("+")[0],
+            "tolerance": 2.0,
+        }
+        pd.concat(tables).round(4).to_csv(folder / f"{name}.csv", index=False)
+        (folder / f"{name}.json").write_text(json.dumps(made, indent=1) + "\n")

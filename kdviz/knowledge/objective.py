@@ -1,0 +1,152 @@
+"""The objective: a weighted sum of losses that reads as the paper's formula."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, fields, replace
+
+from kdviz.knowledge.checks import check_weight
+
+
+class _Sum:
+    """What losses, terms and objectives share: they add up and take weights."""
+
+    def terms(self):
+        raise NotImplementedError
+
+    def __rmul__(self, weight):
+        check_weight(weight)
+        return Objective(tuple(replace(term, weight=weight * term.weight) for term in self.terms()))
+
+    def __add__(self, other):
+        if not isinstance(other, _Sum):
+            raise TypeError(f"only losses can be added to an objective; got {type(other).__name__}")
+        return Objective(self.terms() + other.terms())
+
+
+class Loss(_Sum, ABC):
+    """A loss as a value: frozen settings, called with two traces and the labels.
+
+    A subclass is a frozen dataclass whose fields are its settings. It names itself (``name``), says
+    whether it listens to the teacher (``needs_teacher``) and which layers it reads, and calls one pure
+    function of its module.
+    """
+
+    name: str
+    needs_teacher = True
+    student_layers: tuple[str, ...] = ()
+    teacher_layers: tuple[str, ...] = ()
+
+    @abstractmethod
+    def __call__(self, student, teacher, labels):
+        """The loss, averaged over the samples; one value for each student of a stack."""
+
+    @abstractmethod
+    def latex(self):
+        """The loss as it stands in a formula."""
+
+    def terms(self):
+        return (Term(1.0, self),)
+
+
+@dataclass(frozen=True)
+class Term:
+    """A loss with its weight."""
+
+    weight: float
+    loss: Loss
+
+
+@dataclass(frozen=True)
+class Objective(_Sum):
+    """A weighted sum of losses. It never changes: ``replace`` gives another one.
+
+    >>> objective = 0.1 * CrossEntropy() + 0.9 * SoftTargets(temperature=4)
+    >>> objective.replace({"soft_targets.temperature": 2, "soft_targets.weight": 0.5})
+    """
+
+    parts: tuple[Term, ...]
+
+    def terms(self):
+        return self.parts
+
+    @property
+    def named(self):
+        """The terms by name. A loss that occurs twice is numbered: ``soft_targets_2``."""
+        named = {}
+        for term in self.parts:
+            count = sum(other.loss.name == term.loss.name for other in named.values())
+            named[f"{term.loss.name}_{count + 1}" if count else term.loss.name] = term
+        return named
+
+    @property
+    def needs_teacher(self):
+        return any(term.loss.needs_teacher for term in self.parts)
+
+    @property
+    def student_layers(self):
+        return tuple(
+            dict.fromkeys(layer for term in self.parts for layer in term.loss.student_layers)
+        )
+
+    @property
+    def teacher_layers(self):
+        return tuple(
+            dict.fromkeys(layer for term in self.parts for layer in term.loss.teacher_layers)
+        )
+
+    def settings(self):
+        """Everything that can be tuned, by address: ``{"soft_targets.temperature": 4.0, ...}``."""
+        settings = {}
+        for name, term in self.named.items():
+            settings[f"{name}.weight"] = term.weight
+            for field in fields(term.loss):
+                settings[f"{name}.{field.name}"] = getattr(term.loss, field.name)
+        return settings
+
+    def replace(self, changes):
+        """The same objective with some settings changed, addressed as ``term.setting``."""
+        known = self.settings()
+        unknown = [address for address in changes if address not in known]
+        if unknown:
+            raise ValueError(
+                f"unknown setting {unknown[0]!r}; the settings are: {', '.join(known)}"
+            )
+        terms = []
+        for name, term in self.named.items():
+            weight = changes.get(f"{name}.weight", term.weight)
+            check_weight(weight)
+            here = {
+                field.name: changes[f"{name}.{field.name}"]
+                for field in fields(term.loss)
+                if f"{name}.{field.name}" in changes
+            }
+            terms.append(Term(weight, replace(term.loss, **here)))
+        return Objective(tuple(terms))
+
+    def __call__(self, student, teacher, labels):
+        """The weighted sum, and each term's unweighted value by name."""
+        values = {name: term.loss(student, teacher, labels) for name, term in self.named.items()}
+        total = sum(term.weight * values[name] for name, term in self.named.items())
+        return total, values
+
+    def latex(self):
+        """The objective as a formula."""
+        parts = [rf"{term.weight:g}\; {term.loss.latex()}" for term in self.parts]
+        return r"\mathcal{L} = " + " + ".join(parts)
+
+    def _repr_latex_(self):
+        return f"$${self.latex()}$$"
+
+    def __repr__(self):
+        return " + ".join(f"{term.weight:g} * {term.loss!r}" for term in self.parts)
+
+
+def as_objective(value):
+    """An objective from a loss or an objective."""
+    if isinstance(value, Objective):
+        return value
+    if isinstance(value, Loss):
+        return Objective(value.terms())
+    raise TypeError(
+        "an objective is a weighted sum of losses, for example "
+        f"0.1 * CrossEntropy() + 0.9 * SoftTargets(temperature=4); got {type(value).__name__}"
+    )

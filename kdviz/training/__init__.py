@@ -1,0 +1,6 @@
+"""The engine under the schemes: the one training loop and the store of what was trained."""
+
+from kdviz.training.loop import Record, Run
+from kdviz.training.store import Store, load_weights, save_weights
+
+__all__ = ["Record", "Run", "Store", "load_weights", "save_weights"]

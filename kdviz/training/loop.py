@@ -1,0 +1,137 @@
+"""The one training loop. It is an iterator: whoever consumes it decides when to stop."""
+
+import copy
+from dataclasses import dataclass, field
+
+import torch
+
+from kdviz.knowledge.objective import as_objective
+from kdviz.training.threads import one_thread
+
+
+@dataclass(frozen=True)
+class Record:
+    """What was seen at one moment of a run.
+
+    ``losses`` holds each term's unweighted value at the last step, ``total`` their weighted sum,
+    ``measures`` what the scheme measured, ``changes`` the settings changed since the last record,
+    as (step, address, old value, new value).
+    """
+
+    step: int
+    total: float
+    losses: dict[str, float]
+    measures: dict[str, float]
+    changes: tuple = ()
+
+
+@dataclass
+class Run:
+    """A training run, one record after another.
+
+    >>> for record in run:
+    ...     print(record.step, record.measures)
+
+    Leave the loop at any time, by ``break`` or by interrupting the kernel: ``run.student`` is then the
+    student as trained so far, ready to use, and iterating again goes on from there.
+
+    The student that you pass stays as it is; the run trains a copy. So two runs can start from the
+    same weights.
+
+    ``lesson(student, step)`` is what makes a scheme: it returns the student's trace, the teacher's
+    trace (or None) and the labels for this step. ``examine(student)`` returns the measures of a record.
+    """
+
+    student: torch.nn.Module
+    lesson: callable
+    objective: object
+    steps: int
+    learning_rate: float
+    record_every: int
+    examine: callable
+    records: list[Record] = field(default_factory=list)
+    step: int = 0
+
+    def __post_init__(self):
+        for name in ("steps", "record_every"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < 1:
+                raise ValueError(f"{name} must be a whole number from 1 up; got {value!r}")
+        if not self.learning_rate > 0:
+            raise ValueError(f"learning_rate must be above 0; got {self.learning_rate!r}")
+        self.objective = as_objective(self.objective)
+        self.student = copy.deepcopy(self.student).eval()
+        trainable = [weights for weights in self.student.parameters() if weights.requires_grad]
+        if not trainable:
+            raise ValueError("the student has no parameter that can learn; is it frozen?")
+        self._optimizer = torch.optim.Adam(trainable, lr=self.learning_rate, fused=True)
+        self._schedule = torch.optim.lr_scheduler.CosineAnnealingLR(
+            self._optimizer, self.steps, eta_min=0.02 * self.learning_rate
+        )
+        self._changes = []
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        if self.step >= self.steps:
+            raise StopIteration
+        self.student.train()
+        try:
+            with one_thread():
+                for _ in range(min(self.record_every, self.steps - self.step)):
+                    total, values = self._take_step()
+        finally:
+            self.student.eval()
+        record = Record(
+            step=self.step,
+            total=float(total.detach()),
+            losses={name: float(value.detach()) for name, value in values.items()},
+            measures=self.examine(self.student),
+            changes=tuple(self._changes),
+        )
+        self._changes = []
+        self.records.append(record)
+        return record
+
+    def finish(self):
+        """Train to the end and return the run itself."""
+        for _ in self:
+            pass
+        return self
+
+    def set(self, address, value):
+        """Change a weight or a setting of the objective; the next step uses it.
+
+        Addresses are those of ``objective.settings()``, such as ``"soft_targets.temperature"``.
+        """
+        old = self.objective.settings().get(address)
+        self.objective = self.objective.replace({address: value})
+        self._changes.append((self.step, address, old, value))
+
+    def _take_step(self):
+        student, teacher, labels = self.lesson(self.student, self.step)
+        total, values = self.objective(student, teacher, labels)
+        if not torch.isfinite(total).all():
+            raise ValueError(self._what_diverged(values))
+        self._optimizer.zero_grad()
+        total.sum().backward()
+        self._optimizer.step()
+        self._schedule.step()
+        self.step += 1
+        return total, values
+
+    def _what_diverged(self, values):
+        bad = [name for name, value in values.items() if not torch.isfinite(value).all()]
+        return (
+            f"the loss is not a finite number at step {self.step}: {', '.join(bad) or 'the total'}. "
+            "The student is kept as it was before this step. Look for inputs or logits that are not "
+            f"finite, or try a learning rate below {self.learning_rate:g}"
+        )
+
+    def __repr__(self):
+        state = f"{self.step} of {self.steps} steps"
+        if not self.records:
+            return f"Run({state}; {self.objective})"
+        measures = ", ".join(f"{k} {v:.3f}" for k, v in self.records[-1].measures.items())
+        return f"Run({state}; {self.objective}; {measures})"

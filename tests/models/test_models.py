@@ -1,0 +1,47 @@
+import pytest
+import torch
+
+from kdviz.models import convnet, cost, mlp
+
+
+def test_mlp_has_named_layers():
+    names = [name for name, _ in mlp(64, 32, 16, 10).named_children()]
+    assert names == ["flatten", "hidden1", "activation1", "hidden2", "activation2", "logits"]
+
+
+@pytest.mark.parametrize(
+    "build", [lambda s: mlp(64, 16, 10, seed=s), lambda s: convnet(4, 8, seed=s)]
+)
+def test_the_seed_gives_the_weights_and_leaves_torch_alone(build):
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    one, again, other = build(1).state_dict(), build(1).state_dict(), build(2).state_dict()
+    assert torch.equal(torch.get_rng_state(), before)
+    assert all(torch.equal(one[name], again[name]) for name in one)
+    assert any(not torch.equal(one[name], other[name]) for name in one)
+
+
+def test_both_read_images():
+    images = torch.zeros(3, 1, 8, 8)
+    assert mlp(64, 16, 10)(images).shape == (3, 10)
+    assert convnet(4, 8, classes=7)(images).shape == (3, 7)
+
+
+def test_mlp_cost_worked_by_hand():
+    found = cost(mlp(64, 16, 10), torch.zeros(5, 1, 8, 8))
+    assert found.parameters == 64 * 16 + 16 + 16 * 10 + 10
+    assert found.bytes == 4 * found.parameters
+    assert found.macs == 64 * 16 + 16 * 10
+
+
+def test_convnet_cost_worked_by_hand():
+    found = cost(convnet(4, 8), torch.zeros(5, 1, 8, 8))
+    assert found.parameters == (9 * 4 + 4) + (9 * 4 * 8 + 8) + (8 * 10 + 10)
+    assert found.macs == 64 * 9 * 4 + 16 * 9 * 4 * 8 + 8 * 10
+    assert "MACs an input" in str(found)
+
+
+@pytest.mark.parametrize("build, widths", [(mlp, (64,)), (mlp, (64, 0, 10)), (convnet, (8, -1))])
+def test_impossible_widths_are_refused(build, widths):
+    with pytest.raises(ValueError, match="for example"):
+        build(*widths)

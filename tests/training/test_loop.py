@@ -1,0 +1,130 @@
+import pytest
+import torch
+
+from kdviz import CrossEntropy, SoftTargets, distill, train
+from kdviz.datasets import digits
+from kdviz.models import mlp
+from kdviz.training.batches import batches
+
+
+@pytest.fixture(scope="module")
+def data():
+    return digits(labels=50, transfer="labelled")
+
+
+@pytest.fixture
+def student():
+    return mlp(64, 8, 10)
+
+
+def weights(model):
+    return torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
+
+
+def test_every_epoch_shows_every_sample_once_in_a_new_order():
+    drawn = batches(10, 5, seed=0)
+    first, second = (torch.cat([next(drawn), next(drawn)]) for _ in range(2))
+    assert first.sort().values.tolist() == second.sort().values.tolist() == list(range(10))
+    assert first.tolist() != second.tolist()
+    assert torch.equal(next(batches(10, 5, seed=0)), first[:5])
+    assert len(next(batches(3, 64, seed=0))) == 3
+
+
+def test_no_samples_is_an_error():
+    with pytest.raises(ValueError, match="no samples"):
+        next(batches(0, 64, seed=0))
+
+
+def test_yields_records_and_learns(data, student):
+    run = train(student, data, steps=100, record_every=30)
+    records = list(run)
+    assert [record.step for record in records] == [30, 60, 90, 100]
+    assert records[-1].losses["cross_entropy"] < records[0].losses["cross_entropy"] < 2.3
+    assert records[-1].measures["accuracy"] > 0.5
+    assert "100 of 100" in repr(run)
+
+
+def test_the_given_student_stays_as_it_was(data, student):
+    before = weights(student).clone()
+    run = train(student, data, steps=20).finish()
+    assert torch.equal(weights(student), before)
+    assert not torch.equal(weights(run.student), before)
+
+
+def test_two_runs_from_the_same_start_are_the_same(data, student):
+    one, two = (train(student, data, steps=30).finish() for _ in range(2))
+    assert torch.equal(weights(one.student), weights(two.student))
+
+
+def test_stopping_leaves_a_usable_student_and_the_run_goes_on(data, student):
+    run = train(student, data, steps=100, record_every=10)
+    for record in run:
+        if record.step == 30:
+            break
+    assert run.step == 30 and not run.student.training
+    assert run.student(data.test.inputs).isfinite().all()
+    whole = train(student, data, steps=100, record_every=10).finish()
+    assert torch.equal(weights(run.finish().student), weights(whole.student))
+
+
+def test_an_interrupt_keeps_what_was_trained(data, student):
+    run = train(student, data, steps=100, record_every=50)
+    lesson = run.lesson
+
+    def interrupted(student, step):
+        if step == 20:
+            raise KeyboardInterrupt
+        return lesson(student, step)
+
+    run.lesson = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        run.finish()
+    assert run.step == 20 and not run.student.training
+    reference = train(student, data, steps=100, record_every=20)
+    next(reference)
+    assert torch.equal(weights(run.student), weights(reference.student))
+
+
+def test_a_loss_that_is_not_finite_says_where_and_keeps_the_student(data, student):
+    answers = torch.zeros(50, 10)
+    answers[7, 3] = float("nan")
+    run = distill(answers, student, data, CrossEntropy() + SoftTargets(4), steps=10)
+    with pytest.raises(ValueError, match="step 0: soft_targets.*not.*finite"):
+        run.finish()
+    assert torch.equal(weights(run.student), weights(student))
+
+
+def test_a_setting_changed_while_it_trains_acts_on_the_next_step(data, student):
+    objective = 0.5 * CrossEntropy() + 0.5 * SoftTargets(temperature=4)
+    run = distill(torch.zeros(50, 10), student, data, objective, steps=20, record_every=10)
+    next(run)
+    run.set("soft_targets.temperature", 1.0)
+    record = next(run)
+    assert record.changes == ((10, "soft_targets.temperature", 4, 1.0),)
+    assert run.objective.settings()["soft_targets.temperature"] == 1.0
+    assert objective.settings()["soft_targets.temperature"] == 4
+    unchanged = distill(torch.zeros(50, 10), student, data, objective, steps=20).finish()
+    assert not torch.equal(weights(run.student), weights(unchanged.student))
+
+
+def test_threads_are_given_back(data, student):
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        train(student, data, steps=5).finish()
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_a_frozen_student_is_refused(data, student):
+    with pytest.raises(ValueError, match="frozen"):
+        train(student.requires_grad_(False), data)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"steps": 0}, {"steps": 1.5}, {"record_every": -1}, {"learning_rate": 0}]
+)
+def test_impossible_settings_are_refused(settings, data, student):
+    with pytest.raises(ValueError, match=next(iter(settings))):
+        train(student, data, **settings)
