@@ -94,11 +94,16 @@ class Table:
 
 def load(name):
     """A stored table by name."""
-    if name not in RESULTS:
-        raise ValueError(f"unknown result {name!r}; the results are: {', '.join(RESULTS)}")
+    _known(name)
     folder = course_folder() / "data" / "results"
     made = json.loads((folder / f"{name}.json").read_text())
     return Table(name, pd.read_csv(folder / f"{name}.csv"), made)
+
+
+def _known(name):
+    if name not in RESULTS:
+        raise ValueError(f"unknown result {name!r}; the results are: {', '.join(RESULTS)}")
+    return RESULTS[name]
 
 
 def code_hash():
@@ -119,13 +124,12 @@ def main(names=()):
 
     folder = course_folder() / "data" / "results"
     folder.mkdir(parents=True, exist_ok=True)
-    for name in names or RESULTS:
-        result = RESULTS[name]
+    for result in [_known(name) for name in names or RESULTS]:
         with ProcessPoolExecutor(os.cpu_count()) as pool:
             tables = []
             for table in pool.map(result.rows, [(seed,) for seed in result.seeds]):
                 tables.append(table)
-                print(f"\r{name}: {len(tables)} of {len(result.seeds)} seeds", end="", flush=True)
+                print(f"\r{result.name}: {len(tables)} of {len(result.seeds)} seeds", end="", flush=True)
         print()
         made = {
             "date": datetime.now(UTC).date().isoformat(),
@@ -135,5 +139,5 @@ def main(names=()):
             "torch": torch.__version__.split("+")[0],
             "tolerance": 2.0,
         }
-        pd.concat(tables).round(4).to_csv(folder / f"{name}.csv", index=False)
-        (folder / f"{name}.json").write_text(json.dumps(made, indent=1) + "\n")
+        pd.concat(tables).round(4).to_csv(folder / f"{result.name}.csv", index=False)
+        (folder / f"{result.name}.json").write_text(json.dumps(made, indent=1) + "\n")

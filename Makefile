@@ -1,0 +1,14 @@
+# Every target sets up what it needs by itself. The logic lives in kdviz/cli.py, so that Windows without
+# make can do the same: python -m kdviz lab | test | site | results | wheels
+PYTHON ?= python3
+
+.PHONY: lab test site results wheels doctor benchmark lint
+lab test site results wheels doctor:
+	$(PYTHON) -m kdviz $@
+
+benchmark:
+	$(PYTHON) -m kdviz setup
+	$(PYTHON) -m kdviz benchmark
+
+lint:
+	$(PYTHON) -m kdviz lint

@@ -1,0 +1,125 @@
+"""The command line: ``kdviz lab | site | results | data | doctor | wheels``, and in a clone ``setup | test``.
+
+Only the standard library is imported here, so that a fresh clone can set itself up with
+``python -m kdviz``.
+"""
+
+import argparse
+import importlib.metadata
+import subprocess
+import sys
+from pathlib import Path
+
+from kdviz.commands import setup
+from kdviz.course.place import CLONE, course_folder
+
+
+def main(arguments=None):
+    """Run one command; returns the exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        if CLONE and _must_set_up(options.command):
+            python = setup.ensure(CLONE)
+            if options.command != "setup" and Path(sys.prefix) != setup.environment(CLONE):
+                given = sys.argv[1:] if arguments is None else arguments
+                return subprocess.run([python, "-m", "kdviz", *given], cwd=Path.cwd()).returncode
+        return options.run(options) or 0
+    except KeyboardInterrupt:
+        return 130
+    except (setup.SetupError, OSError, ValueError) as problem:
+        print(f"kdviz: {problem}", file=sys.stderr)
+        return 1
+
+
+def _must_set_up(command):
+    """A clone prepares its own environment, unless kdviz is installed where we run already."""
+    if command in ("setup", "test") or Path(sys.prefix) == setup.environment(CLONE):
+        return True
+    try:
+        importlib.metadata.distribution("kdviz")
+    except importlib.metadata.PackageNotFoundError:
+        return True
+    return False
+
+
+def _parser():
+    parser = argparse.ArgumentParser(prog="kdviz", description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+
+    def command(name, run, what):
+        added = commands.add_parser(name, help=what, description=what)
+        added.set_defaults(run=run)
+        return added
+
+    lab = command("lab", _lab, "open the course in JupyterLab")
+    lab.add_argument("--no-browser", action="store_true", help="print the address only")
+    lab.add_argument("--port", type=int, help="the port to serve on")
+    site = command("site", _site, "build the static course: pages that need no kernel and no network")
+    site.add_argument("--output", type=Path, default=Path("site"), help="where to put it (site)")
+    results = command("results", _results, "compute the long results again")
+    results.add_argument("names", nargs="*", help="only these tables")
+    command("data", _data, "print the cards of the data sets")
+    command("doctor", _doctor, "say what is missing and how to fix it")
+    wheels = command("wheels", _wheels, "fill a folder from which laptops set up without network")
+    wheels.add_argument("folder", type=Path, nargs="?", default=Path("wheels"))
+    if CLONE:
+        command("setup", lambda options: 0, "prepare the environment in .venv")
+        test = command("test", _test, "run the tests")
+        test.add_argument("rest", nargs=argparse.REMAINDER, help="passed on to pytest")
+        command("benchmark", _benchmark, "measure, side by side in one run")
+        command("lint", _lint, "check the code's style")
+    return parser
+
+
+def _lab(options):
+    from kdviz.commands.lab import open_lab
+
+    return open_lab(browser=not options.no_browser, port=options.port)
+
+
+def _site(options):
+    from kdviz.course.site import build
+
+    build(course_folder() / "notebooks", options.output)
+    print(f"Open {options.output / 'index.html'} in a browser.")
+
+
+def _results(options):
+    from kdviz.course import results
+
+    results.main(options.names)
+
+
+def _data(options):
+    from kdviz.datasets import cards
+
+    print("\n\n".join(str(card) for card in cards()))
+
+
+def _doctor(options):
+    from kdviz.commands.doctor import examine
+
+    return examine()
+
+
+def _wheels(options):
+    from kdviz.commands.wheels import prepare
+
+    prepare(options.folder)
+
+
+def _test(options):
+    return _python("-m", "pytest", *options.rest)
+
+
+def _benchmark(options):
+    scripts = sorted((CLONE / "tests" / "benchmarks").glob("*.py"))
+    return max(_python(script) for script in scripts)
+
+
+def _lint(options):
+    return _python("-m", "ruff", "check", ".")
+
+
+def _python(*arguments):
+    return subprocess.run([sys.executable, *map(str, arguments)], cwd=CLONE).returncode

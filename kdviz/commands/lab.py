@@ -1,0 +1,42 @@
+"""Open the course in JupyterLab, with everything switched off that would cover its first page."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from kdviz.course.place import CLONE, copy_course
+
+FIRST = "notebooks/00_start_here.ipynb"
+
+
+def open_lab(browser=True, port=None):
+    """Start JupyterLab on the course and wait until it is stopped; returns its exit status."""
+    course = CLONE or copy_course(Path.cwd() / "kdviz-course")
+    command = [
+        *(sys.executable, "-m", "jupyter", "lab"),
+        f"--ServerApp.root_dir={course}",
+        f"--LabApp.default_url=/lab/tree/{FIRST}",
+        # Neither the extension manager nor the search for updates may reach for the network.
+        "--LabApp.extension_manager=readonly",
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+    ]
+    if port:
+        command.append(f"--ServerApp.port={port}")
+    if not browser or not _has_screen():
+        command.append("--no-browser")
+        print("Open the address below in a browser. Stop with Ctrl+C.", flush=True)
+    return subprocess.run(command, env=_environment()).returncode
+
+
+def _environment():
+    """Our settings come beside the reader's own, for this start only."""
+    ours = str(Path(__file__).parent / "jupyter")
+    paths = [ours, *filter(None, [os.environ.get("JUPYTER_CONFIG_PATH")])]
+    return {**os.environ, "JUPYTER_CONFIG_PATH": os.pathsep.join(paths)}
+
+
+def _has_screen():
+    if sys.platform in ("win32", "darwin"):
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

@@ -1,0 +1,66 @@
+"""What all tests share: one store of trained teachers, one thread, and one Chromium."""
+
+import os
+
+import pytest
+
+HOW_TO_GET_A_BROWSER = (
+    "NO BROWSER TEST RUNS: no Chromium was found. Get one by 'apt-get install chromium' or "
+    "'python -m playwright install chromium', then run the tests again."
+)
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def pytest_addoption(parser):
+    parser.addoption("--setup", action="store_true", help="also run the tests that install kdviz")
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--setup") or os.environ.get("CI"):
+        return
+    skip = pytest.mark.skip(reason="installs kdviz afresh: runs in CI, or with --setup")
+    for item in items:
+        if "setup" in item.keywords:
+            item.add_marker(skip)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def store_of_this_session(tmp_path_factory):
+    """Teachers are trained once for all tests, and never come from the reader's own store."""
+    import torch
+
+    torch.set_num_threads(1)
+    folder = tmp_path_factory.getbasetemp()
+    # Under xdist every worker has a folder of its own inside the session's.
+    shared = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KDVIZ_CACHE", str(shared / "store"))
+        yield
+
+
+@pytest.fixture(scope="session")
+def chromium_path():
+    from kdviz.commands.doctor import find_chromium
+
+    path = find_chromium()
+    if path is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(HOW_TO_GET_A_BROWSER)
+    return path
+
+
+@pytest.fixture(scope="session")
+def browser(chromium_path):
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=chromium_path, args=CHROMIUM_FLAGS)
+        yield chromium
+        chromium.close()

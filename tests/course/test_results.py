@@ -1,0 +1,64 @@
+import json
+from datetime import UTC, datetime, timedelta
+
+import pandas as pd
+import pytest
+
+from kdviz.course import results
+
+
+@pytest.fixture(params=list(results.RESULTS))
+def table(request):
+    return results.load(request.param)
+
+
+def test_every_table_was_made_by_the_code_there_is(table):
+    assert table.made["code"] == results.code_hash(), "run 'make results'"
+
+
+def test_every_table_holds_each_seed_and_setting_once(table):
+    result = results.RESULTS[table.name]
+    assert table.made["seeds"] == list(result.seeds) and len(result.seeds) >= 30
+    keys = [c for c in ("seed", "labels", "arm", "temperature") if c in table.rows]
+    assert not table.rows.duplicated(keys).any()
+    rows_a_seed = table.rows.groupby("seed").size()
+    assert set(rows_a_seed.index) == set(result.seeds) and rows_a_seed.nunique() == 1
+
+
+def test_a_sample_of_rows_computed_again_agrees(table):
+    assert "rows computed again" in table.check(seeds=(7,))
+
+
+def test_a_number_that_is_not_the_stored_one_is_found(monkeypatch):
+    table = results.load("omitted_digit")
+    typed = table.rows.copy()
+    typed.loc[typed.seed == 7, "accuracy"] += 5
+    with pytest.raises(ValueError, match="make results"):
+        results.Table(table.name, typed, table.made).check(seeds=(7,))
+
+
+def test_says_its_age_and_whether_the_code_has_changed():
+    day = (datetime.now(UTC).date() - timedelta(days=3)).isoformat()
+    made = {"date": day, "code": "another", "seeds": [0, 1], "torch": "2.13.0"}
+    age = results.Table("few_labels", pd.DataFrame({"seed": [0]}), made).age
+    assert "3 days ago" in age and "earlier code" in age
+
+
+def test_an_unknown_table_names_those_there_are():
+    with pytest.raises(ValueError, match="few_labels, omitted_digit"):
+        results.load("everything")
+
+
+def test_main_writes_a_table_that_loads(tmp_path, monkeypatch):
+    monkeypatch.setattr(results, "course_folder", lambda: tmp_path)
+    result = results.Result("tiny", tiny, {"labels": (1, 2)}, seeds=(0, 1, 2))
+    monkeypatch.setitem(results.RESULTS, "tiny", result)
+    results.main(["tiny"])
+    table = results.load("tiny")
+    assert table.rows.value.tolist() == [0, 0, 1, 2, 2, 4]
+    assert table.check(seeds=(1, 2)).startswith("4 rows")
+    assert json.loads((tmp_path / "data/results/tiny.json").read_text())["seeds"] == [0, 1, 2]
+
+
+def tiny(seed, labels):
+    return [{"seed": seed, "labels": labels, "value": float(seed * labels)}]

@@ -1,0 +1,66 @@
+import subprocess
+import sys
+
+import pytest
+
+from kdviz import cli
+from kdviz.commands import doctor, setup
+
+
+@pytest.fixture(autouse=True)
+def no_set_up(monkeypatch):
+    monkeypatch.setattr(cli, "_must_set_up", lambda command: False)
+
+
+def test_data_prints_the_cards(capsys):
+    assert cli.main(["data"]) == 0
+    assert "CC BY 4.0" in capsys.readouterr().out
+
+
+def test_doctor_finds_nothing_missing_here(capsys):
+    assert cli.main(["doctor"]) == 0
+    said = capsys.readouterr().out
+    assert "Everything needed is here." in said and "MISSING" not in said
+
+
+def test_doctor_says_what_is_missing_and_how_to_fix_it(capsys, monkeypatch):
+    monkeypatch.setattr(doctor.importlib.metadata, "requires", lambda name: ["torch>=99", "nonesuch>=1"])
+    assert cli.main(["doctor"]) == 1
+    said = capsys.readouterr().out
+    assert 'pip install "torch>=99"' in said
+    assert "nonesuch is not installed" in said
+    assert "2 to fix" in said
+
+
+def test_doctor_notes_a_store_that_cannot_be_written(monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("KDVIZ_CACHE", str(tmp_path / "file" / "store"))
+    fine, needed, what, fix = doctor._store()
+    assert not fine and not needed and "KDVIZ_CACHE" in fix
+
+
+def test_a_wrong_command_lists_the_commands(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["fly"])
+    assert "lab" in capsys.readouterr().err
+
+
+def test_an_error_is_one_line_and_a_status(capsys):
+    assert cli.main(["results", "nonesuch"]) == 1
+    assert capsys.readouterr().err.startswith("kdviz: unknown result 'nonesuch'")
+
+
+def test_an_old_python_is_told_what_to_do(monkeypatch, tmp_path):
+    for name in ("pyproject.toml", "constraints.txt"):
+        (tmp_path / name).write_text("")
+    monkeypatch.setattr(setup, "OLDEST_PYTHON", (99, 0))
+    with pytest.raises(setup.SetupError, match="needs Python 99.0.*PYTHON="):
+        setup.ensure(tmp_path)
+
+
+def test_the_command_line_needs_nothing_installed():
+    """A fresh clone sets itself up, so only the standard library may be imported."""
+    code = "import sys, kdviz.cli; print({m.split('.')[0] for m in sys.modules} - sys.stdlib_module_names)"
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", "import sys; sys.path.insert(0, '.'); " + code],
+                          capture_output=True, text=True, check=True, cwd=cli.CLONE)  # fmt: skip
+    assert eval(done.stdout) <= {"kdviz", "__main__", "sitecustomize"}
