@@ -21,6 +21,9 @@ def open_lab(browser=True, port=None):
         "--LabApp.extension_manager=readonly",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     ]
+    if getattr(os, "geteuid", lambda: 1)() == 0:
+        # In a container one often is root; JupyterLab would only stop and say so.
+        command.append("--allow-root")
     if port:
         command.append(f"--ServerApp.port={port}")
     if not browser or not _has_screen():

@@ -1,0 +1,203 @@
+"""The static course: every notebook executed and turned into one page that needs nothing else.
+
+A page opens from the file system. It holds its formulas as MathML, which browsers draw themselves, its
+figures with plotly's own script, and its explorers with their modules. It asks the network for nothing.
+"""
+
+import json
+import re
+import shutil
+import tempfile
+import time
+from functools import partial
+from html import escape
+from pathlib import Path
+
+import latex2mathml.converter
+import nbformat
+from jinja2 import Environment, FileSystemLoader
+from nbclient import NotebookClient
+from nbconvert import HTMLExporter
+from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+
+TEMPLATES = Path(__file__).parent / "site_template"
+WIDGET = "application/vnd.jupyter.widget-view+json"
+PLOTLY = "application/vnd.plotly.v1+json"
+DRAWABLE = {"text/html", "text/markdown", "text/plain", "image/svg+xml", "image/png", "image/jpeg"}
+
+
+class SiteError(Exception):
+    """A page cannot be made as it should be; the message names the notebook and the place in it."""
+
+
+def build(notebooks, output):
+    """Execute all notebooks in a folder and write the static course to another.
+
+    The new site replaces the old one only when every page of it is done.
+    """
+    paths = sorted(Path(notebooks).glob("*.ipynb"))
+    if not paths:
+        raise SiteError(f"no notebook was found in {notebooks}")
+    output = Path(output).resolve()
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=output.parent, prefix=".building-") as folder:
+        fresh = Path(folder) / "site"
+        fresh.mkdir()
+        built = [_build_page(path, fresh, paths) for path in paths]
+        (fresh / "index.html").write_text(index(built), encoding="utf-8")
+        shutil.rmtree(output, ignore_errors=True)
+        fresh.rename(output)
+
+
+def _build_page(path, folder, paths):
+    start = time.perf_counter()
+    notebook = execute(path)
+    seconds = time.perf_counter() - start
+    page = to_page(notebook, path.stem, [other.stem for other in paths])
+    target = folder / f"{path.stem}.html"
+    target.write_text(page, encoding="utf-8")
+    print(f"{target.name}: executed in {seconds:.0f} s, {target.stat().st_size / 1e6:.2f} MB", flush=True)
+    return path.stem, notebook
+
+
+def execute(path):
+    """A notebook with fresh outputs. An error in a cell, or anything on its standard error, is an error."""
+    notebook = nbformat.read(path, as_version=4)
+    client = NotebookClient(
+        notebook,
+        timeout=600,
+        kernel_name="python3",
+        # Saved widget state would hide the explorers' static twins.
+        store_widget_state=False,
+        resources={"metadata": {"path": str(Path(path).parent)}},
+    )
+    client.execute()
+    for cell in notebook.cells:
+        for result in cell.get("outputs", []):
+            if result.output_type == "stream" and result.name == "stderr":
+                raise SiteError(f"{Path(path).name}, cell {cell.id!r} wrote to stderr: {result.text}")
+    return notebook
+
+
+def to_page(notebook, name, names=()):
+    """An executed notebook as the text of one self-contained HTML page."""
+    notebook = json.loads(json.dumps(notebook))
+    has_figure = False
+    for cell in notebook["cells"]:
+        place = f"{name}, cell {cell.get('id')!r}"
+        cell["outputs"] = [_drawable(result, place) for result in cell.get("outputs", [])]
+        if cell["cell_type"] != "code":
+            del cell["outputs"]
+        has_figure |= any("data-plotly" in json.dumps(result) for result in cell.get("outputs", []))
+    exporter = HTMLExporter(
+        template_name="lab",
+        extra_template_basedirs=[],
+        template_file=str(TEMPLATES / "page.html.j2"),
+        filters={"markdown2html": partial(_markdown, name)},
+    )
+    place = list(names).index(name) if name in names else 0
+    resources = {
+        "kdviz": {
+            "title": title(notebook),
+            "style": (TEMPLATES / "style.css").read_text(encoding="utf-8"),
+            "plotly": _plotly_script() if has_figure else "",
+            "previous": names[place - 1] if names and place else None,
+            "next": names[place + 1] if place + 1 < len(names) else None,
+        }
+    }
+    page, _ = exporter.from_notebook_node(nbformat.from_dict(notebook), resources)
+    return re.sub(r'(href="[^":#]*?)\.ipynb(?=["#])', r"\1.html", page)
+
+
+def index(built):
+    """The first page: the map of the course and the list of its pages."""
+    from kdviz.course.survey_map import survey_map
+
+    pages = [
+        {
+            "name": name,
+            "title": title(notebook),
+            "minutes": notebook["metadata"].get("kdviz", {}).get("minutes"),
+        }
+        for name, notebook in built
+    ]
+    environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True)
+    return environment.get_template("index.html.j2").render(
+        pages=pages,
+        map=survey_map()._repr_html_().replace(".ipynb", ".html"),
+        style=(TEMPLATES / "style.css").read_text(encoding="utf-8"),
+    )
+
+
+def title(notebook):
+    """The first heading of a notebook."""
+    first = "".join(notebook["cells"][0]["source"])
+    return first.splitlines()[0].lstrip("# ").strip()
+
+
+def mathml(tex, display, place):
+    """A formula as MathML; one that cannot be converted stops the build."""
+    try:
+        drawn = latex2mathml.converter.convert(tex, display="block" if display else "inline")
+    except Exception as problem:
+        raise SiteError(f"{place}: this formula cannot be drawn: {tex!r} ({problem})") from problem
+    # What the converter does not know it passes through as letters.
+    if unknown := re.search(r"<m[iot]>(\\\w+|&)</m[iot]>", drawn):
+        raise SiteError(f"{place}: {unknown[1]!r} cannot be drawn in the formula {tex!r}")
+    # A plain norm bar is as high as a letter; only \left and \right ask for a taller one.
+    return drawn.replace("<mo>&#x02016;</mo>", '<mo stretchy="false">&#x02016;</mo>')
+
+
+class _Renderer(IPythonRenderer):
+    """nbconvert's own renderer, with formulas drawn instead of left to a script from the network."""
+
+    def __init__(self, place):
+        super().__init__(escape=False, exclude_anchor_links=True)
+        self.place = place
+
+    def block_math(self, body):
+        return mathml(body.strip(), True, self.place)
+
+    def inline_math(self, body):
+        return mathml(body.strip(), False, self.place)
+
+
+def _markdown(place, source):
+    return MarkdownWithMath(renderer=_Renderer(place)).render(source)
+
+
+def _drawable(result, place):
+    """An output in a form that a page without kernel can show."""
+    if result["output_type"] == "error":
+        raise SiteError(f"{place} raised {result['ename']}: {result['evalue']}")
+    data = result.get("data")
+    if data is None:
+        return result
+    if PLOTLY in data:
+        data = {"text/html": _figure(data[PLOTLY])}
+    elif "text/latex" in data:
+        tex = "".join(data["text/latex"]).strip().strip("$")
+        data = {"text/html": mathml(tex, True, place)}
+    elif WIDGET in data and "text/html" not in data:
+        raise SiteError(f"{place} shows a widget that has no static twin; derive it from Explorer")
+    data = {kind: value for kind, value in data.items() if kind != WIDGET}
+    if not DRAWABLE & set(data):
+        raise SiteError(f"{place} has an output that a page cannot show: {', '.join(data)}")
+    return {**result, "data": data}
+
+
+def _figure(figure):
+    figure = {**figure, "config": {"displaylogo": False, "showSendToCloud": False, "responsive": True}}
+    content = json.dumps(figure).replace("<", "\\u003c")
+    height = figure.get("layout", {}).get("height", 450)
+    label = escape(figure.get("layout", {}).get("title", {}).get("text") or "Figure", quote=True)
+    return (
+        f'<div class="figure" role="img" aria-label="{label}" style="min-height:{height}px" data-plotly>'
+        f'<script type="application/json">{content}</script></div>'
+    )
+
+
+def _plotly_script():
+    from plotly.offline import get_plotlyjs
+
+    return get_plotlyjs()

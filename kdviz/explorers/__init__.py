@@ -1,0 +1,7 @@
+"""What a reader touches: each explorer is one ES module with a Python face."""
+
+from kdviz.explorers.base import Explorer
+from kdviz.explorers.prediction import Prediction, prediction
+from kdviz.explorers.soft_targets import SoftTargetExplorer, soft_targets
+
+__all__ = ["Explorer", "Prediction", "SoftTargetExplorer", "prediction", "soft_targets"]

@@ -1,0 +1,58 @@
+"""The base of every explorer: one ES module, two hosts.
+
+In a live notebook anywidget runs the module and keeps its state in step with Python. On a static
+page there is no kernel; there the small host in ``static_host.js`` runs the same module on the state
+saved in the page. Neither asks the network for anything.
+"""
+
+import json
+import re
+from pathlib import Path
+
+import anywidget
+from ipywidgets import DOMWidget
+
+_HOST = (Path(__file__).parent / "static_host.js").read_text(encoding="utf-8")
+
+
+class Explorer(anywidget.AnyWidget):
+    """A widget that also carries its own static twin.
+
+    A subclass names its module ``_esm`` and style sheet ``_css``, and declares its state as synced
+    traits that JSON can hold. The module must define ``render`` by that name at its top level, since
+    the static host calls it from inside the same module.
+    """
+
+    def _repr_mimebundle_(self, **kwargs):
+        data, metadata = super()._repr_mimebundle_(**kwargs)
+        # nbconvert falls through to the twin where no widget state was saved.
+        return {**data, "text/html": self.static_html()}, metadata
+
+    def static_html(self):
+        """The explorer in its present state as a piece of HTML that needs no kernel and no network."""
+        name = type(self).__name__
+        module = f"{self._esm}\n{_HOST}\nmountExplorers({json.dumps(name)}, render);"
+        return (
+            f"<style>{self._css}</style>\n"
+            f'<div data-kdviz-explorer="{name}">\n'
+            "<p>This is interactive. Run the cell to use it.</p>\n"
+            f'<script type="application/json">{_in_script_json(self.static_state())}</script>\n'
+            "</div>\n"
+            f'<script type="module">\n{_in_script(module)}\n</script>'
+        )
+
+    def static_state(self):
+        """The synced traits that are the explorer's own, as JSON holds them."""
+        own = [name for name in self.keys if name not in DOMWidget.class_trait_names()]
+        return {name: getattr(self, name) for name in own if not name.startswith("_")}
+
+
+def _in_script_json(state):
+    # In JSON "<" occurs only inside strings, where the escape means the same.
+    return json.dumps(state, allow_nan=False).replace("<", "\\u003c")
+
+
+def _in_script(source):
+    # The two texts that would end or change a script element; in JavaScript strings, templates,
+    # regular expressions and comments the backslash leaves their meaning as it is.
+    return re.sub(r"<(?=/script|!--)", r"<\\", source, flags=re.IGNORECASE)

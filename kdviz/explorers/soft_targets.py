@@ -1,0 +1,268 @@
+"""The soft-target explorer: teacher and student on one image, at any temperature."""
+
+from base64 import b64encode
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import torch
+import traitlets
+
+from kdviz.explorers.base import Explorer
+from kdviz.knowledge.response import permute_dark_knowledge
+from kdviz.tracing import trace
+
+_HERE = Path(__file__).parent
+LOWEST, HIGHEST = 0.5, 100.0
+
+
+class SoftTargetExplorer(Explorer):
+    """Teacher's and student's probabilities for one image, as the temperature moves.
+
+    Made by :func:`soft_targets` from two models, or by :meth:`from_logits` from plain arrays. What a
+    reader can set, Python can set and read: ``temperature``, ``index`` (the image), ``class_index``
+    (the class written out in the formula), ``log_scale`` and ``permuted``.
+    """
+
+    _esm = _HERE / "soft_targets.js"
+    _css = _HERE / "soft_targets.css"
+
+    temperature = traitlets.Float(4.0).tag(sync=True)
+    index = traitlets.Int(0).tag(sync=True)
+    class_index = traitlets.Int(0).tag(sync=True)
+    log_scale = traitlets.Bool(False).tag(sync=True)
+    permuted = traitlets.Bool(False).tag(sync=True)
+
+    classes = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    labels = traitlets.List(traitlets.Int()).tag(sync=True)
+    teacher_logits = traitlets.List().tag(sync=True)
+    student_logits = traitlets.List().tag(sync=True)
+    # Row n, place c: the class whose teacher's logit class c takes when n is permuted.
+    permutations = traitlets.List().tag(sync=True)
+    # One byte a pixel, 0 paper and 255 ink, all images in a row, in base64.
+    images = traitlets.Unicode().tag(sync=True)
+    image_shape = traitlets.List(traitlets.Int()).tag(sync=True)
+    # What the Reset button goes back to.
+    defaults = traitlets.Dict().tag(sync=True)
+
+    @classmethod
+    def from_logits(
+        cls, images, labels, teacher_logits, student_logits, classes, *, index=0, temperature=4.0
+    ):
+        """An explorer of logits that are there already; no model is needed.
+
+        Parameters
+        ----------
+        images : (n, height, width) or (n, 1, height, width)
+            Grey, from 0 (paper) to 1 (ink).
+        labels : (n,) the true classes, 0 to C - 1
+        teacher_logits, student_logits : (n, C)
+        classes : C names
+        index : int
+            The image to begin with.
+        temperature : float
+            The temperature to begin with, from 0.5 to 100.
+        """
+        classes = [str(name) for name in classes]
+        teacher = _logits("teacher_logits", teacher_logits, classes)
+        student = _logits("student_logits", student_logits, classes)
+        if student.shape != teacher.shape:
+            raise ValueError(
+                f"teacher_logits {teacher.shape} and student_logits {student.shape} must have the same "
+                "shape; pass both models the same images"
+            )
+        labels = _labels(labels, teacher)
+        images = _images(images, len(teacher))
+        _check_whole("index", index, len(teacher))
+        start = {
+            "temperature": _checked_temperature(temperature),
+            "index": int(index),
+            "class_index": int(_without_truth(teacher, labels)[index].argmax()),
+            "log_scale": False,
+            "permuted": False,
+        }
+        return cls(
+            images=b64encode(np.rint(images * 255).astype(np.uint8).tobytes()).decode("ascii"),
+            image_shape=list(images.shape[1:]),
+            labels=labels.tolist(),
+            classes=classes,
+            teacher_logits=teacher.tolist(),
+            student_logits=student.tolist(),
+            permutations=_permutations(labels, len(classes)),
+            defaults=start,
+            **start,
+        )
+
+    @traitlets.validate("temperature")
+    def _check_temperature(self, proposal):
+        return _checked_temperature(proposal.value)
+
+    @traitlets.validate("index")
+    def _check_index(self, proposal):
+        return _check_whole("index", proposal.value, len(self.labels))
+
+    @traitlets.validate("class_index")
+    def _check_class_index(self, proposal):
+        return _check_whole("class_index", proposal.value, len(self.classes))
+
+    def __repr__(self):
+        return (
+            f"SoftTargetExplorer({len(self.labels)} images, {len(self.classes)} classes, "
+            f"temperature={self.temperature:g})"
+        )
+
+
+def soft_targets(teacher, student, data, count=40, temperature=4.0):
+    """Explore what a teacher and a student say about test images, at any temperature.
+
+    The images are chosen by a fixed rule: of each class alike, those on which the teacher gives most
+    to a wrong class. It starts with the one among them that has the most to show although the teacher
+    is right. The images are only looked at; nothing is trained or chosen on them.
+
+    Parameters
+    ----------
+    teacher, student : torch.nn.Module
+        Any two models that take ``data.test.inputs``. Their train or eval mode is left as it was.
+    data : Dataset
+    count : int
+        How many images to choose from.
+    temperature : float
+        The temperature to begin with, from 0.5 to 100.
+
+    Returns
+    -------
+    SoftTargetExplorer
+    """
+    test = data.test
+    if not _whole(count) or not 1 <= count <= len(test):
+        raise ValueError(
+            f"count must be a whole number from 1 to {len(test)}, the number of test images; got {count!r}"
+        )
+    teacher_logits = _logits_of(teacher, test.inputs)
+    rows = _most_to_show(teacher_logits, test.labels.numpy(), int(count))
+    wrong = _without_truth(_probabilities(teacher_logits[rows]), test.labels.numpy()[rows]).max(1)
+    right = teacher_logits[rows].argmax(1) == test.labels.numpy()[rows]
+    pixels = (test.inputs[rows] + data.mean).clamp(0, 1)
+    return SoftTargetExplorer.from_logits(
+        pixels,
+        test.labels[rows],
+        teacher_logits[rows],
+        _logits_of(student, test.inputs)[rows],
+        data.classes,
+        index=int(np.where(right, wrong, -1).argmax()),
+        temperature=temperature,
+    )
+
+
+def _most_to_show(logits, labels, count):
+    """The rows to offer: ranked within their class by the best wrong answer, taken class by class."""
+    wrong = _without_truth(_probabilities(logits), labels).max(1)
+    order = np.argsort(-wrong, kind="stable")
+    rank = np.empty(len(order), dtype=int)
+    for label in np.unique(labels):
+        of_class = order[labels[order] == label]
+        rank[of_class] = np.arange(len(of_class))
+    chosen = np.lexsort((labels, rank))[:count]
+    return chosen[np.lexsort((rank[chosen], labels[chosen]))]
+
+
+def _logits_of(model, inputs):
+    with _evaluating(model), torch.no_grad():
+        return trace(model, inputs).logits.double().cpu().numpy()
+
+
+@contextmanager
+def _evaluating(model):
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes.items():
+            module.training = training
+
+
+def _probabilities(logits):
+    return torch.from_numpy(logits).softmax(1).numpy()
+
+
+def _without_truth(values, labels):
+    values = values.copy()
+    values[np.arange(len(values)), labels] = -np.inf
+    return values
+
+
+def _permutations(labels, classes):
+    # The library's own control, applied to the class numbers, says which logit goes where.
+    numbers = torch.arange(classes).repeat(len(labels), 1)
+    return permute_dark_knowledge(numbers, torch.from_numpy(labels)).tolist()
+
+
+def _array(name, values):
+    values = values.detach().cpu() if isinstance(values, torch.Tensor) else values
+    try:
+        values = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must be a table of numbers: {error}") from None
+    if not np.isfinite(values).all():
+        raise ValueError(f"{name} must hold finite numbers only; it holds infinity or NaN")
+    return values
+
+
+def _logits(name, values, classes):
+    values = _array(name, values)
+    if len(classes) < 2:
+        raise ValueError(f"classes must name two classes or more; got {classes}")
+    if values.ndim != 2 or len(values) == 0 or values.shape[1] != len(classes):
+        raise ValueError(
+            f"{name} must have shape (images, {len(classes)}), a column for each of the "
+            f"{len(classes)} classes; got {values.shape}"
+        )
+    return values
+
+
+def _labels(values, logits):
+    values = _array("labels", values)
+    count, classes = logits.shape
+    if values.shape != (count,):
+        raise ValueError(f"labels must have shape ({count},), one for each image; got {values.shape}")
+    if ((values < 0) | (values >= classes) | (values != np.rint(values))).any():
+        raise ValueError(f"labels must be whole numbers from 0 to {classes - 1}; got {values}")
+    return values.astype(np.int64)
+
+
+def _images(values, count):
+    values = _array("images", values)
+    shape = values.shape
+    if values.ndim == 4 and shape[1] == 1:
+        values = values[:, 0]
+    if values.ndim != 3 or len(values) != count or 0 in values.shape:
+        raise ValueError(
+            f"images must be grey, of shape ({count}, height, width) or ({count}, 1, height, width); "
+            f"got {shape}"
+        )
+    if values.min() < 0 or values.max() > 1:
+        raise ValueError(
+            f"images must have values from 0 to 1; got {values.min():.3g} to {values.max():.3g}. "
+            "Undo the centring first: inputs + data.mean"
+        )
+    return values
+
+
+def _checked_temperature(value):
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not LOWEST <= value <= HIGHEST:
+        raise ValueError(
+            f"temperature must be a number from {LOWEST:g} to {HIGHEST:g}, as on the slider; got {value!r}"
+        )
+    return float(value)
+
+
+def _check_whole(name, value, count):
+    if not _whole(value) or not 0 <= value < count:
+        raise ValueError(f"{name} must be a whole number from 0 to {count - 1}; got {value!r}")
+    return value
+
+
+def _whole(value):
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)

@@ -1,0 +1,20 @@
+"""Arrays and tables in, one plotly figure out. No training, no widget, no model."""
+
+from kdviz.figures.classes import class_bars, image_row
+from kdviz.figures.curves import learning_curves, temperature_curves
+from kdviz.figures.omission import omitted_digit
+from kdviz.figures.seeds import paired_dots
+from kdviz.figures.template import BASELINE, INK, STUDENT, TEACHER
+
+__all__ = [
+    "BASELINE",
+    "INK",
+    "STUDENT",
+    "TEACHER",
+    "class_bars",
+    "image_row",
+    "learning_curves",
+    "omitted_digit",
+    "paired_dots",
+    "temperature_curves",
+]

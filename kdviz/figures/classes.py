@@ -1,0 +1,99 @@
+"""Pictures of single samples: one value for each class, and the images themselves."""
+
+import numpy as np
+import plotly.graph_objects as go
+
+from kdviz.figures.template import INK, LEGEND, figure, looks, scale
+
+
+def class_bars(values, classes, *, axis="probability", title="", log=False):
+    """Bars over the classes, for example soft targets at several temperatures.
+
+    Parameters
+    ----------
+    values : dict of str to array (C,)
+        One group of bars for each name. ``"teacher"``, ``"student"`` and ``"hard labels"`` get
+        their fixed looks.
+    classes : sequence of C names
+    axis : what the values are, with their unit
+    log : a logarithmic axis, on which small probabilities can be seen
+    """
+    style = looks(values)
+    bars = [
+        go.Bar(
+            name=name,
+            x=list(classes),
+            y=np.asarray(row, float),
+            marker={
+                "color": style[name].color,
+                "pattern": {
+                    "shape": style[name].pattern,
+                    "bgcolor": style[name].color,
+                    "fgcolor": "white",
+                    "solidity": 0.15,
+                },
+                "line": {"color": style[name].color, "width": 1},
+            },
+        )
+        for name, row in values.items()
+    ]
+    return figure(
+        *bars,
+        title=title,
+        barmode="group",
+        showlegend=len(bars) > 1,
+        legend=LEGEND,
+        xaxis={"title": {"text": "class"}, "type": "category"},
+        yaxis={"title": {"text": axis}, **scale(log)},
+    )
+
+
+def image_row(images, captions, *, title="", across=8):
+    """Grey images in rows, each with its caption above it.
+
+    Parameters
+    ----------
+    images : array (n, height, width), dark ink as high values
+    captions : n short texts
+    across : how many images to a row
+    """
+    images = np.asarray(images, float)
+    if images.ndim != 3 or len(images) != len(captions) or not len(images):
+        raise ValueError(
+            "images must have shape (n, height, width), with n captions and n at least 1; "
+            f"got shape {images.shape} and {len(captions)} captions"
+        )
+    lines = 1 + max(str(caption).count("<br>") for caption in captions)
+    sheet, places = _sheet(images, across, room=1 + 2 * lines)
+    shades = go.Heatmap(
+        z=sheet, colorscale="gray_r", showscale=False, hoverinfo="skip", zmin=0, zmax=images.max()
+    )
+    # A notebook's output is about 820 pixels wide; the height follows, so that pixels stay square.
+    height = 70 + 820 * sheet.shape[0] / sheet.shape[1]
+    picture = figure(shades, title=title, height=height)
+    picture.update_layout(margin={"l": 10, "r": 10, "t": 40, "b": 10})
+    picture.update_xaxes(visible=False, constrain="domain")
+    picture.update_yaxes(visible=False, autorange="reversed", scaleanchor="x", constrain="domain")
+    for (top, left), caption in zip(places, captions, strict=True):
+        picture.add_annotation(
+            x=left + images.shape[2] / 2 - 0.5,
+            y=top - 0.8,
+            yanchor="bottom",
+            text=str(caption),
+            showarrow=False,
+            font={"size": 12, "color": INK},
+        )
+    return picture
+
+
+def _sheet(images, across, room):
+    """All images on one sheet with room above for captions, and each one's upper left corner."""
+    count, height, width = images.shape
+    rows = -(-count // across)
+    sheet = np.full((rows * (height + room), across * (width + 3)), np.nan, np.float32)
+    places = [
+        (place // across * (height + room) + room, place % across * (width + 3)) for place in range(count)
+    ]
+    for (top, left), image in zip(places, images, strict=True):
+        sheet[top : top + height, left : left + width] = image
+    return sheet, places

@@ -1,0 +1,93 @@
+"""Curves: something against temperature, and a run against its steps."""
+
+import numpy as np
+import plotly.graph_objects as go
+
+from kdviz.figures.template import figure, looks, scale
+
+
+def temperature_curves(temperatures, curves, *, axis, title="", log=False):
+    """One curve for each name, against temperature on a logarithmic axis.
+
+    Parameters
+    ----------
+    temperatures : array (n,)
+    curves : dict of str to array (n,)
+    axis : what the curves show, with its unit
+    log : a logarithmic vertical axis too
+    """
+    ticks = [value for value in (0.5, 1, 2, 4, 8, 16, 32, 64, 100) if value in temperatures]
+    return _curves(
+        {name: (temperatures, values) for name, values in curves.items()},
+        title=title,
+        xaxis={
+            "title": {"text": "temperature T"},
+            "type": "log",
+            "tickvals": ticks,
+            "ticktext": [f"{value:g}" for value in ticks],
+        },
+        yaxis={"title": {"text": axis}, **scale(log)},
+    )
+
+
+def learning_curves(records, *, measure="accuracy", title=""):
+    """A measure of one or more runs against training steps.
+
+    Parameters
+    ----------
+    records : dict of str to list of Record
+        For example ``{"student": run.records, "hard labels": baseline.records}``.
+    measure : a name that every record measured; its share is shown in percent
+    """
+    points = {
+        name: (
+            [record.step for record in rows],
+            [100 * record.measures[measure] for record in rows],
+        )
+        for name, rows in records.items()
+    }
+    return _curves(
+        points,
+        title=title,
+        xaxis={"title": {"text": "training step"}},
+        yaxis={"title": {"text": f"{measure} on validation images (%)"}},
+    )
+
+
+def _curves(points, **layout):
+    style = looks(points)
+    drawn = figure(
+        *(
+            go.Scatter(
+                name=name,
+                x=np.asarray(x, float),
+                y=np.asarray(y, float),
+                mode="lines+markers",
+                line=style[name].line,
+                marker=style[name].marker,
+            )
+            for name, (x, y) in points.items()
+        ),
+        **layout,
+    )
+    drawn.update_layout(margin={"r": 30 + 8 * max(map(len, points))})
+    for name, (x, y) in points.items():
+        _label(drawn, name, x[-1], y[-1], style[name].color)
+    return drawn
+
+
+def _label(drawn, name, x, y, color):
+    """The curve's name at its end. On a logarithmic axis plotly wants an annotation's exponent."""
+
+    def place(axis, value):
+        return np.log10(value) if axis.type == "log" else value
+
+    drawn.add_annotation(
+        x=place(drawn.layout.xaxis, x),
+        y=place(drawn.layout.yaxis, y),
+        text=name,
+        font={"color": color},
+        showarrow=False,
+        xanchor="left",
+        xshift=10,
+    )

@@ -1,0 +1,14 @@
+"""The static course, built once for all browser tests, and what a test needs to use a page by keyboard."""
+
+import pytest
+
+from kdviz.course import site
+from kdviz.course.place import course_folder
+
+
+@pytest.fixture(scope="session")
+def built_site(store_of_this_session, tmp_path_factory):
+    """The whole course, executed and exported as ``make site`` does it."""
+    output = tmp_path_factory.mktemp("course") / "site"
+    site.build(course_folder() / "notebooks", output)
+    return output

@@ -1,0 +1,116 @@
+"""A real JupyterLab on a copy of the course, started as a reader starts it: ``kdviz lab``."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+
+from kdviz.course.place import copy_course
+
+# What JupyterLab itself says at every start, course or no course.
+KNOWN = (
+    re.compile(r"/lsp/status"),
+    re.compile(r"Could not find the language server"),
+)
+
+
+@contextmanager
+def lab_server(folder):
+    """Start the course in ``folder`` without a browser; gives its address."""
+    port = _free_port()
+    course = copy_course(folder / "kdviz-course")
+    log = folder / "lab.log"
+    code = (
+        "import sys; from pathlib import Path; from kdviz.commands import lab;"
+        f"lab.CLONE = Path({str(course)!r}); sys.exit(lab.open_lab(browser=False, port={port}))"
+    )
+    environment = {**os.environ, "JUPYTER_TOKEN": "course"}
+    # A home of its own: neither the settings nor the workspaces of whoever runs the tests.
+    environment |= {"JUPYTER_CONFIG_DIR": str(folder / "config"), "JUPYTERLAB_SETTINGS_DIR": str(folder / "s")}
+    environment |= {"JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces")}
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-c", code],
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            _wait_for_port(port, process, log)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGTERM)
+            process.wait(20)
+
+
+def _free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def _wait_for_port(port, process, log, seconds=90):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        assert process.poll() is None, log.read_text()
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    raise AssertionError(f"JupyterLab did not answer in {seconds} s:\n{log.read_text()}")
+
+
+class LabPage:
+    """One notebook in JupyterLab, with every request that leaves this machine refused."""
+
+    def __init__(self, browser, address):
+        self.asked, self.said = [], []
+        self.context = browser.new_context(viewport={"width": 1280, "height": 900})
+        self.context.route(lambda url: not url.startswith((address, "data:", "blob:")), self._refuse)
+        self.page = self.context.new_page()
+        self.page.on("console", self._hear)
+        self.page.on("pageerror", lambda error: self.said.append(str(error)))
+        self.address = address
+
+    def _refuse(self, route):
+        self.asked.append(route.request.url)
+        route.abort()
+
+    def _hear(self, message):
+        text = f"{message.text} {message.location.get('url', '')}"
+        if message.type == "error" and not any(known.search(text) for known in KNOWN):
+            self.said.append(text)
+
+    def open(self, notebook):
+        self.page.goto(f"{self.address}/lab/tree/notebooks/{notebook}?token=course")
+        self.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
+        self.page.wait_for_selector(".jp-NotebookPanel-toolbar [data-status='idle']", timeout=60_000)
+
+    def run_all(self, seconds=300):
+        """Run > Run All Cells from the menu, and wait until every code cell has its number."""
+        self.page.click("#jp-MainMenu >> text=Run")
+        self.page.click(".lm-Menu-itemLabel >> text=/^Run All Cells$/")
+        self.page.wait_for_function(
+            """() => {
+              const cells = [...document.querySelectorAll(".jp-Notebook .jp-CodeCell")];
+              const numbers = cells.map((c) => c.querySelector(".jp-InputPrompt")?.textContent ?? "");
+              return numbers.every((n) => /\\[\\d+\\]/.test(n))
+                || document.querySelector(".jp-OutputArea [data-mime-type*='error']");
+            }""",
+            timeout=1000 * seconds,
+        )
+
+    def errors(self):
+        """Texts of all error outputs and of all that was written to standard error."""
+        kinds = ("application/vnd.jupyter.error", "application/vnd.jupyter.stderr")
+        chosen = ", ".join(f".jp-OutputArea [data-mime-type='{kind}']" for kind in kinds)
+        return self.page.locator(chosen).all_inner_texts()
+
+    def close(self):
+        self.context.close()
