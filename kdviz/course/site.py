@@ -5,6 +5,7 @@ figures with plotly's own script, and its explorers with their modules. It asks 
 """
 
 import json
+import os
 import re
 import shutil
 import tempfile
@@ -19,6 +20,8 @@ from jinja2 import Environment, FileSystemLoader
 from nbclient import NotebookClient
 from nbconvert import HTMLExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+
+from kdviz.explorers.base import STATIC_PAGES
 
 TEMPLATES = Path(__file__).parent / "site_template"
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -71,7 +74,7 @@ def execute(path):
         store_widget_state=False,
         resources={"metadata": {"path": str(Path(path).parent)}},
     )
-    client.execute()
+    client.execute(env={**os.environ, STATIC_PAGES: "1"})
     for cell in notebook.cells:
         for result in cell.get("outputs", []):
             if result.output_type == "stream" and result.name == "stderr":

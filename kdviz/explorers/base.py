@@ -6,11 +6,15 @@ saved in the page. Neither asks the network for anything.
 """
 
 import json
+import os
 import re
 from pathlib import Path
 
 import anywidget
 from ipywidgets import DOMWidget
+
+STATIC_PAGES = "KDVIZ_STATIC_PAGES"
+"""The environment variable by which ``make site`` asks each explorer for its static twin."""
 
 _HOST = (Path(__file__).parent / "static_host.js").read_text(encoding="utf-8")
 
@@ -25,8 +29,10 @@ class Explorer(anywidget.AnyWidget):
 
     def _repr_mimebundle_(self, **kwargs):
         data, metadata = super()._repr_mimebundle_(**kwargs)
-        # nbconvert falls through to the twin where no widget state was saved.
-        return {**data, "text/html": self.static_html()}, metadata
+        # In a notebook that a reader saves, a twin beside every widget would only make it heavy.
+        if os.environ.get(STATIC_PAGES):
+            data = {**data, "text/html": self.static_html()}
+        return data, metadata
 
     def static_html(self):
         """The explorer in its present state as a piece of HTML that needs no kernel and no network."""

@@ -49,23 +49,23 @@ def _wait_for_change(explorer, before, label, seconds=5):
 
 
 def frame_times(page, slider, moves=60):
-    """Milliseconds from a key on a slider to the frame that shows its effect, for each of some moves."""
+    """Milliseconds from a key on a slider to the painted frame that shows its effect, move by move."""
     slider.focus()
     slider.evaluate(
         """(slider) => {
           window.kdvizFrames = [];
-          slider.addEventListener("keydown", () => {
-            const pressed = performance.now();
-            // The second frame begins when the first, which holds the change, has been painted.
+          slider.addEventListener("keydown", (event) => {
             requestAnimationFrame(() => {
+              // A message sent in a frame arrives when that frame has been painted.
               const channel = new MessageChannel();
-              channel.port1.onmessage = () => window.kdvizFrames.push(performance.now() - pressed);
+              channel.port1.onmessage = () => window.kdvizFrames.push(performance.now() - event.timeStamp);
               channel.port2.postMessage(0);
             });
-          }, { capture: true });
+          });
         }"""
     )
     for move in range(moves):
         page.keyboard.press("ArrowRight" if move % 12 < 6 else "ArrowLeft")
-    page.wait_for_function("(count) => window.kdvizFrames.length >= count", arg=moves)
+        page.wait_for_function("(count) => window.kdvizFrames.length > count", arg=move)
+        page.wait_for_timeout(50)
     return page.evaluate("() => window.kdvizFrames")

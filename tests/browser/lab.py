@@ -88,9 +88,10 @@ class LabPage:
             self.said.append(text)
 
     def open(self, notebook):
-        self.page.goto(f"{self.address}/lab/tree/notebooks/{notebook}?token=course")
+        self.page.goto(f"{self.address}/lab/tree/notebooks/{notebook}?token=course&reset")
         self.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
-        self.page.wait_for_selector(".jp-NotebookPanel-toolbar [data-status='idle']", timeout=60_000)
+        # Before the kernel is there, running a cell would only ask which kernel to take.
+        self.page.wait_for_selector("#jp-main-statusbar >> text=/ipykernel.*Idle/", timeout=60_000)
 
     def run_all(self, seconds=300):
         """Run > Run All Cells from the menu, and wait until every code cell has its number."""

@@ -96,15 +96,15 @@ def test_a_formula_that_cannot_be_drawn_stops_the_build(formula):
 
 
 @pytest.mark.parametrize(
-    "kind, message",
+    "kind, content, message",
     [
-        ("application/x-unheard-of", "cannot show: application/x-unheard-of"),
-        (site.WIDGET, "no static twin"),
+        ("application/x-unheard-of", "1", "cannot show: application/x-unheard-of"),
+        (site.WIDGET, {"model_id": "1"}, "no static twin"),
     ],
 )
-def test_an_output_that_cannot_be_shown_stops_the_build(kind, message):
+def test_an_output_that_cannot_be_shown_stops_the_build(kind, content, message):
     with pytest.raises(site.SiteError, match=message):
-        page_of(new_markdown_cell("# Bad"), shown(**{kind: {"model_id": "1"}}))
+        page_of(new_markdown_cell("# Bad"), shown(**{kind: content}))
 
 
 def write(folder, *cells):

@@ -9,6 +9,7 @@ from traitlets import TraitError
 
 import kdviz
 from kdviz.explorers import SoftTargetExplorer, soft_targets
+from kdviz.explorers.base import STATIC_PAGES
 from kdviz.models import mlp
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -93,8 +94,10 @@ def test_what_a_reader_sets_python_sets_and_cannot_break(arrays):
     assert (explorer.temperature, explorer.index) == (20.0, 3)
 
 
-def test_shows_as_a_widget_and_as_its_static_twin(arrays):
+def test_shows_as_a_widget_and_where_a_site_is_built_as_its_static_twin(arrays, monkeypatch):
     explorer = SoftTargetExplorer.from_logits(**arrays)
+    assert "text/html" not in explorer._repr_mimebundle_()[0]
+    monkeypatch.setenv(STATIC_PAGES, "1")
     data, _ = explorer._repr_mimebundle_()
     assert data[WIDGET]["model_id"] == explorer.model_id
     assert data["text/html"] == explorer.static_html()
