@@ -30,9 +30,10 @@ export function kl(teacher, student, T = 1) {
   );
 }
 
-// With the hard label; always at T = 1, as in training.
-export function crossEntropy(logits, label) {
-  return -logSoftmax(logits)[label];
+// With the teacher's soft targets: their entropy plus the KL divergence.
+export function crossEntropy(teacher, student, T = 1) {
+  const logP = logSoftmax(student, T);
+  return softmax(teacher, T).reduce((sum, q, i) => sum - (q > 0 ? q * logP[i] : 0), 0);
 }
 
 // Of the KL divergence with respect to the student's logits; times T² when `scaled`.
@@ -379,7 +380,7 @@ function subject(picker, model) {
   const canvas = html("canvas", { class: "big", role: "img" });
   const rows = {
     kl: ["KL(teacher ‖ student)", "nats"],
-    hard: ["Student’s cross-entropy with the hard label, at T = 1", "nats"],
+    cross: ["Cross-entropy: this plus the teacher’s entropy", "nats"],
   };
   const values = Object.fromEntries(Object.keys(rows).map((name) => [name, html("b")]));
   const readings = Object.entries(rows).map(([name, [text, unit]]) => {
@@ -401,7 +402,7 @@ function subject(picker, model) {
       setAttributes(canvas, { "aria-label": `The image chosen; its true class is ${name}` });
       setText(truth, name);
       values.kl.textContent = shortNumber(Math.max(kl(view.teacher, view.student, view.T), 0));
-      values.hard.textContent = shortNumber(crossEntropy(view.student, view.truth));
+      values.cross.textContent = shortNumber(crossEntropy(view.teacher, view.student, view.T));
     },
   };
 }

@@ -30,8 +30,8 @@ def lab_server(folder):
     )
     environment = {**os.environ, "JUPYTER_TOKEN": "course"}
     # A home of its own: neither the settings nor the workspaces of whoever runs the tests.
-    environment |= {"JUPYTER_CONFIG_DIR": str(folder / "config"), "JUPYTERLAB_SETTINGS_DIR": str(folder / "s")}
-    environment |= {"JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces")}
+    for name in ("JUPYTER_CONFIG_DIR", "JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR"):
+        environment[name] = str(folder / name)
     with log.open("w") as output:
         process = subprocess.Popen(
             [sys.executable, "-c", code],

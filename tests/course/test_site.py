@@ -21,8 +21,9 @@ def shown(**data):
 
 
 def plotly_figure():
-    import kdviz.figures.template  # noqa: F401
     from plotly import graph_objects as go
+
+    import kdviz.figures.template  # noqa: F401
 
     return go.Figure(go.Scatter(y=[1, 3, 2]), {"template": "kdviz"}).to_plotly_json()
 
@@ -67,7 +68,7 @@ def test_formulas_are_drawn_without_a_script(open_offline):
 
 @pytest.mark.browser
 def test_figures_are_drawn_from_the_page_itself(open_offline):
-    text = page_of(new_markdown_cell("# Figure"), shown(**{"application/vnd.plotly.v1+json": plotly_figure()}))
+    text = page_of(new_markdown_cell("# Figure"), shown(**{site.PLOTLY: plotly_figure()}))
     page = open_offline(text)
     page.wait_for_selector(".scatterlayer path.js-line")
     assert len(text.encode()) < 8e6

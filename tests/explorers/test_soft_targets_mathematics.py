@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch.nn.functional import cosine_similarity, one_hot
+from torch.nn.functional import cosine_similarity, cross_entropy, one_hot
 
 import kdviz.explorers
-from kdviz.knowledge.response import cross_entropy, logit_matching, soft_targets
+from kdviz.knowledge.response import logit_matching, soft_targets
 
 pytestmark = pytest.mark.browser
 
@@ -16,15 +16,15 @@ MODULE = Path(kdviz.explorers.__file__).parent / "soft_targets.js"
 TEMPERATURES = [0.5, 1.0, 4.0, 20.0, 64.0, 100.0]
 CLASSES = 10
 
-# Each sample is [student logits, teacher logits, temperature, label].
+# Each sample is [student logits, teacher logits, temperature].
 COMPUTE = """async ([url, samples]) => {
   const m = await import(url);
-  return samples.map(([student, teacher, T, label]) => ({
+  return samples.map(([student, teacher, T]) => ({
     probabilities: m.softmax(teacher, T),
     logProbabilities: m.logSoftmax(teacher, T),
     entropy: m.entropy(teacher, T),
     kl: m.kl(teacher, student, T),
-    crossEntropy: m.crossEntropy(student, label),
+    crossEntropy: m.crossEntropy(teacher, student, T),
     scaled: m.softTargetGradient(student, teacher, T),
     unscaled: m.softTargetGradient(student, teacher, T, false),
     matching: m.logitMatchingGradient(student, teacher),
@@ -40,11 +40,11 @@ def samples():
     for size in (0.01, 1.0, 10.0, 1000.0):
         for temperature in TEMPERATURES:
             logits = size * torch.randn(2, CLASSES, generator=random, dtype=torch.float64)
-            drawn.append((logits[0], logits[1], temperature, len(drawn) % CLASSES))
+            drawn.append((logits[0], logits[1], temperature))
     extreme = torch.full((CLASSES,), -1000.0, dtype=torch.float64)
     extreme[3] = 1000.0
-    drawn.append((extreme, extreme.flip(0), 0.5, 3))
-    drawn.append((torch.zeros(CLASSES, dtype=torch.float64), extreme, 100.0, 0))
+    drawn.append((extreme, extreme.flip(0), 0.5))
+    drawn.append((torch.zeros(CLASSES, dtype=torch.float64), extreme, 100.0))
     return drawn
 
 
@@ -52,7 +52,7 @@ def samples():
 def results(browser):
     page = browser.new_page()
     url = "data:text/javascript;base64," + b64encode(MODULE.read_bytes()).decode()
-    plain = [[student.tolist(), teacher.tolist(), T, label] for student, teacher, T, label in samples()]
+    plain = [[student.tolist(), teacher.tolist(), T] for student, teacher, T in samples()]
     yield list(zip(samples(), page.evaluate(COMPUTE, [url, plain]), strict=True))
     page.close()
 
@@ -68,7 +68,7 @@ def close(given, expected):
 
 
 def test_probabilities_and_entropy(results):
-    for (_, teacher, T, _), found in results:
+    for (_, teacher, T), found in results:
         log_q = (teacher / T).log_softmax(0)
         close(found["probabilities"], log_q.exp())
         close(found["logProbabilities"], log_q)
@@ -76,17 +76,17 @@ def test_probabilities_and_entropy(results):
 
 
 def test_kl_is_the_soft_target_loss_without_its_factor(results):
-    for (student, teacher, T, _), found in results:
+    for (student, teacher, T), found in results:
         close(T**2 * found["kl"], soft_targets(student[None], teacher[None], T))
 
 
-def test_cross_entropy_with_the_hard_label(results):
-    for (student, _, _, label), found in results:
-        close(found["crossEntropy"], cross_entropy(student[None], torch.tensor([label])))
+def test_cross_entropy_is_torchs_own_with_soft_targets(results):
+    for (student, teacher, T), found in results:
+        close(found["crossEntropy"], cross_entropy(student / T, (teacher / T).softmax(0)))
 
 
 def test_gradients_are_those_of_the_losses(results):
-    for (student, teacher, T, _), found in results:
+    for (student, teacher, T), found in results:
 
         def soft(logits, teacher=teacher, T=T):
             return soft_targets(logits, teacher[None], T)
@@ -102,7 +102,7 @@ def test_gradients_are_those_of_the_losses(results):
 
 def test_angle_between_the_two_gradients(results):
     compared = 0
-    for (student, teacher, T, _), found in results:
+    for (student, teacher, T), found in results:
         soft = gradient(lambda z, t=teacher, T=T: soft_targets(z, t[None], T), student)
         if soft.norm() < 1e-6:
             continue  # A vanishing vector has no direction that rounding would leave alone.
@@ -115,7 +115,7 @@ def test_angle_between_the_two_gradients(results):
 
 def test_the_angle_vanishes_as_the_temperature_grows(results):
     of_size_10 = results[2 * len(TEMPERATURES) : 3 * len(TEMPERATURES)]
-    angles = {T: found["angle"] for (_, _, T, _), found in of_size_10}
+    angles = {T: found["angle"] for (_, _, T), found in of_size_10}
     assert angles[1.0] > 30
     assert angles[100.0] < 5
     assert angles[1.0] > angles[20.0] > angles[64.0] > angles[100.0] > 0
