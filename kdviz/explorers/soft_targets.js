@@ -763,9 +763,12 @@ function render({ model, el }) {
 }
 
 function assemble(model, root, panel, guarded) {
+  // Python is told when the reader rests: talking to it at every move would cost frames.
+  let resting = null;
   const change = guarded((values, { save = true } = {}) => {
     for (const [name, value] of Object.entries(values)) model.set(name, value);
-    if (save) model.save_changes();
+    clearTimeout(resting);
+    if (save) resting = setTimeout(() => model.save_changes(), 100);
   });
   const picker = imagePicker(model, change);
   const temperature = temperatureControl(model, change);
@@ -806,6 +809,8 @@ function assemble(model, root, panel, guarded) {
 
   return () => {
     temperature.stop();
+    clearTimeout(resting);
+    model.save_changes();
     said.stop();
     observer.disconnect();
     cancelAnimationFrame(frame);

@@ -44,12 +44,24 @@ def test_a_notebook_runs_and_its_controls_work(lab, name, tmp_path):
     assert lab.said == []
 
 
-def test_a_slider_paints_within_a_few_frames(lab):
+def test_an_explorer_appears_soon_and_its_slider_paints_within_a_few_frames(lab):
     lab.open(NAMES[1])
     lab.run_all()
-    slider = lab.page.locator("input[type=range]").first
-    times = frame_times(lab.page, slider)
+    seconds = seconds_until_shown(lab.page)
+    times = frame_times(lab.page, lab.page.locator("input[type=range]").first)
     p95 = statistics.quantiles(times, n=20)[-1]
-    print(f"\nJupyterLab, slider to painted frame: median {statistics.median(times):.1f}, p95 {p95:.1f} ms")
-    # The budget is 20 ms; a shared machine may be several times slower.
-    assert p95 < 100
+    print(f"\nJupyterLab, explorer shown {seconds:.2f} s after its cell was run")
+    print(f"JupyterLab, slider to painted frame: median {statistics.median(times):.1f}, p95 {p95:.1f} ms")
+    # The budgets are 1 s and 20 ms; a shared machine may be several times slower.
+    assert seconds < 10 and p95 < 100
+
+
+def seconds_until_shown(page):
+    """Run the explorer's cell once more; the seconds until the new explorer can be seen."""
+    page.locator(".kdviz-soft-targets").first.evaluate("(old) => old.setAttribute('data-old', '')")
+    cell = page.locator(".jp-CodeCell", has=page.locator(".kdviz-soft-targets"))
+    cell.locator(".cm-content").click()
+    start = time.perf_counter()
+    page.keyboard.press("Shift+Enter")
+    page.locator(".kdviz-soft-targets:not([data-old])").first.wait_for()
+    return time.perf_counter() - start
