@@ -16,7 +16,11 @@ from kdviz.course.place import CLONE, course_folder
 
 def main(arguments=None):
     """Run one command; returns the exit status."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options, rest = parser.parse_known_args(arguments)
+    if rest and options.command != "test":
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    options.rest = rest
     try:
         if CLONE and _must_set_up(options.command):
             python = setup.ensure(CLONE)
@@ -64,8 +68,7 @@ def _parser():
     wheels.add_argument("folder", type=Path, nargs="?", default=Path("wheels"))
     if CLONE:
         command("setup", lambda options: 0, "prepare the environment in .venv")
-        test = command("test", _test, "run the tests")
-        test.add_argument("rest", nargs=argparse.REMAINDER, help="passed on to pytest")
+        command("test", _test, "run the tests; what follows is passed on to pytest")
         command("benchmark", _benchmark, "measure, side by side in one run")
         command("lint", _lint, "check the code's style")
     return parser

@@ -50,6 +50,20 @@ def test_an_error_is_one_line_and_a_status(capsys):
     assert capsys.readouterr().err.startswith("kdviz: unknown result 'nonesuch'")
 
 
+def test_options_of_pytest_are_passed_on_to_it(monkeypatch):
+    """The README says: python -m kdviz test --setup."""
+    given = []
+    monkeypatch.setattr(cli, "_python", lambda *arguments: given.append(arguments) or 0)
+    assert cli.main(["test", "--setup", "-k", "laptop", "tests/test_setup.py"]) == 0
+    assert given == [("-m", "pytest", "--setup", "-k", "laptop", "tests/test_setup.py")]
+
+
+def test_other_commands_refuse_what_they_do_not_know(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["doctor", "--setup"])
+    assert "--setup" in capsys.readouterr().err
+
+
 def test_an_old_python_is_told_what_to_do(monkeypatch, tmp_path):
     for name in ("pyproject.toml", "constraints.txt"):
         (tmp_path / name).write_text("")

@@ -5,11 +5,14 @@ figures with plotly's own script, and its explorers with their modules. It asks 
 """
 
 import json
+import logging
 import os
 import re
 import shutil
 import tempfile
 import time
+import warnings
+from contextlib import contextmanager
 from functools import partial
 from html import escape
 from pathlib import Path
@@ -18,7 +21,9 @@ import latex2mathml.converter
 import nbformat
 from jinja2 import Environment, FileSystemLoader
 from nbclient import NotebookClient
+from nbclient.exceptions import CellControlSignal, DeadKernelError
 from nbconvert import HTMLExporter
+from nbconvert.filters import strip_ansi
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
 from kdviz.explorers.base import STATIC_PAGES
@@ -29,7 +34,7 @@ PLOTLY = "application/vnd.plotly.v1+json"
 DRAWABLE = {"text/html", "text/markdown", "text/plain", "image/svg+xml", "image/png", "image/jpeg"}
 
 
-class SiteError(Exception):
+class SiteError(ValueError):
     """A page cannot be made as it should be; the message names the notebook and the place in it."""
 
 
@@ -42,6 +47,7 @@ def build(notebooks, output):
     if not paths:
         raise SiteError(f"no notebook was found in {notebooks}")
     output = Path(output).resolve()
+    _refuse_to_replace_other_work(output)
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".building-") as folder:
         fresh = Path(folder) / "site"
@@ -50,6 +56,16 @@ def build(notebooks, output):
         (fresh / "index.html").write_text(index(built), encoding="utf-8")
         shutil.rmtree(output, ignore_errors=True)
         fresh.rename(output)
+
+
+def _refuse_to_replace_other_work(output):
+    """The old site is deleted, so a folder that holds anything else must not be taken for one."""
+    others = [path for path in output.glob("*") if path.suffix != ".html"] if output.is_dir() else []
+    if others or output.is_file():
+        raise SiteError(
+            f"{output} is not a site that was built before (it holds {(others or [output])[0].name!r}); "
+            "name a new or empty folder"
+        )
 
 
 def _build_page(path, folder, paths):
@@ -74,7 +90,10 @@ def execute(path):
         store_widget_state=False,
         resources={"metadata": {"path": str(Path(path).parent)}},
     )
-    client.execute(env={**os.environ, STATIC_PAGES: "1"})
+    try:
+        client.execute(env={**os.environ, STATIC_PAGES: "1"})
+    except (CellControlSignal, DeadKernelError) as problem:
+        raise SiteError(f"{Path(path).name} does not run: {strip_ansi(str(problem))}") from problem
     for cell in notebook.cells:
         for result in cell.get("outputs", []):
             if result.output_type == "stream" and result.name == "stderr":
@@ -108,8 +127,27 @@ def to_page(notebook, name, names=()):
             "next": names[place + 1] if place + 1 < len(names) else None,
         }
     }
-    page, _ = exporter.from_notebook_node(nbformat.from_dict(notebook), resources)
+    with _no_complaint(exporter.log, name):
+        page, _ = exporter.from_notebook_node(nbformat.from_dict(notebook), resources)
     return re.sub(r'(href="[^":#]*?)\.ipynb(?=["#])', r"\1.html", page)
+
+
+@contextmanager
+def _no_complaint(log, name):
+    """What nbconvert only warns of, such as an output it leaves out, stops the build."""
+    heard = []
+    listener = logging.Handler(logging.WARNING)
+    listener.emit = lambda record: heard.append(record.getMessage())
+    log.addHandler(listener)
+    try:
+        with warnings.catch_warnings(record=True) as raised:
+            warnings.simplefilter("always", UserWarning)
+            yield
+    finally:
+        log.removeHandler(listener)
+    heard += [str(warning.message) for warning in raised if issubclass(warning.category, UserWarning)]
+    if heard:
+        raise SiteError(f"{name}: nbconvert warns: {'; '.join(heard)}")
 
 
 def index(built):
@@ -120,7 +158,7 @@ def index(built):
         {
             "name": name,
             "title": title(notebook),
-            "minutes": notebook["metadata"].get("kdviz", {}).get("minutes"),
+            "about": _markdown(name, introduction(notebook)).replace(".ipynb", ".html"),
         }
         for name, notebook in built
     ]
@@ -138,10 +176,18 @@ def title(notebook):
     return first.splitlines()[0].lstrip("# ").strip()
 
 
+def introduction(notebook):
+    """The paragraph under the first heading, which says how long a page takes and what it asks for."""
+    _, *paragraphs = "".join(notebook["cells"][0]["source"]).split("\n\n")
+    return paragraphs[0] if paragraphs else ""
+
+
 def mathml(tex, display, place):
     """A formula as MathML; one that cannot be converted stops the build."""
     try:
-        drawn = latex2mathml.converter.convert(tex, display="block" if display else "inline")
+        # The converter knows the same alignment by its other name.
+        known = tex.replace("{aligned}", "{split}")
+        drawn = latex2mathml.converter.convert(known, display="block" if display else "inline")
     except Exception as problem:
         raise SiteError(f"{place}: this formula cannot be drawn: {tex!r} ({problem})") from problem
     # What the converter does not know it passes through as letters.

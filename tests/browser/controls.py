@@ -3,14 +3,23 @@
 import time
 
 EXPLORERS = "[class^='kdviz-']:not(input):not(label)"
-CONTROLS = "input:enabled:not([tabindex='-1']), button:enabled:not([tabindex='-1']), g[tabindex='0']"
+CONTROLS = ", ".join(
+    [
+        "input:enabled:not([type='radio']):not([tabindex='-1'])",
+        # Radio buttons are one control: the keyboard reaches their group, not each of them.
+        "label:first-of-type > input[type='radio']:enabled",
+        "button:enabled:not([tabindex='-1'])",
+        "g[tabindex='0']",
+    ]
+)
 
-STATE = """(place) => JSON.stringify([
-  place.innerText,
-  [...place.querySelectorAll("svg")].map((picture) => picture.outerHTML),
-  [...place.querySelectorAll("input")].map((input) => [input.value, input.checked]),
-])"""
-LABEL = """(control) => (control.getAttribute("aria-label") || control.labels?.[0]?.innerText
+# What a reader sees or hears. Not what the browser does by itself: an input has a new value, and a box
+# its tick, even where no explorer listens.
+STATE = """(place) => [
+  place.innerText + [...place.querySelectorAll("button")].map((button) => button.disabled),
+  [...place.querySelectorAll("svg")].map((picture) => picture.outerHTML).join(),
+]"""
+LABEL = """(control) => (control.getAttribute("aria-label") || control.labels?.[0]?.textContent
   || control.textContent || "").trim()"""
 KEY = """(control) => {
   const kind = control.getAttribute("role") || control.type || control.tagName;
@@ -20,31 +29,50 @@ KEY = """(control) => {
 
 
 def state(explorer):
-    """All that a reader can see or hear of an explorer."""
+    """All that a reader can see or hear of an explorer: its text, its pictures."""
     return explorer.evaluate(STATE)
 
 
 def move_every_control(page, explorer):
     """Focus each control, press its key, and see that something changed; returns the labels moved."""
+    # JupyterLab renders what is out of sight only when it comes into view, and so does its text.
+    explorer.scroll_into_view_if_needed()
     moved = []
     while True:
-        controls = explorer.locator(CONTROLS).all()
+        # Handles, not locators: a control that its own key disables must still be this one.
+        controls = explorer.locator(CONTROLS).element_handles()
         if len(moved) >= len(controls):
             return moved
         control = controls[len(moved)]
         label = control.evaluate(LABEL)
         assert label, f"a control without a label: {control.evaluate('(c) => c.outerHTML')[:200]}"
+        before = _at_rest(explorer, label)
         control.focus()
-        before = state(explorer)
         page.keyboard.press(control.evaluate(KEY))
-        _wait_for_change(explorer, before, label)
+        # A slider moves the picture and the words that tell it; a switch may move one of them.
+        _wait_for_change(explorer, before, label, both=control.get_attribute("type") == "range")
+        if control.evaluate(LABEL) == "Pause":
+            page.keyboard.press("Enter")
         moved.append(label)
 
 
-def _wait_for_change(explorer, before, label, seconds=5):
+def _at_rest(explorer, label, seconds=10):
+    """The state once it stands still: else what plays would pass for the effect of the next key."""
     deadline = time.monotonic() + seconds
-    while state(explorer) == before:
-        assert time.monotonic() < deadline, f"{label!r} changed nothing that can be seen or read"
+    before, now = None, state(explorer)
+    while before != now:
+        assert time.monotonic() < deadline, f"the explorer does not come to rest before {label!r}"
+        explorer.page.wait_for_timeout(100)
+        before, now = now, state(explorer)
+    return now
+
+
+def _wait_for_change(explorer, before, label, both, seconds=5):
+    deadline = time.monotonic() + seconds
+    changed = all if both else any
+    while not changed(new != old for new, old in zip(state(explorer), before, strict=True)):
+        wanted = "text and picture" if both else "what can be seen or read"
+        assert time.monotonic() < deadline, f"{label!r} did not change {wanted}"
         time.sleep(0.02)
 
 

@@ -1,9 +1,11 @@
 """A real JupyterLab on a copy of the course, started as a reader starts it: ``kdviz lab``."""
 
+import json
 import os
 import re
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -15,12 +17,21 @@ from kdviz.course.place import copy_course
 KNOWN = (
     re.compile(r"/lsp/status"),
     re.compile(r"Could not find the language server"),
+    re.compile(r"No such comm"),
 )
+
+
+def _is_executed(path):
+    try:
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    except json.JSONDecodeError:  # read while it was written
+        return False
+    return all(cell["execution_count"] for cell in cells if cell["cell_type"] == "code")
 
 
 @contextmanager
 def lab_server(folder):
-    """Start the course in ``folder`` without a browser; gives its address."""
+    """Start the course in ``folder`` without a browser; gives its address and the reader's copy."""
     port = _free_port()
     course = copy_course(folder / "kdviz-course")
     log = folder / "lab.log"
@@ -42,7 +53,7 @@ def lab_server(folder):
         )
         try:
             _wait_for_port(port, process, log)
-            yield f"http://127.0.0.1:{port}"
+            yield f"http://127.0.0.1:{port}", course
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGTERM)
@@ -66,6 +77,19 @@ def _wait_for_port(port, process, log, seconds=90):
     raise AssertionError(f"JupyterLab did not answer in {seconds} s:\n{log.read_text()}")
 
 
+def kernel_message(frame):
+    """Header and content of a websocket frame; both empty where it is no message of a kernel.
+
+    The protocol is v1.kernel.websocket.jupyter.org: a count, that many offsets, then between the
+    offsets channel, header, parent, metadata and content.
+    """
+    if not isinstance(frame, bytes):
+        return {}, {}
+    (count,) = struct.unpack_from("<Q", frame)
+    at = struct.unpack_from(f"<{count}Q", frame, 8)
+    return json.loads(frame[at[1] : at[2]]), json.loads(frame[at[4] : at[5]])
+
+
 class LabPage:
     """One notebook in JupyterLab, with every request that leaves this machine refused."""
 
@@ -76,6 +100,8 @@ class LabPage:
         self.page = self.context.new_page()
         self.page.on("console", self._hear)
         self.page.on("pageerror", lambda error: self.said.append(str(error)))
+        # Errors in callbacks and threads show in no cell: what the kernel sends is the place to look.
+        self.page.on("websocket", lambda socket: socket.on("framereceived", self._hear_kernel))
         self.address = address
 
     def _refuse(self, route):
@@ -86,6 +112,14 @@ class LabPage:
         text = f"{message.text} {message.location.get('url', '')}"
         if message.type == "error" and not any(known.search(text) for known in KNOWN):
             self.said.append(text)
+
+    def _hear_kernel(self, frame):
+        header, content = kernel_message(frame)
+        if header.get("msg_type") == "error":
+            self.said.append(f"the kernel: {content['ename']}: {content['evalue']}")
+        elif header.get("msg_type") == "stream" and content["name"] == "stderr":
+            if not any(known.search(content["text"]) for known in KNOWN):
+                self.said.append(f"the kernel, on stderr: {content['text']}")
 
     def open(self, notebook):
         self.page.goto(f"{self.address}/lab/tree/notebooks/{notebook}?token=course&reset")
@@ -112,6 +146,17 @@ class LabPage:
         kinds = ("application/vnd.jupyter.error", "application/vnd.jupyter.stderr")
         chosen = ", ".join(f".jp-OutputArea [data-mime-type='{kind}']" for kind in kinds)
         return self.page.locator(chosen).all_inner_texts()
+
+    def save(self, path, seconds=30):
+        """File > Save Notebook, and wait until the file has its outputs; gives its size."""
+        self.page.click("#jp-MainMenu >> text=File")
+        self.page.click(".lm-Menu-itemLabel >> text=/^Save Notebook$/")
+        deadline = time.monotonic() + seconds
+        while not _is_executed(path):
+            assert time.monotonic() < deadline, f"{path.name} was not saved in {seconds} s"
+            # Not time.sleep: it would hold back the requests too, which wait for our route.
+            self.page.wait_for_timeout(100)
+        return path.stat().st_size
 
     def close(self):
         self.context.close()

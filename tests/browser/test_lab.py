@@ -14,34 +14,36 @@ pytestmark = [pytest.mark.browser, pytest.mark.notebook]
 
 
 @pytest.fixture(scope="module")
-def address(store_of_this_session, tmp_path_factory):
-    with lab_server(tmp_path_factory.mktemp("lab")) as address:
-        yield address
+def server(store_of_this_session, tmp_path_factory):
+    with lab_server(tmp_path_factory.mktemp("lab")) as server:
+        yield server
 
 
 @pytest.fixture
-def lab(browser, address):
-    opened = LabPage(browser, address)
+def lab(browser, server):
+    opened = LabPage(browser, server[0])
     yield opened
     opened.close()
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_notebook_runs_and_its_controls_work(lab, name, tmp_path):
+def test_a_notebook_runs_and_its_controls_work(lab, server, name, tmp_path):
     lab.open(name)
     assert lab.page.locator(".jp-Dialog, .jp-Notification-Toast").count() == 0
     start = time.perf_counter()
     lab.run_all()
     print(f"\n{name} in JupyterLab: all cells in {time.perf_counter() - start:.0f} s")
     assert lab.errors() == []
-    lab.page.locator("input[type=range]").first.wait_for()
+    lab.page.locator(EXPLORERS).first.wait_for()
     explorers = lab.page.locator(EXPLORERS).all()
-    moved = [label for explorer in explorers for label in move_every_control(lab.page, explorer)]
-    assert "Temperature" in moved
+    assert [label for explorer in explorers for label in move_every_control(lab.page, explorer)]
     lab.page.screenshot(path=tmp_path / f"{name}.png")
     assert lab.errors() == []
     assert lab.asked == []
     assert lab.said == []
+    size = lab.save(server[1] / "notebooks" / name)
+    print(f"{name} saved by JupyterLab: {size / 1000:.0f} kB")
+    assert size < 200_000, f"a saved notebook must stay below 200 kB; {name} has {size / 1000:.0f}"
 
 
 def test_an_explorer_appears_soon_and_its_slider_paints_within_a_few_frames(lab):
@@ -65,3 +67,16 @@ def seconds_until_shown(page):
     page.keyboard.press("Shift+Enter")
     page.locator(".kdviz-soft-targets:not([data-old])").first.wait_for()
     return time.perf_counter() - start
+
+
+def test_an_error_that_shows_in_no_cell_is_noticed(lab):
+    lab.open(NAMES[0])
+    cell = lab.page.locator(".jp-CodeCell .cm-content").first
+    cell.click()
+    lab.page.keyboard.press("Control+a")
+    lab.page.keyboard.insert_text("import threading; threading.Thread(target=lambda: 1 / 0).start()")
+    lab.page.keyboard.press("Control+Enter")
+    deadline = time.monotonic() + 30
+    while not any("ZeroDivisionError" in text for text in lab.said):
+        assert time.monotonic() < deadline, lab.said
+        lab.page.wait_for_timeout(50)

@@ -8,7 +8,12 @@ from controls import EXPLORERS, frame_times, move_every_control
 from kdviz.course.place import course_folder
 
 NAMES = sorted(path.stem for path in (course_folder() / "notebooks").glob("*.ipynb"))
+TRACES = ".points path, .js-line, .heatmaplayer image"
 pytestmark = [pytest.mark.browser, pytest.mark.notebook]
+
+
+def _is_another_file(request):
+    return request.url.startswith("file:") and request.resource_type != "document"
 
 
 @pytest.fixture
@@ -22,6 +27,8 @@ def reader(browser):
         route.abort()
 
     context.route(lambda url: not url.startswith(("file:", "data:", "blob:")), refuse)
+    # A page is one file, so another file that is not a page is a request too.
+    context.on("request", lambda r: asked.append(r.url) if _is_another_file(r) else None)
 
     def hear(page):
         page.on("console", lambda m: said.append(m.text) if m.type in ("error", "warning") else None)
@@ -40,9 +47,22 @@ def test_every_control_of_a_page_works_by_keyboard(reader, built_site, name, tmp
     page.goto((built_site / f"{name}.html").as_uri())
     page.wait_for_selector("main")
     explorers = page.locator(EXPLORERS).all()
-    moved = [label for explorer in explorers for label in move_every_control(page, explorer)]
-    assert "Temperature" in moved
+    assert [label for explorer in explorers for label in move_every_control(page, explorer)]
+    assert page.locator("[data-kdviz-explorer]:not([data-mounted])").count() == 0
     page.screenshot(path=tmp_path / f"{name}.png", full_page=True)
+
+
+def test_an_explorer_that_does_not_listen_is_noticed(reader, built_site):
+    """The test above could fail: the same page, with its explorers deaf."""
+    page = reader.new_page()
+    page.goto((built_site / "00_start_here.html").as_uri())
+    page.evaluate(
+        """() => { for (const kind of ["input", "change", "click", "keydown"])
+          window.addEventListener(kind, (event) => event.stopImmediatePropagation(), true); }"""
+    )
+    for explorer in page.locator("[data-kdviz-explorer]").all():
+        with pytest.raises(AssertionError, match="did not change"):
+            move_every_control(page, explorer)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -52,7 +72,7 @@ def test_formulas_and_figures_are_drawn(reader, built_site, name):
     for formula in page.locator("math").all():
         assert formula.bounding_box()["height"] > 5
     for figure in page.locator("[data-plotly]").all():
-        figure.locator(".main-svg").first.wait_for()
+        figure.locator(TRACES).first.wait_for(state="attached")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -76,7 +96,7 @@ def test_the_index_leads_to_every_page_and_back(reader, built_site):
     page.goto((built_site / "index.html").as_uri())
     for name in NAMES:
         assert page.locator(f"a[href='{name}.html']").count() >= 1
-    page.locator(f".pages a[href='{NAMES[0]}.html']").click()
+    page.locator(f".pages li > a[href='{NAMES[0]}.html']").click()
     page.locator("header a[href='index.html']").click()
     assert page.url.endswith("index.html")
 

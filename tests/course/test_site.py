@@ -1,6 +1,5 @@
 import nbformat
 import pytest
-from nbclient.exceptions import CellExecutionError
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from kdviz.course import site
@@ -39,6 +38,8 @@ def open_offline(browser, tmp_path):
         route.abort()
 
     context.route(lambda url: not url.startswith("file:"), refuse)
+    # One page is one file: whatever it loads beside itself is a request, from wherever.
+    context.on("request", lambda r: asked.append(r.url) if r.resource_type != "document" else None)
 
     def open_page(text):
         path = tmp_path / "one.html"
@@ -49,6 +50,7 @@ def open_offline(browser, tmp_path):
         page.goto(path.as_uri())
         return page
 
+    open_page.asked, open_page.said = asked, said
     yield open_page
     context.close()
     assert asked == [] and said == []
@@ -64,6 +66,57 @@ def test_formulas_are_drawn_without_a_script(open_offline):
     # A norm bar as high as the whole line would make the formula tower.
     assert boxes[1]["height"] < 90
     assert "$" not in page.locator("main").inner_text()
+
+
+ALL_WE_WRITE = [
+    r"\frac{1}{N} \sum_n x_n",
+    r"\tfrac{1}{2} \mathrm{KL}(q \,\|\, p)",
+    r"\mathcal{L}_{\text{soft}} = \lVert z \rVert^2",
+    r"\operatorname{softmax}(z / T)",
+    r"\begin{aligned} a + b &= c \\ d &= e + f + g \end{aligned}",
+]
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("formula", ALL_WE_WRITE)
+def test_the_tex_of_the_course_is_drawn(open_offline, formula):
+    drawn = open_offline(page_of(new_markdown_cell(f"# One\n\n$${formula}$$"))).locator("math")
+    box = drawn.bounding_box()
+    assert box["width"] > 20 and 10 < box["height"] < 120
+    assert not set("\\&$") & set(drawn.text_content())
+
+
+@pytest.mark.browser
+def test_an_alignment_sets_its_lines_at_the_equals_signs(open_offline):
+    page = open_offline(page_of(new_markdown_cell(f"# One\n\n$${ALL_WE_WRITE[-1]}$$")))
+    first, second = (row.bounding_box() for row in page.locator("mtr").all())
+    assert second["y"] >= first["y"] + first["height"]
+    signs = [sign.bounding_box()["x"] for sign in page.locator("mo", has_text="=").all()]
+    assert len(signs) == 2 and abs(signs[0] - signs[1]) < 1
+    ends = [page.locator("mtr").nth(row).locator("mtd").first.locator("mi").last for row in (0, 1)]
+    right = [box["x"] + box["width"] for box in (end.bounding_box() for end in ends)]
+    assert abs(right[0] - right[1]) < 1
+
+
+@pytest.mark.browser
+def test_details_open_by_keyboard(open_offline):
+    source = "# One\n\n<details><summary>Hint</summary>\n\nDivide by $T$.\n\n</details>"
+    page = open_offline(page_of(new_markdown_cell(source)))
+    assert not page.get_by_text("Divide by").is_visible()
+    page.locator("summary").press("Enter")
+    assert page.get_by_text("Divide by").is_visible()
+
+
+@pytest.mark.browser
+def test_a_page_loads_nothing_even_where_it_is_told_to(open_offline):
+    source = "# One\n\n![a picture](https://example.org/picture.png)\n\n<script src='other.js'></script>"
+    page = open_offline(page_of(new_markdown_cell(source)))
+    page.wait_for_load_state()
+    # What the browser was told to load is listed, and the page's own policy stopped it.
+    assert len(open_offline.asked) == len(open_offline.said) == 2
+    assert all("Content Security Policy" in text for text in open_offline.said)
+    open_offline.asked.clear()
+    open_offline.said.clear()
 
 
 @pytest.mark.browser
@@ -90,7 +143,7 @@ def test_the_title_is_the_first_heading():
     assert "<title>A page about $T^2$ · kdviz</title>" in page_of(new_markdown_cell(FORMULA))
 
 
-@pytest.mark.parametrize("formula", [r"\left( 1", r"\nonesuch{x}", r"\begin{aligned} a &= b \end{aligned}"])
+@pytest.mark.parametrize("formula", [r"\left( 1", r"\nonesuch{x}", r"a & b", "a_b_c"])
 def test_a_formula_that_cannot_be_drawn_stops_the_build(formula):
     with pytest.raises(site.SiteError, match="one.*formula"):
         page_of(new_markdown_cell(f"# Bad\n\n$${formula}$$"))
@@ -108,10 +161,58 @@ def test_an_output_that_cannot_be_shown_stops_the_build(kind, content, message):
         page_of(new_markdown_cell("# Bad"), shown(**{kind: content}))
 
 
-def write(folder, *cells):
-    path = folder / "one.ipynb"
-    nbformat.write(new_notebook(cells=[new_markdown_cell("# One"), *cells]), path)
+def test_what_nbconvert_warns_of_stops_the_build(monkeypatch):
+    monkeypatch.setattr(site, "DRAWABLE", {"application/x-unheard-of"})
+    with pytest.raises(site.SiteError, match="one: nbconvert warns: .*not able to be represented"):
+        page_of(new_markdown_cell("# Bad"), shown(**{"application/x-unheard-of": "1"}))
+
+
+def test_what_nbconvert_writes_to_its_log_stops_the_build():
+    pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+    with pytest.raises(site.SiteError, match="Alternative text is missing"):
+        page_of(new_markdown_cell("# Bad"), shown(**{"image/png": pixel}))
+
+
+def write(folder, *cells, name="one"):
+    path = folder / f"{name}.ipynb"
+    heading = new_markdown_cell("# One\n\nFive minutes. Then the [next page](two.ipynb).")
+    nbformat.write(new_notebook(cells=[heading, *cells]), path)
     return path
+
+
+EVERY_OUTPUT = """from IPython.display import Math, display
+import kdviz as kd
+display(Math("a \\\\cdot b"))
+display(kd.figures.class_bars({"teacher": [0.7, 0.3]}, ["0", "1"]))
+kd.explorers.prediction("Which?", ["left", "right"])"""
+
+
+@pytest.mark.browser
+@pytest.mark.notebook
+def test_a_small_course_is_built_and_works_from_its_files(tmp_path, open_offline):
+    write(tmp_path, new_code_cell(EVERY_OUTPUT))
+    write(tmp_path, name="two")
+    site.build(tmp_path, tmp_path / "site")
+    page = open_offline((tmp_path / "site" / "one.html").read_text(encoding="utf-8"))
+    assert page.locator("math").bounding_box()["width"] > 5
+    page.wait_for_selector(".barlayer .point path")
+    page.get_by_label("right").check()
+    page.get_by_role("button", name="Commit").press("Enter")
+    assert "You said: right" in page.locator("main").inner_text()
+    first = open_offline((tmp_path / "site" / "index.html").read_text(encoding="utf-8"))
+    assert first.locator(".pages a[href='one.html']").count() == 1
+    assert first.locator(".pages a[href='two.html']").count() == 3  # its own line and two introductions
+    assert first.get_by_text("Five minutes.").count() == 2
+
+
+def test_a_folder_with_other_work_is_not_replaced(tmp_path):
+    write(tmp_path)
+    other = tmp_path / "work" / "thesis.tex"
+    other.parent.mkdir()
+    other.write_text("years")
+    with pytest.raises(site.SiteError, match="'thesis.tex'.*new or empty folder"):
+        site.build(tmp_path, other.parent)
+    assert other.read_text() == "years"
 
 
 @pytest.mark.notebook
@@ -120,7 +221,7 @@ def test_an_error_in_a_cell_stops_the_build_and_leaves_the_old_site(tmp_path):
     old = tmp_path / "site" / "index.html"
     old.parent.mkdir()
     old.write_text("old")
-    with pytest.raises(CellExecutionError, match="ZeroDivisionError"):
+    with pytest.raises(site.SiteError, match=r"one.ipynb does not run(?s:.*)ZeroDivisionError"):
         site.build(tmp_path, tmp_path / "site")
     assert old.read_text() == "old"
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
