@@ -18,6 +18,11 @@ def check_weight(value):
     _check_numbers("a weight", value, lambda weight: weight >= 0, "a finite number from 0 up")
 
 
+def check_form(form, forms):
+    if form not in forms:
+        raise ValueError(f"form must be one of {', '.join(map(repr, forms))}; got {form!r}")
+
+
 def _check_numbers(name, value, valid, expected):
     if isinstance(value, torch.Tensor):
         fine = bool((torch.isfinite(value) & valid(value)).all())

@@ -3,6 +3,8 @@
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields, replace
 
+import torch
+
 from kdviz.knowledge.checks import check_weight
 
 
@@ -28,6 +30,10 @@ class Loss(_Sum, ABC):
     A subclass is a frozen dataclass whose fields are its settings. It names itself (``name``), says
     whether it listens to the teacher (``needs_teacher``) and which layers it reads, and calls one pure
     function of its module.
+
+    A loss that learns something of its own, such as a regressor between two widths, gives the initial
+    values in ``initial(student, teacher)`` as tensors by name, and gets them back as ``learned``: in a
+    stack each with the stack's leading axes, so that every student has its own.
     """
 
     name: str
@@ -36,8 +42,16 @@ class Loss(_Sum, ABC):
     teacher_layers: tuple[str, ...] = ()
 
     @abstractmethod
-    def __call__(self, student, teacher, labels):
+    def __call__(self, student, teacher, labels, learned=None):
         """The loss, averaged over the samples; one value for each student of a stack."""
+
+    def initial(self, student, teacher):
+        """What this loss learns, before its first step, for traces like these of one student."""
+        return {}
+
+    def logit_gradient(self, student, teacher, labels):
+        """The gradient with respect to the student's logits in closed form, or None if it has none."""
+        return None
 
     @abstractmethod
     def latex(self):
@@ -122,11 +136,33 @@ class Objective(_Sum):
             terms.append(Term(weight, replace(term.loss, **here)))
         return Objective(tuple(terms))
 
-    def __call__(self, student, teacher, labels):
+    def initial(self, student, teacher):
+        """What the terms learn, by term: see :meth:`Loss.initial`."""
+        return {name: term.loss.initial(student, teacher) for name, term in self.named.items()}
+
+    def __call__(self, student, teacher, labels, learned=None):
         """The weighted sum, and each term's unweighted value by name."""
-        values = {name: term.loss(student, teacher, labels) for name, term in self.named.items()}
+        learned = learned or {}
+        values = {
+            name: term.loss(student, teacher, labels, learned.get(name))
+            for name, term in self.named.items()
+        }
         total = sum(term.weight * values[name] for name, term in self.named.items())
         return total, values
+
+    def logit_gradient(self, student, teacher, labels):
+        """The weighted sum of the terms' closed forms, or None if a term has none."""
+        total = None
+        for term in self.parts:
+            gradient = term.loss.logit_gradient(student, teacher, labels)
+            if gradient is None:
+                return None
+            weight = term.weight
+            if isinstance(weight, torch.Tensor):
+                weight = weight.to(gradient)[..., None, None]
+            gradient = gradient.mul_(weight)
+            total = gradient if total is None else total.add_(gradient)
+        return total
 
     def latex(self):
         """The objective as a formula."""

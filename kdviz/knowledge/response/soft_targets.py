@@ -1,0 +1,60 @@
+"""Soft targets: the student matches the teacher's probabilities at a temperature."""
+
+from dataclasses import dataclass
+
+from kdviz.knowledge.checks import check_same_shape, check_temperature
+from kdviz.knowledge.objective import Loss
+from kdviz.knowledge.response.shared import for_each_student, log_softmax, softmax
+
+
+def soft_targets(student_logits, teacher_logits, temperature=4.0):
+    r"""Soft targets: the student matches the teacher's probabilities at a temperature.
+
+    .. math:: \mathrm{ST} = \frac{T^2}{N} \sum_n \sum_c q_{nc} \log \frac{q_{nc}}{p_{nc}}, \qquad
+              p = \mathrm{softmax}(z_S / T), \quad q = \mathrm{softmax}(z_T / T)
+
+    The factor :math:`T^2` keeps the gradient's size comparable when T changes. As T grows, the loss
+    tends to :math:`\frac{1}{2CN} \sum_n \lVert \tilde z_S - \tilde z_T \rVert^2` with centred logits:
+    ``logit_matching(form="limit")``. It is 0 if and only if both give the same probabilities.
+
+    Source: Hinton, Vinyals and Dean 2015, *Distilling the Knowledge in a Neural Network*, section 2.
+    They write a cross-entropy; it differs from this KL divergence by the entropy of q, which does not
+    depend on the student, so the gradient is the same. Published code that averages over classes too
+    (``KLDivLoss(reduction="mean")``) computes 1/C of this value.
+
+    Parameters
+    ----------
+    student_logits, teacher_logits : (..., N, C)
+    temperature : float above 0, or a tensor with one value for each student of a stack
+    """
+    check_temperature(temperature)
+    check_same_shape(student_logits, teacher_logits)
+    temperature = for_each_student(temperature, student_logits)
+    log_p = log_softmax(student_logits / temperature)
+    log_q = log_softmax(teacher_logits.detach() / temperature)
+    divergence = (log_q.exp() * (log_q - log_p)).sum(-1, keepdim=True)
+    return (temperature**2 * divergence).mean((-2, -1))
+
+
+@dataclass(frozen=True)
+class SoftTargets(Loss):
+    """:func:`soft_targets` as a term of an objective."""
+
+    temperature: float = 4.0
+    name = "soft_targets"
+
+    def __post_init__(self):
+        check_temperature(self.temperature)
+
+    def __call__(self, student, teacher, labels, learned=None):
+        return soft_targets(student.logits, teacher.logits, self.temperature)
+
+    def logit_gradient(self, student, teacher, labels):
+        temperature = for_each_student(self.temperature, student.logits)
+        p = softmax(student.logits / temperature)
+        q = softmax(teacher.logits / temperature)
+        return p.sub_(q).mul_(temperature / p.shape[-2])
+
+    def latex(self):
+        temperature = f"{self.temperature:g}"
+        return rf"{temperature}^2\, \mathrm{{KL}}(p_T^{{T={temperature}}} \,\Vert\, p_S^{{T={temperature}}})"
