@@ -28,6 +28,7 @@ _SHORTCUTS = {
     "Objective": "kdviz.knowledge.objective",
     "SoftTargets": "kdviz.knowledge.response",
     "distill": "kdviz.schemes.offline",
+    "sweep": "kdviz.schemes.sweep",
     "teacher": "kdviz.schemes.supervised",
     "trace": "kdviz.tracing",
     "train": "kdviz.schemes.supervised",

@@ -79,6 +79,11 @@ class Dataset:
     def image_shape(self):
         return tuple(self.mean.shape[-2:])
 
+    def to(self, device):
+        """The same split on another device."""
+        parts = ("train", "labelled", "transfer", "validation", "test")
+        return replace(self, **{part: getattr(self, part).to(device) for part in parts})
+
     def __repr__(self):
         changed = {k: v for k, v in self.settings.items() if k not in ("name", "seed")}
         regime = ", ".join(f"{k}={v}" for k, v in changed.items())

@@ -50,8 +50,8 @@ class Loss(_Sum, ABC):
         return {}
 
     def logit_gradient(self, student, teacher, labels):
-        """The gradient with respect to the student's logits in closed form, or None if it has none."""
-        return None
+        """The gradient with respect to the student's logits, written out, where a loss has it."""
+        raise NotImplementedError(f"{self.name} has no gradient in closed form")
 
     @abstractmethod
     def latex(self):
@@ -97,15 +97,11 @@ class Objective(_Sum):
 
     @property
     def student_layers(self):
-        return tuple(
-            dict.fromkeys(layer for term in self.parts for layer in term.loss.student_layers)
-        )
+        return tuple(dict.fromkeys(layer for term in self.parts for layer in term.loss.student_layers))
 
     @property
     def teacher_layers(self):
-        return tuple(
-            dict.fromkeys(layer for term in self.parts for layer in term.loss.teacher_layers)
-        )
+        return tuple(dict.fromkeys(layer for term in self.parts for layer in term.loss.teacher_layers))
 
     def settings(self):
         """Everything that can be tuned, by address: ``{"soft_targets.temperature": 4.0, ...}``."""
@@ -121,9 +117,7 @@ class Objective(_Sum):
         known = self.settings()
         unknown = [address for address in changes if address not in known]
         if unknown:
-            raise ValueError(
-                f"unknown setting {unknown[0]!r}; the settings are: {', '.join(known)}"
-            )
+            raise ValueError(f"unknown setting {unknown[0]!r}; the settings are: {', '.join(known)}")
         terms = []
         for name, term in self.named.items():
             weight = changes.get(f"{name}.weight", term.weight)
@@ -144,19 +138,27 @@ class Objective(_Sum):
         """The weighted sum, and each term's unweighted value by name."""
         learned = learned or {}
         values = {
-            name: term.loss(student, teacher, labels, learned.get(name))
-            for name, term in self.named.items()
+            name: term.loss(student, teacher, labels, learned.get(name)) for name, term in self.named.items()
         }
         total = sum(term.weight * values[name] for name, term in self.named.items())
         return total, values
 
+    @property
+    def differentiated(self):
+        """The terms by name whose gradient is not written out in closed form."""
+        return {
+            name: term
+            for name, term in self.named.items()
+            if type(term.loss).logit_gradient is Loss.logit_gradient
+        }
+
     def logit_gradient(self, student, teacher, labels):
-        """The weighted sum of the terms' closed forms, or None if a term has none."""
+        """The weighted sum of the closed forms of the terms that have one; None if none has."""
         total = None
         for term in self.parts:
+            if type(term.loss).logit_gradient is Loss.logit_gradient:
+                continue
             gradient = term.loss.logit_gradient(student, teacher, labels)
-            if gradient is None:
-                return None
             weight = term.weight
             if isinstance(weight, torch.Tensor):
                 weight = weight.to(gradient)[..., None, None]
@@ -185,4 +187,29 @@ def as_objective(value):
     raise TypeError(
         "an objective is a weighted sum of losses, for example "
         f"0.1 * CrossEntropy() + 0.9 * SoftTargets(temperature=4); got {type(value).__name__}"
+    )
+
+
+def stacked_objective(objectives):
+    """Objectives that differ only in numbers as one, whose numbers are tensors with a value for each."""
+    first = objectives[0]
+    if any(structure(other) != structure(first) for other in objectives):
+        raise ValueError(
+            "the objectives of a stack must have the same terms and forms and differ in numbers only; got "
+            f"{first} and {next(o for o in objectives if structure(o) != structure(first))}"
+        )
+    every = [objective.settings() for objective in objectives]
+    changes = {}
+    for address in every[0]:
+        values = [settings[address] for settings in every]
+        if any(value != values[0] for value in values):
+            changes[address] = torch.tensor(values, dtype=torch.float64)
+    return first.replace(changes)
+
+
+def structure(objective):
+    """What two objectives must share to run in one stack: all of them but their numbers."""
+    return tuple(
+        (address, None if isinstance(value, (int, float)) and not isinstance(value, bool) else value)
+        for address, value in objective.settings().items()
     )

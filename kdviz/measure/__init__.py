@@ -9,16 +9,19 @@ from kdviz.measure.predictions import (
     negative_log_likelihood,
     recall,
 )
-from kdviz.measure.statistics import Interval, paired
+from kdviz.measure.statistics import Interval, bootstrap, paired, seeds_needed, unpaired
 
 __all__ = [
     "Interval",
     "accuracy",
     "agreement",
+    "bootstrap",
     "calibration_error",
     "class_bias",
     "kl_to_teacher",
     "negative_log_likelihood",
     "paired",
     "recall",
+    "seeds_needed",
+    "unpaired",
 ]

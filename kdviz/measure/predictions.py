@@ -12,7 +12,7 @@ from kdviz.knowledge.checks import check_labels, check_same_shape
 def accuracy(logits, labels):
     """Share of the samples whose largest logit is the label's."""
     _check(logits, labels)
-    return float((logits.argmax(-1) == labels).float().mean())
+    return float((logits.argmax(-1) == labels).double().mean())
 
 
 def recall(logits, labels, label):
@@ -21,13 +21,13 @@ def recall(logits, labels, label):
     own = labels == label
     if not own.any():
         raise ValueError(f"no sample has the label {label}, so its recall is not defined")
-    return float((logits.argmax(-1) == label)[own].float().mean())
+    return float((logits.argmax(-1) == label)[own].double().mean())
 
 
 def agreement(logits, other):
     """Share of the samples on which two models give the same answer, right or wrong."""
     check_same_shape(logits, other)
-    return float((logits.argmax(-1) == other.argmax(-1)).float().mean())
+    return float((logits.argmax(-1) == other.argmax(-1)).double().mean())
 
 
 def kl_to_teacher(student_logits, teacher_logits, temperature=1.0):

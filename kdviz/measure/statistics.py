@@ -1,5 +1,6 @@
 """Statistics over seeds: a difference, how sure we are of it, and how many seeds agree."""
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,15 +39,68 @@ def paired(treated, baseline):
     Both hold one value for each seed, in the same order: the same split, the same initial weights and
     the same batches, so that what the seed does to both cancels. At least five seeds.
     """
+    difference = _differences(treated, baseline)
+    half = stats.t.ppf(0.975, len(difference) - 1) * stats.sem(difference)
+    return _interval(difference, difference.mean() - half, difference.mean() + half)
+
+
+def unpaired(treated, baseline):
+    """The same mean difference with the interval of somebody who ignores that the seeds are shared.
+
+    Welch's 95 % t interval: as if the two lists came from different seeds. Where a seed is good or bad
+    for both alike, it is wider than that of :func:`paired`.
+    """
+    difference = _differences(treated, baseline)
+    interval = stats.ttest_ind(treated, baseline, equal_var=False).confidence_interval(0.95)
+    return _interval(difference, interval.low, interval.high)
+
+
+def bootstrap(treated, baseline, draws=9999, seed=0):
+    """The mean paired difference with its 95 % bootstrap interval (bias-corrected and accelerated).
+
+    It assumes no normal distribution; with 30 seeds it rarely differs much from :func:`paired`. Where
+    all differences are equal there is nothing to draw from, and the interval is that one value.
+    """
+    difference = _differences(treated, baseline)
+    if np.ptp(difference) == 0:
+        return _interval(difference, difference[0], difference[0])
+    random = np.random.default_rng(seed)
+    drawn = stats.bootstrap((difference,), np.mean, n_resamples=draws, rng=random)
+    return _interval(difference, *drawn.confidence_interval)
+
+
+def seeds_needed(differences, half_width):
+    """How many seeds until the 95 % t interval of a mean difference is at most ± ``half_width``.
+
+    ``differences`` are those already seen, one a seed: their spread is taken for the true one. With
+    five or ten seeds that spread is itself uncertain, so take the answer for an order of magnitude.
+    """
+    spread = np.std(_five_or_more(differences), ddof=1)
+    if not half_width > 0:
+        raise ValueError(f"half_width must be above 0; got {half_width!r}")
+    return next(
+        count
+        for count in itertools.count(2)
+        if stats.t.ppf(0.975, count - 1) * spread <= half_width * np.sqrt(count)
+    )
+
+
+def _differences(treated, baseline):
     treated, baseline = np.asarray(treated, float), np.asarray(baseline, float)
     if treated.shape != baseline.shape or treated.ndim != 1:
         raise ValueError(
             "paired differences need one value for each seed in both lists; "
             f"got shapes {treated.shape} and {baseline.shape}"
         )
-    if len(treated) < 5:
-        raise ValueError(f"fewer than 5 seeds say too little to report; got {len(treated)}")
-    difference = treated - baseline
-    half = stats.t.ppf(0.975, len(difference) - 1) * stats.sem(difference)
-    mean = float(difference.mean())
-    return Interval(mean, mean - half, mean + half, len(difference), int((difference > 0).sum()))
+    return _five_or_more(treated - baseline)
+
+
+def _five_or_more(differences):
+    if len(differences) < 5:
+        raise ValueError(f"fewer than 5 seeds say too little to report; got {len(differences)}")
+    return np.asarray(differences, float)
+
+
+def _interval(difference, low, high):
+    mean, above = float(difference.mean()), int((difference > 0).sum())
+    return Interval(mean, float(low), float(high), len(difference), above)

@@ -46,7 +46,7 @@ def distill(
     """
     objective = as_objective(objective)
     samples = data.transfer
-    answers = _ask(teacher, samples.inputs, objective.teacher_layers)
+    answers = ask(teacher, samples.inputs, objective.teacher_layers)
     check_labels(answers.logits, samples.labels)
     reference = _answers_on_validation(teacher, data)
     rows = batches(len(samples), batch_size, data.seed if seed is None else seed)
@@ -79,10 +79,11 @@ def _answers_on_validation(teacher, data):
     """The teacher's validation logits, or None where only its cached answers are left."""
     if isinstance(teacher, torch.Tensor):
         return None
-    return _ask(teacher, data.validation.inputs).logits
+    return ask(teacher, data.validation.inputs).logits
 
 
-def _ask(teacher, inputs, layers=()):
+def ask(teacher, inputs, layers=()):
+    """The trace of a teacher, in eval mode and without gradient; cached logits stand for themselves."""
     if isinstance(teacher, torch.Tensor):
         return _cached(teacher, inputs, layers)
     was_training = teacher.training

@@ -90,31 +90,33 @@ def teacher(data, model=None, *, on="train", steps=1000, learning_rate=3e-3, see
     teacher that saw no more labels than the student". ``model`` is where to start from, by default
     ``mlp(64, 256, 10)`` with initial weights of the data's seed.
     """
+    start, settings, recipe = described_teacher(data, model, on, steps, learning_rate, seed)
+
+    def make():
+        return train(start, data, on=on, record_every=steps, **recipe).finish().student.state_dict()
+
+    start.load_state_dict((store or Store()).fetch(settings, make))
+    return start.eval().requires_grad_(False)
+
+
+def described_teacher(data, model=None, on="train", steps=1000, learning_rate=3e-3, seed=None):
+    """Where a teacher starts, the settings under which the store keeps it, and how it is trained."""
     seed = data.seed if seed is None else seed
-    model = mlp(64, 256, 10, seed=seed) if model is None else model
-    recipe = {"on": on, "steps": steps, "learning_rate": learning_rate, "seed": seed}
+    start = mlp(64, 256, 10, seed=seed) if model is None else copy.deepcopy(model)
+    start = start.to(data.train.inputs.device)
+    recipe = {"steps": steps, "learning_rate": learning_rate, "seed": seed}
     known = _TRAIN_SETTINGS if on == "train" else tuple(data.settings)
     settings = {
         "recipe": "teacher",
         "data": {name: data.settings[name] for name in known},
-        "start": _fingerprint(model),
+        "start": fingerprint(start),
+        "on": on,
         **recipe,
     }
-
-    def make():
-        return train(model, data, **recipe, record_every=steps).finish().student.state_dict()
-
-    trained = _copy_with(model, (store or Store()).fetch(settings, make))
-    return trained.eval().requires_grad_(False)
+    return start, settings, recipe
 
 
-def _copy_with(model, weights):
-    trained = copy.deepcopy(model)
-    trained.load_state_dict(weights)
-    return trained
-
-
-def _fingerprint(model):
+def fingerprint(model):
     """Architecture and initial weights in one word."""
     digest = hashlib.sha256(repr(model).encode())
     for name, tensor in model.state_dict().items():

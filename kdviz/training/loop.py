@@ -1,12 +1,13 @@
 """The one training loop. It is an iterator: whoever consumes it decides when to stop."""
 
 import copy
+import math
 from dataclasses import dataclass, field
 
 import torch
 
 from kdviz.knowledge.objective import as_objective
-from kdviz.training.threads import one_thread
+from kdviz.training.threads import limited_threads
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class Run:
     learning_rate: float
     record_every: int
     examine: callable
+    threads: int = 1
     records: list[Record] = field(default_factory=list)
     step: int = 0
 
@@ -57,18 +59,21 @@ class Run:
             value = getattr(self, name)
             if not isinstance(value, int) or value < 1:
                 raise ValueError(f"{name} must be a whole number from 1 up; got {value!r}")
-        if not self.learning_rate > 0:
-            raise ValueError(f"learning_rate must be above 0; got {self.learning_rate!r}")
+        self._check_learning_rate()
         self.objective = as_objective(self.objective)
         self.student = copy.deepcopy(self.student).eval()
+        self._changes = []
+        self._prepare()
+
+    def _prepare(self):
         trainable = [weights for weights in self.student.parameters() if weights.requires_grad]
         if not trainable:
             raise ValueError("the student has no parameter that can learn; is it frozen?")
         self._optimizer = torch.optim.Adam(trainable, lr=self.learning_rate, fused=True)
-        self._schedule = torch.optim.lr_scheduler.CosineAnnealingLR(
-            self._optimizer, self.steps, eta_min=0.02 * self.learning_rate
-        )
-        self._changes = []
+
+    def _check_learning_rate(self):
+        if not self.learning_rate > 0:
+            raise ValueError(f"learning_rate must be above 0; got {self.learning_rate!r}")
 
     def __iter__(self):
         return self
@@ -78,16 +83,19 @@ class Run:
             raise StopIteration
         self.student.train()
         try:
-            with one_thread():
-                for _ in range(min(self.record_every, self.steps - self.step)):
-                    total, values = self._take_step()
+            with limited_threads(self.threads):
+                last = min(self.step + self.record_every, self.steps)
+                while self.step < last:
+                    total, values = self._take_step(self.step + 1 == last)
         finally:
             self.student.eval()
+        with limited_threads(self.threads):
+            measures = self.examine(self.student)
         record = Record(
             step=self.step,
-            total=float(total.detach()),
-            losses={name: float(value.detach()) for name, value in values.items()},
-            measures=self.examine(self.student),
+            total=_plain(total),
+            losses={name: _plain(value) for name, value in values.items()},
+            measures=measures,
             changes=tuple(self._changes),
         )
         self._changes = []
@@ -109,20 +117,20 @@ class Run:
         self.objective = self.objective.replace({address: value})
         self._changes.append((self.step, address, old, value))
 
-    def _take_step(self):
+    def _take_step(self, recorded):
         student, teacher, labels = self.lesson(self.student, self.step)
         total, values = self.objective(student, teacher, labels)
-        if not torch.isfinite(total).all():
+        if not torch.isfinite(total):
             raise ValueError(self._what_diverged(values))
         self._optimizer.zero_grad()
-        total.sum().backward()
+        total.backward()
+        self._optimizer.param_groups[0]["lr"] = self.learning_rate * cosine(self.step, self.steps)
         self._optimizer.step()
-        self._schedule.step()
         self.step += 1
         return total, values
 
     def _what_diverged(self, values):
-        bad = [name for name, value in values.items() if not torch.isfinite(value).all()]
+        bad = [name for name, value in values.items() if not torch.isfinite(value)]
         return (
             f"the loss is not a finite number at step {self.step}: {', '.join(bad) or 'the total'}. "
             "The student is kept as it was before this step. Look for inputs or logits that are not "
@@ -135,3 +143,14 @@ class Run:
             return f"Run({state}; {self.objective})"
         measures = ", ".join(f"{k} {v:.3f}" for k, v in self.records[-1].measures.items())
         return f"Run({state}; {self.objective}; {measures})"
+
+
+def cosine(step, steps):
+    """The share of the learning rate at a step: from 1 along half a cosine to 2 % after the last."""
+    return 0.02 + 0.98 * (1 + math.cos(math.pi * step / steps)) / 2
+
+
+def _plain(value):
+    """One student's number as a float, a stack's as an array."""
+    value = value.detach().cpu()
+    return float(value) if value.ndim == 0 else value.numpy()

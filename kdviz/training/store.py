@@ -33,23 +33,67 @@ class Store:
 
     def fetch(self, settings, make):
         """The weights for these settings: from the folder, or from ``make()``, which then are kept."""
-        path = self.folder / f"{key(settings)}.json"
-        if path.exists():
-            try:
-                return load_weights(path, settings)
-            except (ValueError, OSError) as problem:
-                warnings.warn(f"{problem}. It is trained again.", stacklevel=2)
+        weights = self.find(settings)
+        if weights is not None:
+            return weights
         weights = make()
+        self.keep(settings, weights)
+        return weights
+
+    def find(self, settings):
+        """The weights kept under these settings, or None."""
+        path = self.folder / f"{key(settings)}.json"
+        if not path.exists():
+            return None
         try:
-            save_weights(path, weights, settings)
+            return load_weights(path, settings)
+        except (ValueError, OSError) as problem:
+            warnings.warn(f"{problem}. It is trained again.", stacklevel=2)
+            return None
+
+    def keep(self, settings, weights):
+        """Keep weights under their settings."""
+        path = self.folder / f"{key(settings)}.json"
+        self._try_to_keep(lambda: save_weights(path, weights, settings), "model")
+
+    def rows(self, settings):
+        """The rows of a table kept under these settings, or None."""
+        path = self.folder / f"{key(settings)}.rows.json"
+        try:
+            kept = json.loads(path.read_text(encoding="utf-8"))
+            return kept["rows"] if kept["settings"] == json.loads(json.dumps(settings)) else None
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError) as problem:
+            warnings.warn(f"{path} cannot be read ({problem}). Its rows are trained again.", stacklevel=2)
+            return None
+
+    def keep_rows(self, settings, rows):
+        """Keep the rows of a table under its settings."""
+        content = json.dumps({"settings": settings, "rows": rows}).encode()
+        self._try_to_keep(
+            lambda: write_whole(self.folder / f"{key(settings)}.rows.json", content), "rows"
+        )
+
+    def fetch_rows(self, settings, make):
+        """The rows kept under these settings, or those of ``make()``, which then are kept unless None."""
+        rows = self.rows(settings)
+        if rows is None:
+            rows = make()
+            if rows is not None:
+                self.keep_rows(settings, rows)
+        return rows
+
+    def _try_to_keep(self, keep, what):
+        try:
+            keep()
         except OSError as problem:
             warnings.warn(
-                f"the model could not be kept in {self.folder} ({problem}). Work goes on; it will be "
+                f"the {what} could not be kept in {self.folder} ({problem}). Work goes on; it will be "
                 "trained again next time. Free some space, or set KDVIZ_CACHE to a folder that you can "
                 "write to.",
-                stacklevel=2,
+                stacklevel=3,
             )
-        return weights
 
 
 def key(settings):
@@ -61,13 +105,12 @@ def key(settings):
 def save_weights(path, weights, settings):
     """Write weights (a state dictionary) beside their settings, atomically."""
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     content = save({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()})
     checksum = hashlib.sha256(content).hexdigest()
     described = {"format": FORMAT, "settings": settings, "weights": f"{checksum}.safetensors"}
     # The description comes last: what it names is already there.
-    _write(path.parent / described["weights"], content)
-    _write(path, json.dumps(described, indent=1, sort_keys=True).encode())
+    write_whole(path.parent / described["weights"], content)
+    write_whole(path, json.dumps(described, indent=1, sort_keys=True).encode())
 
 
 def load_weights(path, settings=None):
@@ -97,7 +140,9 @@ def load_weights(path, settings=None):
         raise ValueError(f"the weights of {path} are not a safetensors file") from problem
 
 
-def _write(path, content):
+def write_whole(path, content):
+    """Write a file so that it appears whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
     try:
         with os.fdopen(handle, "wb") as file:

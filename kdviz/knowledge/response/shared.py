@@ -28,9 +28,10 @@ def at_label(log_p, labels):
 
 
 def one_hot(labels, like):
-    """Rows of 0 with a 1 at the label, in the memory order of ``like``; unlabelled samples get none."""
-    classes = torch.arange(like.shape[-1], device=like.device)
-    return (labels.unsqueeze(-2) == classes[:, None]).to(like.dtype).transpose(-1, -2)
+    """Rows of 0 with a 1 at the label; the row of an unlabelled sample is all 0."""
+    classes = like.shape[-1]
+    # The last row, which is that of label -1, has no 1.
+    return torch.eye(classes + 1, classes, dtype=like.dtype, device=like.device)[labels]
 
 
 def shares_of_labelled(labels, dtype):

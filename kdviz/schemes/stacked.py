@@ -1,0 +1,132 @@
+"""Offline distillation and learning from labels for a stack: S seeds, each under K settings."""
+
+import torch
+
+from kdviz.knowledge.checks import check_labels
+from kdviz.knowledge.objective import as_objective
+from kdviz.knowledge.response import CrossEntropy
+from kdviz.knowledge.response.shared import at_label
+from kdviz.schemes.offline import ask
+from kdviz.schemes.supervised import described_teacher
+from kdviz.training.batches import StackedBatches, samples_last
+from kdviz.training.stack import Stack
+from kdviz.training.stacked_model import StackedModel
+from kdviz.training.store import Store
+
+
+def distill_stack(teachers, students, data, objective, *, batch_size=64, seeds=None, **training):
+    """:func:`kdviz.distill` for a stack.
+
+    Parameters
+    ----------
+    teachers : one for each seed: modules, or tensors of logits as in :func:`kdviz.distill`
+    students : StackedModel
+    data : one Dataset for each seed, with equally large transfer sets
+    objective : Objective or Loss
+        Its numbers may be tensors: one value for each of the K settings, or for each student (S, K).
+    batch_size, seeds, steps, learning_rate, record_every, threads
+        As in :func:`kdviz.distill`; ``learning_rate`` may be such a tensor too, ``seeds`` draw the
+        order of the batches of each row of students.
+
+    Returns
+    -------
+    Stack
+        An iterator of records whose numbers are arrays (S, K).
+    """
+    objective = as_objective(objective)
+    samples = [part.transfer for part in data]
+    answers = [
+        ask(teacher, part.inputs, objective.teacher_layers)
+        for teacher, part in zip(teachers, samples, strict=True)
+    ]
+    for answer, part in zip(answers, samples, strict=True):
+        check_labels(answer.logits, part.labels)
+    return _stack(students, data, samples, answers, objective, batch_size, seeds, training)
+
+
+def train_stack(students, data, objective=None, *, on="labelled", batch_size=64, seeds=None, **training):
+    """:func:`kdviz.train` for a stack: learning from labels alone."""
+    objective = as_objective(CrossEntropy() if objective is None else objective)
+    samples = [getattr(part, on) for part in data]
+    return _stack(students, data, samples, None, objective, batch_size, seeds, training)
+
+
+def teachers(data, model=None, *, on="train", store=None, threads=1, **recipe):
+    """:func:`kdviz.teacher` for many splits: those that the store does not hold are trained in one stack.
+
+    A teacher's weights agree with those that it gets alone up to rounding.
+    """
+    store = store or Store()
+    starts, settings, recipes = zip(
+        *(described_teacher(part, model, on, **recipe) for part in data), strict=True
+    )
+    found = [store.find(described) for described in settings]
+    missing = [place for place, weights in enumerate(found) if weights is None]
+    for group in _of_equal_size(missing, [len(getattr(part, on)) for part in data]):
+        run = train_stack(
+            StackedModel([starts[place] for place in group]),
+            [data[place] for place in group],
+            on=on,
+            seeds=[recipes[place]["seed"] for place in group],
+            steps=recipes[group[0]]["steps"],
+            learning_rate=recipes[group[0]]["learning_rate"],
+            threads=threads,
+        ).finish()
+        for row, place in enumerate(group):
+            found[place] = run.student.student(row, 0).state_dict()
+            store.keep(settings[place], found[place])
+    for start, weights in zip(starts, found, strict=True):
+        start.load_state_dict(weights)
+    return [start.eval().requires_grad_(False) for start in starts]
+
+
+def _of_equal_size(places, sizes):
+    groups = {}
+    for place in places:
+        groups.setdefault(sizes[place], []).append(place)
+    return groups.values()
+
+
+def _stack(students, data, samples, answers, objective, batch_size, seeds, training):
+    batches = StackedBatches(
+        samples, answers, batch_size, [part.seed for part in data] if seeds is None else seeds
+    )
+    exam = Exam([part.validation for part in data])
+
+    def lesson(students, step):
+        inputs, taught, labels = next(batches)
+        return students.trace(inputs, objective.student_layers), taught, labels
+
+    steps = training.setdefault("steps", 600)
+    training.setdefault("learning_rate", 5e-3)
+    training["record_every"] = training.get("record_every") or max(1, steps // 20)
+    return Stack(
+        students,
+        lesson,
+        objective,
+        examine=lambda students: {"accuracy": exam.accuracy(students)},
+        **training,
+    )
+
+
+class Exam:
+    """The same questions to every student of a stack: one set of samples a seed."""
+
+    def __init__(self, samples):
+        self.inputs = samples_last(torch.stack([part.inputs for part in samples]).unsqueeze(1), 2)
+        self.labels = torch.stack([part.labels for part in samples]).unsqueeze(1)
+
+    @torch.no_grad()
+    def logits(self, students):
+        return students.trace(self.inputs).logits
+
+    def accuracy(self, students):
+        """The share of right answers of each student, (S, K)."""
+        logits = self.logits(students)
+        # The largest value is found ten times faster in a stack than its place.
+        return share(at_label(logits, self.labels) == logits.amax(-1))
+
+
+def share(right):
+    """The share of what is true along the samples, as an array."""
+    return right.double().mean(-1).cpu().numpy()

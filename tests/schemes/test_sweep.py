@@ -1,0 +1,200 @@
+from functools import partial
+
+import pandas as pd
+import pytest
+import torch
+from torch import nn
+
+from kdviz import CrossEntropy, SoftTargets, sweep
+from kdviz.datasets import digits
+from kdviz.measure import accuracy
+from kdviz.models import mlp
+from kdviz.schemes.sweep import Piece, small_student
+from kdviz.training.store import Store
+
+FEW = partial(digits, labels=30, transfer="labelled")
+GRID = {"temperature": [1.0, 8.0], "soft_weight": [0.0, 0.5, 0.9]}
+
+
+def mixture(temperature, soft_weight):
+    return (1 - soft_weight) * CrossEntropy() + soft_weight * SoftTargets(temperature)
+
+
+def small_teacher(data):
+    return mlp(64, 12, 10, seed=data.seed).eval()
+
+
+def small_sweep(grid=GRID, objective=mixture, **changes):
+    known = {
+        "data": FEW,
+        "teacher": small_teacher,
+        "student": partial(small_student, width=4),
+        "seeds": 3,
+        "steps": 30,
+    }
+    return sweep(grid, objective, **{**known, **changes})
+
+
+@pytest.fixture(autouse=True)
+def own_store(tmp_path, monkeypatch):
+    monkeypatch.setenv("KDVIZ_CACHE", str(tmp_path))
+
+
+@pytest.fixture
+def pieces_trained(monkeypatch):
+    """The seeds of every piece that was trained, not taken from the store."""
+    trained, train = [], Piece.train
+    monkeypatch.setattr(
+        Piece, "train", lambda piece, stopped: trained.append(piece.seeds) or train(piece, stopped)
+    )
+    return trained
+
+
+def test_one_row_a_student_in_the_order_of_seeds_and_grid():
+    found = small_sweep().finish(progress=False)
+    assert (found.done, found.total) == (18, 18)
+    assert found.table.seed.tolist() == [0] * 6 + [1] * 6 + [2] * 6
+    assert found.table.temperature.tolist() == ([1.0] * 3 + [8.0] * 3) * 3
+    assert found.table.soft_weight.tolist() == [0.0, 0.5, 0.9] * 6
+    assert (found.table.problem == "").all()
+    for column in ("validation_accuracy", "test_accuracy", "agreement"):
+        assert found.table[column].between(0, 100).all() and found.table[column].nunique() > 3
+
+
+def test_any_row_trained_alone_is_the_same_student():
+    found = small_sweep().finish(progress=False)
+    for place in (0, 10, 17):
+        row, student = found.table.loc[place], found.alone(place).finish().student
+        test = FEW(seed=int(row.seed)).test
+        with torch.no_grad():
+            assert 100 * accuracy(student(test.inputs), test.labels) == pytest.approx(row.test_accuracy)
+
+
+@pytest.mark.parametrize("changes", [{"students_at_once": 1}, {"students_at_once": 12}, {"threads": 2}])
+def test_the_numbers_do_not_depend_on_pieces_or_threads(changes, tmp_path):
+    whole = small_sweep().finish(progress=False).table
+    other = small_sweep(**changes, store=Store(tmp_path / "other")).finish(progress=False).table
+    # An answer may turn where rounding decides; the losses are close to the last digits.
+    pd.testing.assert_series_equal(whole.negative_log_likelihood, other.negative_log_likelihood, rtol=1e-4)
+    assert (whole.test_accuracy - other.test_accuracy).abs().max() < 0.6
+
+
+def test_the_first_seeds_of_every_point_come_first():
+    widths = {"width": [3, 4], "soft_weight": [0.0, 0.9]}
+    found = small_sweep(widths, partial(mixture, temperature=2.0), student=small_student, students_at_once=2)
+    first, second = next(found), next(found)
+    assert (len(first), len(second)) == (2, 4)
+    assert second.seed.tolist() == [0] * 4 and sorted(second.width) == [3, 3, 4, 4]
+
+
+def test_a_sweep_left_in_the_middle_goes_on_where_it_was(pieces_trained):
+    for table in small_sweep(students_at_once=6):
+        if len(table) == 12:
+            break
+    assert pieces_trained == [[0], [1]]
+    found = small_sweep(students_at_once=6).finish(progress=False)
+    assert found.done == 18 and pieces_trained == [[0], [1], [2]]
+
+
+def test_an_interrupt_keeps_what_was_trained(monkeypatch, pieces_trained):
+    found = small_sweep(students_at_once=6)
+    next(found)
+    with monkeypatch.context() as patch:
+        patch.setattr(Piece, "_rows", lambda *given: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            found.finish(progress=False)
+    assert found.done == 6
+    small_sweep(students_at_once=6).finish(progress=False)
+    assert pieces_trained == [[0], [1], [1], [2]]
+
+
+def warmer(temperature, soft_weight):
+    return mixture(2 * temperature, soft_weight)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"steps": 31},
+        {"learning_rate": 4e-3},
+        {"batch_size": 16},
+        {"data": partial(FEW, labels=31)},
+        {"teacher": lambda data: mlp(64, 12, 10, seed=7).eval()},
+        {"student": mlp(64, 4, 10, seed=9)},
+        {"curves": True},
+        {"objective": warmer},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_changed_setting_is_never_served_stale(change, pieces_trained):
+    small_sweep(seeds=1).finish(progress=False)
+    small_sweep(seeds=1).finish(progress=False)
+    assert len(pieces_trained) == 1
+    small_sweep(seeds=1, **change).finish(progress=False)
+    assert len(pieces_trained) == 2
+
+
+def test_stop_ends_it_soon_and_keeps_whole_pieces():
+    found = small_sweep(students_at_once=6)
+    next(found)
+    found.stop()
+    assert found.finish(progress=False).done == 6
+
+
+def test_curves_are_kept_on_request():
+    table = small_sweep(curves=True, seeds=1).finish(progress=False).table
+    assert [step for step, _ in table.curve[0]] == list(range(1, 31))
+    assert table.curve[0][-1][1] == table.validation_accuracy[0]
+
+
+def test_a_bad_value_is_reported_by_row_and_the_others_finish():
+    grid = {"temperature": [1.0, -2.0], "soft_weight": [0.5]}
+    found = small_sweep(grid).finish(progress=False)
+    assert found.done == 6 and len(found.problems) == 3
+    assert (found.problems.temperature == -2).all()
+    assert found.problems.problem.str.contains("temperature must be a finite number above 0").all()
+    assert found.table[found.table.temperature == 1].test_accuracy.notna().all()
+    with pytest.raises(ValueError, match="could not be trained"):
+        found.alone(1)
+
+
+def test_a_student_that_diverges_is_reported_by_row_and_the_others_finish():
+    grid = {"temperature": [2.0], "soft_weight": [0.5], "learning_rate": [1e-3, 1e38]}
+    found = small_sweep(grid).finish(progress=False)
+    assert found.problems.learning_rate.tolist() == [1e38] * 3
+    assert found.problems.problem.str.contains("no finite number").all()
+    assert found.problems.test_accuracy.isna().all()
+    healthy = small_sweep({**grid, "learning_rate": [1e-3]}).finish(progress=False).table
+    assert found.table.test_accuracy.dropna().tolist() == healthy.test_accuracy.tolist()
+
+
+def test_an_objective_is_swept_by_its_addresses():
+    objective = 0.5 * CrossEntropy() + 0.5 * SoftTargets(4)
+    grid = {"soft_targets.temperature": [1.0, 8.0], "soft_targets.weight": [0.5]}
+    by_address = small_sweep(grid, objective).finish(progress=False).table
+    by_name = small_sweep({"temperature": [1.0, 8.0], "soft_weight": [0.5]}).finish(progress=False).table
+    assert by_address.test_accuracy.tolist() == by_name.test_accuracy.tolist()
+
+
+def test_labels_and_steps_can_be_swept_too():
+    grid = {"labels": [20, 30], "steps": [5, 10]}
+    table = (
+        small_sweep(grid, CrossEntropy(), data=partial(digits, transfer="labelled"))
+        .finish(progress=False)
+        .table
+    )
+    assert len(table) == 12 and "agreement" not in table
+    assert table.groupby(["labels", "steps"]).negative_log_likelihood.mean().nunique() == 4
+
+
+def test_a_name_that_nothing_uses_is_an_error():
+    with pytest.raises(ValueError, match="'warmth' is used by nothing"):
+        small_sweep({"warmth": [1]}, CrossEntropy())
+    with pytest.raises(ValueError, match="unknown setting|settings are"):
+        small_sweep({"soft_targets.warmth": [1]}, 1.0 * SoftTargets(2)).finish(progress=False).alone(0)
+
+
+def test_an_own_network_of_any_kind_can_be_swept():
+    network = nn.Sequential(nn.Flatten(), nn.Linear(64, 4), nn.Tanh(), nn.Linear(4, 10))
+    table = small_sweep(student=network).finish(progress=False).table
+    assert (table.problem == "").all() and table.test_accuracy.nunique() > 3
