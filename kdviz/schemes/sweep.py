@@ -10,7 +10,7 @@ import torch
 from kdviz.datasets import digits
 from kdviz.knowledge.objective import Objective, as_objective, stacked_objective, structure
 from kdviz.knowledge.response import cross_entropy
-from kdviz.models import mlp
+from kdviz.models import cost, mlp
 from kdviz.schemes.offline import ask, distill
 from kdviz.schemes.stacked import Exam, distill_stack, share, teachers, train_stack
 from kdviz.schemes.supervised import described_teacher, fingerprint, train
@@ -37,7 +37,7 @@ def sweep(
     learning_rate=5e-3,
     batch_size=64,
     curves=False,
-    students_at_once=640,
+    students_at_once=None,
     threads=1,
     device="cpu",
     executor=None,
@@ -66,8 +66,9 @@ def sweep(
         As in :func:`kdviz.distill`.
     curves : keep the validation accuracy of every student along its training, as (step, percent)
     students_at_once
-        How many students make a piece; the first is half as large, so that a first picture comes soon.
-        The numbers do not depend on it, beyond rounding.
+        How many students make a piece; by default as many as keep a step's work within the processor's
+        cache. The first piece is half as large, so that a first picture comes soon. The numbers do not
+        depend on it, beyond rounding.
     threads, device
         Of torch, for each piece.
     executor : any ``concurrent.futures.Executor``; default: here, one piece after another
@@ -102,7 +103,8 @@ def sweep(
         if setting.problem:
             refused[place] = {"seed": seed, **setting.point, "problem": setting.problem}
     for group in _stackable(settings):
-        for some in _cut(len(seeds), students_at_once / len(group)):
+        at_once = students_at_once or recipe.students_at_once(settings[group[0]])
+        for some in _cut(len(seeds), at_once / len(group)):
             places = [row * len(settings) + column for row in some for column in group]
             pieces.append(Piece(recipe, [settings[c] for c in group], [seeds[row] for row in some], places))
     # The first seeds of every point come first, so that a picture of all of them can be drawn early.
@@ -168,6 +170,12 @@ class Recipe:
         """The split and the initial student of a seed."""
         start = self.student(seed=seed, **setting.student)
         return self.data(seed=seed, **setting.data).to(self.device), start.to(self.device)
+
+    def students_at_once(self, setting):
+        """How many students give a step the work at which stacks were measured to be fastest."""
+        data, start = self.materials(0, setting)
+        per_input = cost(start, data.validation.inputs).macs
+        return max(1, 48_000_000 // (setting.training["batch_size"] * max(1, per_input)))
 
     def teachers(self, data):
         if self.teacher is None:

@@ -87,36 +87,20 @@ class Convolution:
 
     def _patches(self, inputs):
         """What lies under each weight of the kernel: (S, K, channels, down, right, height, width, B)."""
-        down, right = self.padding
+        (high, wide), (down, right) = self.size, self.padding
         padded = nn.functional.pad(inputs, (0, 0, right, right, down, down))
-        return torch.stack([torch.stack([padded[at] for at in row], 3) for row in self._places(padded)], 3)
+        views = padded.unfold(3, high, self.stride[0]).unfold(4, wide, self.stride[1])
+        return views.permute(0, 1, 2, 6, 7, 3, 4, 5).contiguous()
 
     def _gather(self, patches, shape):
+        """The sum of all patches that a position lies in: the way back from ``_patches``."""
         (down, right), (height, width) = self.padding, shape[3:5]
-        size = (*patches.shape[:3], height + 2 * down, width + 2 * right, shape[-1])
-        total = patches.new_zeros(size)
-        for i, row in enumerate(self._places(total)):
-            for j, place in enumerate(row):
-                total[place] += patches[:, :, :, i, j]
+        total = patches.new_zeros(*patches.shape[:3], height + 2 * down, width + 2 * right, shape[-1])
+        views = total.unfold(3, self.size[0], self.stride[0]).unfold(4, self.size[1], self.stride[1])
+        for i in range(self.size[0]):
+            for j in range(self.size[1]):
+                views[..., i, j].add_(patches[:, :, :, i, j])
         return total[:, :, :, down : down + height, right : right + width]
-
-    def _places(self, padded):
-        def steps(offset, length, size, stride):
-            return slice(offset, offset + (length - size) // stride * stride + 1, stride)
-
-        (high, wide), (down, right) = self.size, self.stride
-        return [
-            [
-                (
-                    ...,
-                    steps(i, padded.shape[3], high, down),
-                    steps(j, padded.shape[4], wide, right),
-                    slice(None),
-                )
-                for j in range(wide)
-            ]
-            for i in range(high)
-        ]
 
 
 class Rectifier:
