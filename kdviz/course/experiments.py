@@ -1,7 +1,8 @@
-"""The experiments behind the course's claims. Each returns rows for one seed: one dictionary a student.
+"""The experiments behind the course's claims. Each takes seeds and returns rows, one dictionary a student.
 
 Within a seed, all students share the split, the initial weights and the order of the batches, so that
-their differences are paired. Shares are in percent, as the course shows them.
+their differences are paired. All seeds of an arm train as one stack. Shares are in percent, as the
+course shows them.
 """
 
 import torch
@@ -15,7 +16,8 @@ from kdviz.knowledge.response import (
 )
 from kdviz.measure import accuracy, class_bias, recall
 from kdviz.models import mlp
-from kdviz.schemes import distill, teacher, train
+from kdviz.schemes import distill_stack, teachers, train_stack
+from kdviz.training.stacked_model import StackedModel
 
 FEW_LABELS_ARMS = (
     "hard labels",
@@ -26,70 +28,74 @@ FEW_LABELS_ARMS = (
 )
 
 
-def few_labels(seed, labels=50, temperature=4.0, soft_weight=0.9, arms=FEW_LABELS_ARMS):
+def few_labels(seeds, labels=50, temperature=4.0, soft_weight=0.9, arms=FEW_LABELS_ARMS):
     """Few labelled images, the same images for soft targets: does the teacher help, and why?
 
     Two arms are controls. In "permuted dark knowledge" each image keeps the teacher's confidence, but
     its probabilities of the wrong digits are shuffled. "teacher with the same labels" learns from a
     teacher that saw only the student's own labelled images.
     """
-    data = digits(labels=labels, transfer="labelled", seed=seed)
-    student = mlp(64, 16, 10, seed=seed)
+    data = [digits(labels=labels, transfer="labelled", seed=seed) for seed in seeds]
+    students = StackedModel([mlp(64, 16, 10, seed=seed) for seed in seeds])
     objective = (1 - soft_weight) * CrossEntropy() + soft_weight * SoftTargets(temperature)
 
     def soft(answers):
-        return distill(answers, student, data, objective)
+        return distill_stack(answers, students, data, objective)
 
     def permuted():
-        with torch.no_grad():
-            logits = teacher(data)(data.transfer.inputs)
-        return permute_dark_knowledge(logits, data.transfer.labels, seed)
+        return [
+            permute_dark_knowledge(_answer(teacher, part.transfer), part.transfer.labels, part.seed)
+            for teacher, part in zip(teachers(data), data, strict=True)
+        ]
+
+    def with_the_same_labels():
+        # With all labels that is the same teacher.
+        return teachers(data, on="labelled" if len(data[0].labelled) < len(data[0].train) else "train")
 
     lessons = {
-        "hard labels": lambda: train(student, data),
-        "label smoothing": lambda: train(student, data, LabelSmoothing(0.1)),
-        "soft targets": lambda: soft(teacher(data)),
+        "hard labels": lambda: train_stack(students, data),
+        "label smoothing": lambda: train_stack(students, data, LabelSmoothing(0.1)),
+        "soft targets": lambda: soft(teachers(data)),
         "permuted dark knowledge": lambda: soft(permuted()),
-        "teacher with the same labels": lambda: soft(teacher(data, on="labelled")),
+        "teacher with the same labels": lambda: soft(with_the_same_labels()),
     }
-    rows = []
-    for arm in arms:
-        logits = _answer(lessons[arm]().finish().student, data.test)
-        rows.append(
-            {
-                "seed": seed,
-                "labels": labels,
-                "arm": arm,
-                "accuracy": 100 * accuracy(logits, data.test.labels),
-            }
-        )
-    return rows
+    return [
+        {
+            "seed": part.seed,
+            "labels": labels,
+            "arm": arm,
+            "accuracy": 100 * accuracy(_answer(student, part.test), part.test.labels),
+        }
+        for arm in arms
+        for part, (student,) in zip(data, _by_seed(lessons[arm]()), strict=True)
+    ]
 
 
-def omitted_digit(seed, omit=3, temperatures=(1, 2, 4, 8), steps=1500):
+def omitted_digit(seeds, omit=3, temperatures=(1, 2, 4, 8), steps=1500):
     """The student never sees one digit. Can the teacher's answers on the others still teach it?
 
-    The first row is the student that learned from hard labels. ``recall_after`` and ``accuracy_after``
-    follow a label-free correction: one number is added to the omitted digit's logit, so that its mean
-    probability on the unlabelled training images is its expected share, one in ten.
+    The rows without a temperature are the students that learned from hard labels. ``recall_after`` and
+    ``accuracy_after`` follow a label-free correction: one number is added to the omitted digit's logit,
+    so that its mean probability on the unlabelled training images is its expected share, one in ten.
     """
-    data = digits(omit=omit, seed=seed)
-    student = mlp(64, 32, 10, seed=seed)
-    rows = []
-    for temperature in (None, *temperatures):
-        if temperature is None:
-            run = train(student, data, steps=steps)
-        else:
-            run = distill(teacher(data), student, data, SoftTargets(temperature), steps=steps)
-        rows.append(
-            {
-                "seed": seed,
-                "arm": "hard labels" if temperature is None else "soft targets",
-                "temperature": temperature,
-                **_omitted_measures(run.finish().student, data, omit),
-            }
-        )
-    return rows
+    data = [digits(omit=omit, seed=seed) for seed in seeds]
+    starts = [mlp(64, 32, 10, seed=seed) for seed in seeds]
+    objective = SoftTargets(torch.tensor(temperatures, dtype=torch.float64))
+    hard = train_stack(StackedModel(starts), data, steps=steps)
+    soft = distill_stack(
+        teachers(data), StackedModel(starts, len(temperatures)), data, objective, steps=steps
+    )
+    students = zip(_by_seed(hard), _by_seed(soft), strict=True)
+    return [
+        {
+            "seed": part.seed,
+            "arm": "hard labels" if temperature is None else "soft targets",
+            "temperature": temperature,
+            **_omitted_measures(student, part, omit),
+        }
+        for part, (never, heard) in zip(data, students, strict=True)
+        for temperature, student in zip((None, *temperatures), never + heard, strict=True)
+    ]
 
 
 def _omitted_measures(student, data, omit):
@@ -102,6 +108,12 @@ def _omitted_measures(student, data, omit):
         "recall_after": 100 * recall(corrected, data.test.labels, omit),
         "accuracy_after": 100 * accuracy(corrected, data.test.labels),
     }
+
+
+def _by_seed(run):
+    """The students of a stack, trained: for each seed a list with one for each setting."""
+    students, (seeds, settings) = run.finish().student, run.student.shape
+    return [[students.student(row, column) for column in range(settings)] for row in range(seeds)]
 
 
 def _answer(model, samples):

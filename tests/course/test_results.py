@@ -55,10 +55,10 @@ def test_main_writes_a_table_that_loads(tmp_path, monkeypatch):
     monkeypatch.setitem(results.RESULTS, "tiny", result)
     results.main(["tiny"])
     table = results.load("tiny")
-    assert table.rows.value.tolist() == [0, 0, 1, 2, 2, 4]
+    assert table.rows.value.tolist() == [0, 1, 2, 0, 2, 4]
     assert table.check(seeds=(1, 2)).startswith("4 rows")
     assert json.loads((tmp_path / "data/results/tiny.json").read_text())["seeds"] == [0, 1, 2]
 
 
-def tiny(seed, labels):
-    return [{"seed": seed, "labels": labels, "value": float(seed * labels)}]
+def tiny(seeds, labels):
+    return [{"seed": seed, "labels": labels, "value": float(seed * labels)} for seed in seeds]
