@@ -70,6 +70,7 @@ class Run:
         if not trainable:
             raise ValueError("the student has no parameter that can learn; is it frozen?")
         self._optimizer = torch.optim.Adam(trainable, lr=self.learning_rate, fused=True)
+        self.learned = None
 
     def _check_learning_rate(self):
         if not self.learning_rate > 0:
@@ -119,15 +120,25 @@ class Run:
 
     def _take_step(self, recorded):
         student, teacher, labels = self.lesson(self.student, self.step)
-        total, values = self.objective(student, teacher, labels)
+        if self.learned is None:
+            self._begin_to_learn(student, teacher)
+        total, values = self.objective(student, teacher, labels, self.learned)
         if not torch.isfinite(total):
             raise ValueError(self._what_diverged(values))
         self._optimizer.zero_grad()
         total.backward()
-        self._optimizer.param_groups[0]["lr"] = self.learning_rate * cosine(self.step, self.steps)
+        for group in self._optimizer.param_groups:
+            group["lr"] = self.learning_rate * cosine(self.step, self.steps)
         self._optimizer.step()
         self.step += 1
         return total, values
+
+    def _begin_to_learn(self, student, teacher):
+        """Take in what the losses themselves learn; its sizes are known once layers have been seen."""
+        self.learned = self.objective.initial(student, teacher)
+        parts = [part.requires_grad_() for parts in self.learned.values() for part in parts.values()]
+        if parts:
+            self._optimizer.add_param_group({"params": parts})
 
     def _what_diverged(self, values):
         bad = [name for name, value in values.items() if not torch.isfinite(value)]

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch.optim.adam import adam
 
+from kdviz.tracing import Trace
 from kdviz.training.loop import Run, cosine
 
 
@@ -23,16 +24,17 @@ class Stack(Run):
 
     def _prepare(self):
         weights = self.student.weights
-        self.objective = _on(weights.device, self.objective)
-        self._moments = [torch.zeros_like(weights), torch.zeros_like(weights)]
-        self._count = torch.zeros((), device=weights.device)
+        self._take_in_objective()
         self.diverged = np.zeros(self.student.shape, dtype=int)
+        self.learned, self._learners = None, []
+        rates = None
         if isinstance(self.learning_rate, torch.Tensor):
             rates = self.learning_rate.to(weights).expand(self.student.shape)
-            self._rates, self.learning_rate = self.student.spread(rates), 1.0
-            self._displacement = torch.zeros_like(weights)
+            self._rates, self.learning_rate = rates, 1.0
+            rates = self.student.spread(rates)
         else:
-            self._rates, self._displacement = None, None
+            self._rates = None
+        self._adam = _Adam(weights, rates)
 
     def _check_learning_rate(self):
         rates = torch.as_tensor(self.learning_rate)
@@ -41,44 +43,80 @@ class Stack(Run):
 
     def set(self, address, value):
         super().set(address, value)
+        self._take_in_objective()
+
+    def _take_in_objective(self):
         self.objective = _on(self.student.weights.device, self.objective)
+        self._differentiated = self.objective.differentiated
 
     def _take_step(self, recorded):
-        differentiated = self.objective.differentiated
+        differentiated = self._differentiated
         by_hand = self.student.chain is not None and not differentiated
         with torch.set_grad_enabled(not by_hand):
             student, teacher, labels = self.lesson(self.student, self.step)
+            if self.learned is None:
+                self._begin_to_learn(student, teacher)
             total, values = None, None
-            if recorded:
-                with torch.no_grad():
-                    total, values = self.objective(student, teacher, labels)
             with torch.no_grad():
+                if recorded:
+                    total, values = self.objective(student, teacher, labels, self.learned)
                 pull = self.objective.logit_gradient(student, teacher, labels)
             if by_hand:
-                gradient = self.student.chain.backward(pull.movedim(2, -1))
+                gradients = [self.student.chain.backward(pull.movedim(2, -1))]
             else:
-                gradient = self._differentiate(differentiated, pull, student, teacher, labels)
-        self._move(gradient)
+                gradients = self._differentiate(differentiated, pull, student, teacher, labels)
+        rate = self.learning_rate * cosine(self.step, self.steps)
+        for adam, gradient in zip([self._adam, *self._learners], gradients, strict=True):
+            adam.step(gradient, rate)
         self.step += 1
         if recorded:
             bad = ~torch.isfinite(total).cpu().numpy()
             self.diverged[bad & (self.diverged == 0)] = self.step
         return total, values
 
+    def _begin_to_learn(self, student, teacher):
+        """A copy for each student of what the losses learn, from the same start as alone."""
+        alone = self.objective.initial(_first(student), _first(teacher))
+        shape = self.student.shape
+        self.learned = {
+            name: {
+                key: part.expand(*shape, *part.shape).clone().requires_grad_() for key, part in parts.items()
+            }
+            for name, parts in alone.items()
+        }
+        for part in (part for parts in self.learned.values() for part in parts.values()):
+            rates = self._rates
+            if rates is not None:
+                rates = rates.view(*shape, *[1] * (part.ndim - 2)).expand(part.shape)
+            self._learners.append(_Adam(part, rates))
+
     def _differentiate(self, terms, pull, student, teacher, labels):
-        """The gradient where it is not all written out: what is, is handed over at the logits."""
+        """The gradients where they are not all written out: what is, is handed over at the logits."""
         outputs, pulls = ([], []) if pull is None else ([student.logits], [pull])
         if terms:
-            values = [term.weight * term.loss(student, teacher, labels) for term in terms.values()]
+            values = [
+                term.weight * term.loss(student, teacher, labels, self.learned[name])
+                for name, term in terms.items()
+            ]
             outputs.append(sum(value.sum() for value in values))
             pulls.append(None)
-        return torch.autograd.grad(outputs, [self.student.weights], pulls)[0]
+        moved = [adam.weights for adam in [self._adam, *self._learners]]
+        return torch.autograd.grad(outputs, moved, pulls)
+
+
+class _Adam:
+    """Adam's steps for one tensor of weights; with a rate for each weight, where students differ in it."""
+
+    def __init__(self, weights, rates):
+        self.weights, self._rates = weights, rates
+        self._moments = [torch.zeros_like(weights), torch.zeros_like(weights)]
+        self._count = torch.zeros((), device=weights.device)
+        self._displacement = None if rates is None else torch.zeros_like(weights)
 
     @torch.no_grad()
-    def _move(self, gradient):
-        weights = self.student.weights
+    def step(self, gradient, rate):
         adam(
-            [weights if self._rates is None else self._displacement],
+            [self.weights if self._rates is None else self._displacement],
             [gradient],
             *[[moment] for moment in self._moments],
             [],
@@ -87,15 +125,22 @@ class Stack(Run):
             amsgrad=False,
             beta1=0.9,
             beta2=0.999,
-            lr=self.learning_rate * cosine(self.step, self.steps),
+            lr=rate,
             weight_decay=0.0,
             eps=1e-8,
             maximize=False,
         )
         if self._rates is not None:
             # Adam moves by its rate times a direction that does not depend on it.
-            weights.addcmul_(self._displacement, self._rates)
+            self.weights.addcmul_(self._displacement, self._rates)
             self._displacement.zero_()
+
+
+def _first(trace):
+    """The trace of the first student of a stack on its own, or of the teacher of the first seed."""
+    return trace and Trace(
+        trace.logits[0, 0], {path: feature[0, 0] for path, feature in trace.features.items()}
+    )
 
 
 def _on(device, objective):

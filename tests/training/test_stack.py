@@ -40,6 +40,27 @@ class FeatureMatching(Loss):
         return "F"
 
 
+@dataclass(frozen=True)
+class Regressed(Loss):
+    """A loss with a regressor of its own between two widths."""
+
+    name = "regressed"
+    student_layers = ("activation1",)
+    teacher_layers = ("hidden1",)
+
+    def initial(self, student, teacher):
+        shape = student.features["activation1"].shape[-1], teacher.features["hidden1"].shape[-1]
+        generator = torch.Generator().manual_seed(0)
+        return {"regressor": torch.randn(shape, generator=generator, dtype=torch.float64)}
+
+    def __call__(self, student, teacher, labels, learned):
+        guess = student.features["activation1"] @ learned["regressor"]
+        return (guess - teacher.features["hidden1"].detach()).square().sum(-1).mean(-1)
+
+    def latex(self):
+        return "R"
+
+
 def in_double(data):
     parts = ("train", "labelled", "transfer", "validation", "test")
     double = {
@@ -92,6 +113,7 @@ OBJECTIVES = {
         0.5 * CrossEntropy() + 0.1 * FeatureMatching(),
         0.1 * CrossEntropy() + 1.0 * FeatureMatching(),
     ],
+    "a learned regressor": [0.5 * CrossEntropy() + Regressed(), 0.1 * CrossEntropy() + 2.0 * Regressed()],
     "features, before the activation": [FeatureMatching("hidden1"), 2.0 * FeatureMatching("hidden1")],
     "features, of the logits": [
         FeatureMatching("logits") + CrossEntropy(),
@@ -188,6 +210,22 @@ def test_each_student_may_have_a_learning_rate_of_its_own(data):
         return train(start(SEEDS[row]), data[row], steps=STEPS, learning_rate=rates[column]).finish().student
 
     assert furthest(run, alone) < 1e-10
+
+
+def test_what_a_loss_learns_follows_the_learning_rate_of_its_student(data):
+    rates = [1e-2, 1e-3]
+    run = distill_stack(
+        [taught(seed) for seed in SEEDS],
+        StackedModel([start(seed) for seed in SEEDS], 2),
+        data,
+        Regressed(),
+        steps=STEPS,
+        learning_rate=torch.tensor(rates, dtype=torch.float64),
+    ).finish()
+    single = distill(taught(0), start(0), data[0], Regressed(), steps=STEPS, learning_rate=1e-3).finish()
+    learned = run.learned["regressed"]["regressor"]
+    torch.testing.assert_close(learned[0, 1], single.learned["regressed"]["regressor"], rtol=0, atol=1e-10)
+    assert (learned[0, 0] - learned[0, 1]).abs().max() > 1e-3
 
 
 def test_in_single_precision_weights_are_close_and_answers_agree():
