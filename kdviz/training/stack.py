@@ -66,8 +66,8 @@ class Stack(Run):
             else:
                 gradients = self._differentiate(differentiated, pull, student, teacher, labels)
         rate = self.learning_rate * cosine(self.step, self.steps)
-        for adam, gradient in zip([self._adam, *self._learners], gradients, strict=True):
-            adam.step(gradient, rate)
+        for learner, gradient in zip([self._adam, *self._learners], gradients, strict=True):
+            learner.step(gradient, rate)
         self.step += 1
         if recorded:
             bad = ~torch.isfinite(total).cpu().numpy()
@@ -100,7 +100,7 @@ class Stack(Run):
             ]
             outputs.append(sum(value.sum() for value in values))
             pulls.append(None)
-        moved = [adam.weights for adam in [self._adam, *self._learners]]
+        moved = [learner.weights for learner in [self._adam, *self._learners]]
         return torch.autograd.grad(outputs, moved, pulls)
 
 
