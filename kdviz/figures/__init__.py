@@ -1,7 +1,7 @@
 """Arrays and tables in, one plotly figure out. No training, no widget, no model."""
 
 from kdviz.figures.classes import class_bars, image_row
-from kdviz.figures.curves import learning_curves, temperature_curves
+from kdviz.figures.curves import learning_curves, lines, temperature_curves
 from kdviz.figures.omission import omitted_digit
 from kdviz.figures.seeds import paired_dots
 from kdviz.figures.template import BASELINE, INK, STUDENT, TEACHER
@@ -14,6 +14,7 @@ __all__ = [
     "class_bars",
     "image_row",
     "learning_curves",
+    "lines",
     "omitted_digit",
     "paired_dots",
     "temperature_curves",

@@ -1,4 +1,4 @@
-"""Curves: something against temperature, and a run against its steps."""
+"""Curves: something against temperature, a run against its steps, and one number against another."""
 
 import numpy as np
 import plotly.graph_objects as go
@@ -51,6 +51,19 @@ def learning_curves(records, *, measure="accuracy", title=""):
         title=title,
         xaxis={"title": {"text": "training step"}},
         yaxis={"title": {"text": f"{measure} on validation images (%)"}},
+    )
+
+
+def lines(x, curves, *, x_axis, y_axis, title="", log_x=False, log_y=False):
+    """One curve for each name, against anything else.
+
+    ``x`` has shape (n,), each of the ``curves`` too; the axes are named with their units.
+    """
+    return _curves(
+        {name: (x, values) for name, values in curves.items()},
+        title=title,
+        xaxis={"title": {"text": x_axis}, **scale(log_x)},
+        yaxis={"title": {"text": y_axis}, **scale(log_y)},
     )
 
 

@@ -162,3 +162,13 @@ def test_omitted_digit_shows_both_measures_before_and_after():
         np.testing.assert_allclose(points.y, groups[column].mean())
         half = [paired(rows, [0] * len(rows)) for _, rows in groups[column]]
         np.testing.assert_allclose(points.error_y.array, [one.high - one.mean for one in half])
+
+
+def test_lines_show_the_values_on_the_axes_asked_for():
+    figure = figures.lines(
+        [1, 10, 100], {"one": [3, 2, 1], "other": [1, 2, 4]}, x_axis="batch size", y_axis="loss", log_x=True
+    )
+    assert [list(trace.y) for trace in figure.data] == [[3, 2, 1], [1, 2, 4]]
+    assert (figure.layout.xaxis.type, figure.layout.yaxis.type) == ("log", "linear")
+    assert [note.x for note in figure.layout.annotations] == [2, 2], "where plotly wants an exponent"
+    assert texts(figure) == ["one", "other"]
