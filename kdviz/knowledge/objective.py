@@ -50,7 +50,10 @@ class Loss(_Sum, ABC):
         return {}
 
     def logit_gradient(self, student, teacher, labels):
-        """The gradient with respect to the student's logits, written out, where a loss has it."""
+        """The gradient with respect to the student's logits in closed form, where a loss has it.
+
+        Given as a fresh tensor like the logits and a factor for it, a number or a tensor that broadcasts.
+        """
         raise NotImplementedError(f"{self.name} has no gradient in closed form")
 
     @abstractmethod
@@ -158,12 +161,12 @@ class Objective(_Sum):
         for term in self.parts:
             if type(term.loss).logit_gradient is Loss.logit_gradient:
                 continue
-            gradient = term.loss.logit_gradient(student, teacher, labels)
+            direction, factor = term.loss.logit_gradient(student, teacher, labels)
             weight = term.weight
             if isinstance(weight, torch.Tensor):
-                weight = weight.to(gradient)[..., None, None]
-            gradient = gradient.mul_(weight)
-            total = gradient if total is None else total.add_(gradient)
+                weight = weight.to(direction)[..., None, None]
+            factor = torch.as_tensor(weight * factor, dtype=direction.dtype, device=direction.device)
+            total = direction.mul_(factor) if total is None else total.addcmul_(direction, factor)
         return total
 
     def latex(self):

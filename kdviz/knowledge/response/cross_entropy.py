@@ -68,9 +68,9 @@ class CrossEntropy(Loss):
         return cross_entropy(student.logits, labels)
 
     def logit_gradient(self, student, teacher, labels):
-        shares = shares_of_labelled(labels, student.logits.dtype).unsqueeze(-1)
         p = softmax(student.logits)
-        return p.sub_(one_hot(labels, p)).mul_(shares)
+        shares = shares_of_labelled(labels, p.dtype).unsqueeze(-1)
+        return p.sub_(one_hot(labels, p)), shares
 
     def latex(self):
         return r"\mathrm{CE}(y,\, p_S)"
@@ -91,11 +91,10 @@ class LabelSmoothing(Loss):
         return label_smoothing(student.logits, labels, self.amount)
 
     def logit_gradient(self, student, teacher, labels):
-        shares = shares_of_labelled(labels, student.logits.dtype).unsqueeze(-1)
-        amount = for_each_student(self.amount, student.logits)
         p = softmax(student.logits)
-        q = (1 - amount) * one_hot(labels, p) + amount / p.shape[-1]
-        return p.sub_(q).mul_(shares)
+        shares = shares_of_labelled(labels, p.dtype).unsqueeze(-1)
+        amount = for_each_student(self.amount, p)
+        return p.sub_((1 - amount) * one_hot(labels, p) + amount / p.shape[-1]), shares
 
     def latex(self):
         return rf"\mathrm{{CE}}(y^{{\varepsilon={self.amount:g}}},\, p_S)"

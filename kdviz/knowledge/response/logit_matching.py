@@ -52,7 +52,7 @@ class LogitMatching(Loss):
 
     def logit_gradient(self, student, teacher, labels):
         difference = _difference(student.logits, teacher.logits, self.form)
-        return difference.mul_(2 * _scale(self.form, difference) / difference.shape[-2])
+        return difference, 2 * _scale(self.form, difference) / difference.shape[-2]
 
     def latex(self):
         return r"\mathrm{LM}(z_S,\, z_T)"

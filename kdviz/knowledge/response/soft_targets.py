@@ -53,7 +53,7 @@ class SoftTargets(Loss):
         temperature = for_each_student(self.temperature, student.logits)
         p = softmax(student.logits / temperature)
         q = softmax(teacher.logits / temperature)
-        return p.sub_(q).mul_(temperature / p.shape[-2])
+        return p.sub_(q), temperature / p.shape[-2]
 
     def latex(self):
         temperature = f"{self.temperature:g}"
