@@ -6,7 +6,6 @@ Only the standard library is imported here, so that a fresh clone can set itself
 
 import argparse
 import importlib.metadata
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -117,8 +116,6 @@ def _test(options):
 
 
 def _benchmark(options):
-    # Threads that wait awake: right on the idle cores that a benchmark asks for, wrong on shared ones.
-    os.environ.setdefault("OMP_WAIT_POLICY", "active")
     scripts = sorted((CLONE / "tests" / "benchmarks").glob("*.py"))
     return max(_python(script) for script in scripts)
 

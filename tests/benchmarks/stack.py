@@ -1,9 +1,6 @@
 """How fast 320 students train, beside the ways others train them, side by side in one run.
 
-    OMP_WAIT_POLICY=active python tests/benchmarks/stack.py [threads]
-
-The variable lets torch's threads wait for one another without falling asleep. On idle cores that is half
-as fast again with four threads; where others need the cores it must not be set.
+    python tests/benchmarks/stack.py [threads]
 
 The students: 8 temperatures x 8 weights x 5 seeds, mlp(64, 8, 10), 20 epochs of 1,200 digits in batches
 of 64 (360 steps), the learning rate falling along a cosine. The one-by-one loops are timed on a few of
@@ -14,7 +11,8 @@ a  what tutorials do: a DataLoader, the teacher run again at each step, torch's 
 b  the best loop for one student: tensors in memory, cached teacher, fused Adam
 c  torchdistill, where it is installed
 d  b in one process a core, by joblib
-e  kdviz.schemes.distill_stack, with one thread and with all
+e  kdviz.schemes.distill_stack, with one thread, with all, and with all in a process of its own whose threads
+   wait for one another awake (OMP_WAIT_POLICY=active: only for cores that nobody else needs)
 f  e in one process a core with one thread each, as kdviz.sweep(executor=...) does it
 """
 
@@ -23,6 +21,7 @@ import itertools
 import os
 import resource
 import statistics
+import subprocess
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
@@ -117,6 +116,20 @@ def one_elsewhere(taught, data, temperature, weight):
     loop_b(taught, data, temperature, weight)
 
 
+def awake(cores):
+    """The rate with threads that wait awake; in a process of its own, since they never rest again."""
+    environment = {**os.environ, "OMP_WAIT_POLICY": "active"}
+    command = [sys.executable, __file__, str(cores), "awake"]
+    return float(subprocess.run(command, env=environment, capture_output=True, check=True).stdout)
+
+
+def print_rate(cores):
+    data = [digits(seed=seed) for seed in SEEDS]
+    taught = [teacher(part) for part in data]
+    stacked(taught, data, threads=cores)
+    print(rate(320, lambda: stacked(taught, data, threads=cores)))
+
+
 def rate(count, work):
     start = time.perf_counter()
     work()
@@ -159,6 +172,7 @@ def measure(taught, data, cores):
         f"d  b in {cores} processes": lambda: rate(5 * cores, by_joblib),
         "e  stack, 1 thread": lambda: rate(320, lambda: stacked(taught, data)),
         f"e  stack, {cores} threads": lambda: rate(320, lambda: stacked(taught, data, threads=cores)),
+        f"e  stack, {cores} threads, awake": lambda: awake(cores),
         f"f  stack, {cores} processes": lambda: rate(320, share_out),
     }
     for way in ways.values():
@@ -186,9 +200,8 @@ def measure_convnet(taught, data, cores):
     print(f"thread, {many / b:.1f} times with {cores}")
 
 
-def main(cores=None):
+def main(cores):
     torch.set_num_threads(1)
-    cores = cores or os.cpu_count()
     data = [digits(seed=seed) for seed in SEEDS]
     taught = [teacher(part) for part in data]
     found = measure(taught, data, cores)
@@ -224,4 +237,5 @@ def compare_accuracies(taught, data):
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    cores, how = int(sys.argv[1]) if sys.argv[1:] else os.cpu_count(), sys.argv[2:]
+    print_rate(cores) if how else main(cores)
