@@ -37,6 +37,14 @@ class Loss(_Sum, ABC):
     """
 
     name: str
+    # For the reference card: where it comes from, what one unit of it is, what it costs, and what may be
+    # done to the student's logits or features without changing it.
+    kind: str
+    paper: str
+    scale: str
+    memory: str
+    cost: str
+    invariant_to: tuple[str, ...] = ()
     needs_teacher = True
     student_layers: tuple[str, ...] = ()
     teacher_layers: tuple[str, ...] = ()

@@ -62,6 +62,12 @@ class CrossEntropy(Loss):
     """:func:`cross_entropy` as a term of an objective."""
 
     name = "cross_entropy"
+    kind = "response"
+    paper = "the usual loss of classification"
+    scale = "nats; log C for even answers"
+    memory = "N × C"
+    cost = "one softmax"
+    invariant_to = ("shift",)
     needs_teacher = False
 
     def __call__(self, student, teacher, labels, learned=None):
@@ -82,6 +88,12 @@ class LabelSmoothing(Loss):
 
     amount: float = 0.1
     name = "label_smoothing"
+    kind = "response"
+    paper = "Szegedy et al. 2016, section 7"
+    scale = "nats; log C for even answers"
+    memory = "N × C"
+    cost = "one softmax"
+    invariant_to = ("shift",)
     needs_teacher = False
 
     def __post_init__(self):

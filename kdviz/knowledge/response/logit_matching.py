@@ -43,6 +43,11 @@ class LogitMatching(Loss):
 
     form: str = "paper"
     name = "logit_matching"
+    kind = "response"
+    paper = "Ba and Caruana 2014, section 2.2"
+    scale = "squared logits"
+    memory = "N × C"
+    cost = "one difference"
 
     def __post_init__(self):
         check_form(self.form, FORMS)

@@ -42,6 +42,12 @@ class SoftTargets(Loss):
 
     temperature: float = 4.0
     name = "soft_targets"
+    kind = "response"
+    paper = "Hinton et al. 2015, section 2"
+    scale = "nats times T²; its gradient keeps its size over T"
+    memory = "N × C"
+    cost = "two softmaxes"
+    invariant_to = ("shift",)
 
     def __post_init__(self):
         check_temperature(self.temperature)
