@@ -56,7 +56,7 @@ def test_a_laptop_without_network_gets_a_course_that_works(laptop):
     shipped = {path.name for path in (ROOT / "notebooks").glob("*.ipynb")}
     copied = laptop / "kdviz-course"
     assert {path.name for path in (copied / "notebooks").glob("*.ipynb")} == shipped
-    assert (copied / "data" / "results" / "few_labels.csv").exists()
+    assert (copied / "data" / "results" / "landscape.csv").exists()
 
 
 def test_a_trained_student_on_that_laptop(laptop, tmp_path):

@@ -5,6 +5,9 @@ their differences are paired. All seeds of an arm train as one stack. Shares are
 course shows them.
 """
 
+import tempfile
+from functools import partial
+
 import torch
 
 from kdviz.datasets import digits
@@ -16,8 +19,11 @@ from kdviz.knowledge.response import (
 )
 from kdviz.measure import accuracy, class_bias, recall
 from kdviz.models import mlp
-from kdviz.schemes import distill_stack, teachers, train_stack
+from kdviz.schemes import distill_stack, sweep, teachers, train_stack
+from kdviz.schemes.stacked import Exam
+from kdviz.schemes.sweep import SOFT_WEIGHTS, TEMPERATURES, mixture, small_student
 from kdviz.training.stacked_model import StackedModel
+from kdviz.training.store import Store
 
 FEW_LABELS_ARMS = (
     "hard labels",
@@ -108,6 +114,109 @@ def _omitted_measures(student, data, omit):
         "recall_after": 100 * recall(corrected, data.test.labels, omit),
         "accuracy_after": 100 * accuracy(corrected, data.test.labels),
     }
+
+
+def landscape_points():
+    """The baseline, and every temperature with every weight."""
+    cells = [{"temperature": t, "soft_weight": w} for t in TEMPERATURES for w in SOFT_WEIGHTS]
+    return [{"temperature": 1.0, "soft_weight": 0.0}, *cells]
+
+
+def landscape(seeds, regime):
+    """The grid of temperature and weight, where one digit is omitted or where all labels are given."""
+    data, width, steps = {
+        "omitted digit": (partial(digits, omit=3), 32, 1500),
+        "all labels": (digits, 16, 600),
+    }[regime]
+    rows = _swept(
+        landscape_points(), seeds, data=data, student=partial(small_student, width=width), steps=steps
+    )
+    return [{"regime": regime, **row} for row in rows]
+
+
+def longer_training(seeds, steps, temperature=4.0, soft_weight=0.9):
+    """All labels: baseline and student after more steps, each on a schedule of its own."""
+    points = [{"temperature": temperature, "soft_weight": weight} for weight in (0.0, soft_weight)]
+    names = dict(zip((0.0, soft_weight), ("hard labels", "soft targets"), strict=True))
+    return [
+        {
+            "seed": row["seed"],
+            "steps": steps,
+            "arm": names[row["soft_weight"]],
+            "accuracy": row["test_accuracy"],
+        }
+        for row in _swept(points, seeds, steps=steps)
+    ]
+
+
+def other_orders(seeds, copies=64):
+    """A grid without any setting: the hard-label baseline with all labels, in other orders of its batches.
+
+    Copy 0 is in the place of the baseline, copies 1 to ``copies`` in the places of the cells. They share
+    the split and the initial weights.
+    """
+    rows = []
+    for seed in seeds:
+        data, order = digits(seed=seed), range(copies + 1)
+        students = StackedModel([small_student(seed=seed)] * len(order))
+        batches = [seed * len(order) + copy for copy in order]
+        run = train_stack(students, [data] * len(order), seeds=batches).finish()
+        validation, test = (
+            _stack_accuracy(run.student, [part] * len(order)) for part in (data.validation, data.test)
+        )
+        rows += [
+            {"seed": seed, "copy": copy, "validation_accuracy": chosen_by, "test_accuracy": reported}
+            for copy, chosen_by, reported in zip(order, validation, test, strict=True)
+        ]
+    return rows
+
+
+def label_noise(seeds, steps=600, noise=0.4):
+    """Wrong training labels, for teacher and student alike: accuracies along the training.
+
+    The teacher of "soft targets" trains for 300 steps; in the control it trains for 1,000 and learns the
+    wrong labels too. Validation and test labels are right.
+    """
+    data = [digits(label_noise=noise, seed=seed) for seed in seeds]
+    students = StackedModel([small_student(width=64, seed=seed) for seed in seeds])
+
+    def soft(teacher_steps):
+        taught = teachers(data, steps=teacher_steps)
+        return distill_stack(taught, students, data, mixture(4.0, 0.9), steps=steps)
+
+    runs = {
+        "hard labels": train_stack(students, data, steps=steps),
+        "soft targets": soft(300),
+        "teacher trained longer": soft(1000),
+    }
+    return [
+        {
+            "seed": seed,
+            "steps": steps,
+            "arm": arm,
+            "step": record.step,
+            "validation_accuracy": 100 * float(record.measures["accuracy"][row, 0]),
+            "accuracy": tested[row],
+        }
+        for arm, run in runs.items()
+        for record in run
+        for tested in [_stack_accuracy(run.student, [part.test for part in data])]
+        for row, seed in enumerate(seeds)
+    ]
+
+
+def _swept(points, seeds, **settings):
+    """The rows of a sweep, never taken from the store: what is computed again must be computed."""
+    with tempfile.TemporaryDirectory() as folder:
+        found = sweep(points, mixture, seeds=list(seeds), store=Store(folder), **settings)
+        table = found.finish(progress=False).table
+    measured = ["seed", "temperature", "soft_weight", "validation_accuracy", "test_accuracy"]
+    return table[measured].to_dict("records")
+
+
+def _stack_accuracy(students, samples):
+    """Percent right of each seed's student, on its own samples."""
+    return (100 * Exam(samples).accuracy(students)[:, 0]).tolist()
 
 
 def _by_seed(run):

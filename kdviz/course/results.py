@@ -23,12 +23,16 @@ SEEDS = tuple(range(30))
 
 @dataclass(frozen=True)
 class Result:
-    """How one table is computed: an experiment, the settings it is run with, and the seeds."""
+    """How one table is computed: an experiment, the settings it is run with, and the seeds.
+
+    ``tolerance`` is how many percentage points a row may differ when it is computed again.
+    """
 
     name: str
     experiment: callable
     grid: dict
     seeds: tuple = SEEDS
+    tolerance: float = 2.0
 
     @property
     def settings(self):
@@ -36,19 +40,18 @@ class Result:
 
     def rows(self, seeds):
         """Compute the rows of these seeds, here and now."""
-        made = [
-            row
-            for setting in self.settings
-            for row in self.experiment(seeds, **setting)
-        ]
+        made = [row for setting in self.settings for row in self.experiment(seeds, **setting)]
         return pd.DataFrame(made)
 
 
 RESULTS = {
     result.name: result
     for result in (
-        Result("few_labels", experiments.few_labels, {"labels": (50, 100, 200, 1200)}),
-        Result("omitted_digit", experiments.omitted_digit, {"omit": (3,)}),
+        Result("landscape", experiments.landscape, {"regime": ("omitted digit", "all labels")}),
+        Result("longer_training", experiments.longer_training, {"steps": (600, 1800, 3600)}),
+        # Networks that learn wrong labels by heart magnify rounding: 1.5 points were seen on one machine.
+        Result("label_noise", experiments.label_noise, {"steps": (600, 1500)}, tolerance=5.0),
+        Result("other_orders", experiments.other_orders, {"copies": (64,)}),
     )
 }
 
@@ -132,7 +135,7 @@ def main(names=()):
             "settings": {key: list(values) for key, values in result.grid.items()},
             "seeds": list(result.seeds),
             "torch": torch.__version__.split("+")[0],
-            "tolerance": 2.0,
+            "tolerance": result.tolerance,
         }
         rows.round(4).to_csv(folder / f"{result.name}.csv", index=False)
         (folder / f"{result.name}.json").write_text(json.dumps(made, indent=1) + "\n")

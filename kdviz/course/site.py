@@ -98,6 +98,9 @@ def execute(path):
         for result in cell.get("outputs", []):
             if result.output_type == "stream" and result.name == "stderr":
                 raise SiteError(f"{Path(path).name}, cell {cell.id!r} wrote to stderr: {result.text}")
+            if result.output_type == "stream":
+                # On paper, a line that was written over again and again is its last state.
+                result.text = re.sub(r"[^\n]*\r(?!\n)", "", result.text)
     return notebook
 
 

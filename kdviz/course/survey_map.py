@@ -54,6 +54,7 @@ INGREDIENTS = (
         "2",
         (
             Topic("Response", "2.1", "what the last layer says", "soft_targets"),
+            Topic("Temperature", "", "how soft it is, and its weight", "temperature_and_weight"),
             Topic("Feature", "2.2", "what the layers inside see", "features"),
             Topic("Relation", "2.3", "how samples and layers relate", "relations"),
         ),

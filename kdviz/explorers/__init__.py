@@ -1,7 +1,16 @@
 """What a reader touches: each explorer is one ES module with a Python face."""
 
 from kdviz.explorers.base import Explorer
+from kdviz.explorers.landscape import Landscape, landscape
 from kdviz.explorers.prediction import Prediction, prediction
 from kdviz.explorers.soft_targets import SoftTargetExplorer, soft_targets
 
-__all__ = ["Explorer", "Prediction", "SoftTargetExplorer", "prediction", "soft_targets"]
+__all__ = [
+    "Explorer",
+    "Landscape",
+    "Prediction",
+    "SoftTargetExplorer",
+    "landscape",
+    "prediction",
+    "soft_targets",
+]

@@ -2,6 +2,7 @@
 
 from kdviz.figures.classes import class_bars, image_row
 from kdviz.figures.curves import learning_curves, lines, temperature_curves
+from kdviz.figures.landscape import landscape
 from kdviz.figures.omission import omitted_digit
 from kdviz.figures.seeds import paired_dots
 from kdviz.figures.template import BASELINE, INK, STUDENT, TEACHER
@@ -13,6 +14,7 @@ __all__ = [
     "TEACHER",
     "class_bars",
     "image_row",
+    "landscape",
     "learning_curves",
     "lines",
     "omitted_digit",

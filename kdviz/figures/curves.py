@@ -60,7 +60,7 @@ def lines(x, curves, *, x_axis, y_axis, title="", log_x=False, log_y=False):
     ``x`` has shape (n,), each of the ``curves`` too; the axes are named with their units.
     """
     return _curves(
-        {name: (x, values) for name, values in curves.items()},
+        {name: (list(x), list(values)) for name, values in curves.items()},
         title=title,
         xaxis={"title": {"text": x_axis}, **scale(log_x)},
         yaxis={"title": {"text": y_axis}, **scale(log_y)},

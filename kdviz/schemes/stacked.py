@@ -51,10 +51,11 @@ def train_stack(students, data, objective=None, *, on="labelled", batch_size=64,
     return _stack(students, data, samples, None, objective, batch_size, seeds, training)
 
 
-def teachers(data, model=None, *, on="train", store=None, threads=1, **recipe):
+def teachers(data, model=None, *, on="train", store=None, threads=1, stopped=lambda: False, **recipe):
     """:func:`kdviz.teacher` for many splits: those that the store does not hold are trained in one stack.
 
-    A teacher's weights agree with those that it gets alone up to rounding.
+    A teacher's weights agree with those that it gets alone up to rounding. ``stopped`` is asked now and
+    then; once it says so, the result is None, and what was trained to its end is in the store.
     """
     store = store or Store()
     starts, settings, recipes = zip(
@@ -71,7 +72,10 @@ def teachers(data, model=None, *, on="train", store=None, threads=1, **recipe):
             steps=recipes[group[0]]["steps"],
             learning_rate=recipes[group[0]]["learning_rate"],
             threads=threads,
-        ).finish()
+        )
+        for _ in run:
+            if stopped():
+                return None
         for row, place in enumerate(group):
             found[place] = run.student.student(row, 0).state_dict()
             store.keep(settings[place], found[place])

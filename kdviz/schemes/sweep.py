@@ -2,22 +2,32 @@
 
 import inspect
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
 
+from kdviz import __version__
 from kdviz.datasets import digits
 from kdviz.knowledge.objective import Objective, as_objective, stacked_objective, structure
-from kdviz.knowledge.response import cross_entropy
-from kdviz.models import cost, mlp
+from kdviz.knowledge.response import CrossEntropy, SoftTargets, cross_entropy
+from kdviz.models import mlp
 from kdviz.schemes.offline import ask, distill
 from kdviz.schemes.stacked import Exam, distill_stack, share, teachers, train_stack
 from kdviz.schemes.supervised import described_teacher, fingerprint, train
+from kdviz.tracing import trace
 from kdviz.training.stacked_model import StackedModel
 from kdviz.training.sweep import Sweep
 
 TRAINING = ("steps", "learning_rate", "batch_size")
+# The axes of the course's landscapes.
+TEMPERATURES = (1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0)
+SOFT_WEIGHTS = (0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 1.0)
+
+
+def mixture(temperature, soft_weight):
+    """The usual objective of a sweep; at ``soft_weight`` 0 it is the hard-label baseline."""
+    return (1 - soft_weight) * CrossEntropy() + soft_weight * SoftTargets(temperature)
 
 
 def small_student(width=16, seed=0):
@@ -95,9 +105,8 @@ def sweep(
         threads,
         device,
     )
-    points = _points(grid)
     seeds = list(range(seeds)) if isinstance(seeds, int) else list(seeds)
-    settings = [recipe.setting(point) for point in points]
+    settings = recipe.with_data([recipe.setting(point) for point in _points(grid)])
     pieces, refused = [], {}
     for place, (seed, setting) in enumerate(itertools.product(seeds, settings)):
         if setting.problem:
@@ -161,10 +170,20 @@ class Recipe:
         try:
             objective = as_objective(self.objective(**taken["objective"])).replace(addresses)
             _check_training(training)
-            self.data(seed=0, **taken["data"])
         except (TypeError, ValueError) as problem:
             return Setting(point, None, {}, {}, {}, str(problem))
         return Setting(point, objective, taken["data"], taken["student"], training)
+
+    def with_data(self, settings):
+        """The settings again; those for which there is no data say why."""
+        problems = {}
+        for setting in settings:
+            if repr(setting.data) not in problems:
+                problems[repr(setting.data)] = _problem(self.data, setting.data)
+        return [
+            setting if setting.problem else replace(setting, problem=problems[repr(setting.data)])
+            for setting in settings
+        ]
 
     def materials(self, seed, setting):
         """The split and the initial student of a seed."""
@@ -174,12 +193,12 @@ class Recipe:
     def students_at_once(self, setting):
         """How many students give a step the work at which stacks were measured to be fastest."""
         data, start = self.materials(0, setting)
-        per_input = cost(start, data.validation.inputs).macs
-        return max(1, 48_000_000 // (setting.training["batch_size"] * max(1, per_input)))
+        work = setting.training["batch_size"] * _products(start, data.validation.inputs[:1])
+        return max(1, 48_000_000 // max(1, work))
 
-    def teachers(self, data):
+    def teachers(self, data, stopped=lambda: False):
         if self.teacher is None:
-            return teachers(data, threads=self.threads)
+            return teachers(data, threads=self.threads, stopped=stopped)
         return [self.teacher(part) for part in data]
 
     def alone(self, seed, setting):
@@ -208,6 +227,7 @@ class Piece:
         materials = [recipe.materials(seed, first) for seed in self.seeds]
         return {
             "recipe": "sweep",
+            "kdviz": __version__,
             "data": [part.settings for part, _ in materials],
             "starts": [fingerprint(start) for _, start in materials],
             "teachers": self._described_teachers([part for part, _ in materials]),
@@ -233,7 +253,7 @@ class Piece:
         first, recipe = self.settings[0], self.recipe
         materials = [recipe.materials(seed, first) for seed in self.seeds]
         data, starts = [part for part, _ in materials], [start for _, start in materials]
-        taught = recipe.teachers(data) if first.objective.needs_teacher else None
+        taught = recipe.teachers(data, stopped) if first.objective.needs_teacher else None
         if stopped():
             return None
         training = {
@@ -294,6 +314,29 @@ class _Always:
 
     def __call__(self, seed=None):
         return self.value
+
+
+def _problem(data, taken):
+    try:
+        data(seed=0, **taken)
+    except (TypeError, ValueError) as problem:
+        return str(problem)
+    return ""
+
+
+def _products(network, inputs):
+    """Multiplications in one forward pass: each weight of a layer meets each position of its output.
+
+    Unlike :func:`kdviz.models.cost` it needs no more of torch than is loaded already.
+    """
+    layers = {
+        path: module.weight
+        for path, module in network.named_modules()
+        if getattr(module, "weight", None) is not None and module.weight.ndim > 1
+    }
+    with torch.no_grad():
+        features = trace(network, inputs, tuple(layers)).features
+    return sum(weight.numel() * features[path].numel() // weight.shape[0] for path, weight in layers.items())
 
 
 def _points(grid):

@@ -51,7 +51,8 @@ def move_every_control(page, explorer):
         page.keyboard.press(control.evaluate(KEY))
         # A slider moves the picture and the words that tell it; a switch may move one of them.
         _wait_for_change(explorer, before, label, both=control.get_attribute("type") == "range")
-        if control.evaluate(LABEL) == "Pause":
+        # What was started must not go on under the next control.
+        if control.evaluate(LABEL) in ("Pause", "Stop"):
             page.keyboard.press("Enter")
         moved.append(label)
 

@@ -19,7 +19,8 @@ def test_every_table_was_made_by_the_code_there_is(table):
 def test_every_table_holds_each_seed_and_setting_once(table):
     result = results.RESULTS[table.name]
     assert table.made["seeds"] == list(result.seeds) and len(result.seeds) >= 30
-    keys = [c for c in ("seed", "labels", "arm", "temperature") if c in table.rows]
+    settings = ("seed", "arm", "temperature", "soft_weight", "regime", "steps", "step", "copy")
+    keys = [column for column in settings if column in table.rows]
     assert not table.rows.duplicated(keys).any()
     rows_a_seed = table.rows.groupby("seed").size()
     assert set(rows_a_seed.index) == set(result.seeds) and rows_a_seed.nunique() == 1
@@ -30,7 +31,7 @@ def test_a_sample_of_rows_computed_again_agrees(table):
 
 
 def test_a_number_that_is_not_the_stored_one_is_found(monkeypatch):
-    table = results.load("omitted_digit")
+    table = results.load("longer_training")
     typed = table.rows.copy()
     typed.loc[typed.seed == 7, "accuracy"] += 5
     with pytest.raises(ValueError, match="make results"):
@@ -40,12 +41,12 @@ def test_a_number_that_is_not_the_stored_one_is_found(monkeypatch):
 def test_says_its_age_and_whether_the_code_has_changed():
     day = (datetime.now(UTC).date() - timedelta(days=3)).isoformat()
     made = {"date": day, "code": "another", "seeds": [0, 1], "torch": "2.13.0"}
-    age = results.Table("few_labels", pd.DataFrame({"seed": [0]}), made).age
+    age = results.Table("landscape", pd.DataFrame({"seed": [0]}), made).age
     assert "3 days ago" in age and "earlier code" in age
 
 
 def test_an_unknown_table_names_those_there_are():
-    with pytest.raises(ValueError, match="few_labels, omitted_digit"):
+    with pytest.raises(ValueError, match="landscape, longer_training"):
         results.load("everything")
 
 

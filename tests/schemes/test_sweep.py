@@ -8,8 +8,8 @@ from torch import nn
 from kdviz import CrossEntropy, SoftTargets, sweep
 from kdviz.datasets import digits
 from kdviz.measure import accuracy
-from kdviz.models import mlp
-from kdviz.schemes.sweep import Piece, small_student
+from kdviz.models import convnet, cost, mlp
+from kdviz.schemes.sweep import Piece, _products, small_student
 from kdviz.training.store import Store
 
 FEW = partial(digits, labels=30, transfer="labelled")
@@ -198,3 +198,17 @@ def test_an_own_network_of_any_kind_can_be_swept():
     network = nn.Sequential(nn.Flatten(), nn.Linear(64, 4), nn.Tanh(), nn.Linear(4, 10))
     table = small_sweep(student=network).finish(progress=False).table
     assert (table.problem == "").all() and table.test_accuracy.nunique() > 3
+
+
+@pytest.mark.parametrize("network", [mlp(64, 5, 3), convnet(4, 8)], ids=["mlp", "convnet"])
+def test_the_work_of_a_network_is_what_the_counter_of_torch_says(network):
+    inputs = torch.zeros(1, 1, 8, 8)
+    assert _products(network, inputs) == cost(network, inputs).macs
+
+
+def test_data_that_cannot_be_had_is_reported_by_row():
+    found = small_sweep(
+        {"labels": [20, 5000]}, CrossEntropy(), data=partial(digits, transfer="labelled"), seeds=1
+    )
+    problems = found.finish(progress=False).problems
+    assert problems.labels.tolist() == [5000] and "labels must be" in problems.problem.iloc[0]
