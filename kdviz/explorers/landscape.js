@@ -100,14 +100,30 @@ function drawMap(model, frame, hatch, choose) {
   const middle = (MAP.height - MAP.bottom + MAP.top) / 2;
   drawn.push(words(14, middle, "soft_weight", { "text-anchor": "middle", transform: `rotate(-90 14 ${middle})` }));
   drawn.push(words(MAP.left, 14, mapTitle(model)));
+  // What is no longer asked for is pale.
+  frame.setAttribute("opacity", isStale(model) ? 0.5 : 1);
   frame.replaceChildren(...drawn);
+}
+
+function named({ labels, label_noise }) {
+  return `${labels} labels${label_noise ? `, ${Math.round(100 * label_noise)} % wrong` : ""}`;
+}
+
+function wanted(model) {
+  return { labels: model.get("labels"), label_noise: model.get("label_noise") };
+}
+
+// Whether the map shows other settings than the sliders.
+function isStale(model) {
+  const shown = model.get("shown");
+  return Boolean(shown.seeds) && named(shown) !== named(wanted(model));
 }
 
 function mapTitle(model) {
   const shown = model.get("shown");
-  if (!shown.seeds) return "Gain over hard labels (points): nothing trained yet";
-  const noise = shown.label_noise ? `, ${Math.round(100 * shown.label_noise)} % wrong` : "";
-  return `Gain over hard labels (points); ${shown.labels} labels${noise}; ${shown.seeds} seeds; hatched: null`;
+  if (!shown.seeds) return `Gain over hard labels (points): nothing trained yet; ${named(wanted(model))}`;
+  if (isStale(model)) return `Still ${named(shown)}. Press Train for ${named(wanted(model))}.`;
+  return `Gain over hard labels (points); ${named(shown)}; ${shown.seeds} seeds; hatched: null`;
 }
 
 const PANEL = { width: 350, height: 196, left: 46, right: 74, top: 22, bottom: 40 };
@@ -261,12 +277,12 @@ function render({ model, el }) {
 
   function drawState() {
     const live = model.get("live"), running = model.get("running"), shown = model.get("shown");
+    drawMap(model, frame, hatch, choose);
     button.textContent = running ? "Stop" : "Train";
     for (const control of [labels.input, noise.input]) control.disabled = !live || running;
     button.disabled = !live;
-    const changed = shown.seeds && (shown.labels !== model.get("labels") || shown.label_noise !== model.get("label_noise"));
     if (!live) message.textContent = "To train with other settings, this needs a running kernel. Choosing cells works here.";
-    else if (!running && changed) message.textContent = "The map still shows the settings named above it. Press Train for yours.";
+    else if (!running && isStale(model)) message.textContent = mapTitle(model);
     else message.textContent = model.get("message") || (shown.seeds ? "" : "Press Train. Five seeds are there after a few seconds.");
   }
 

@@ -80,7 +80,7 @@ def _panel(drawn, row, panel, baseline, arms, value):
         )
         drawn.add_traces([seeds, mean], rows=row, cols=1)
         _verdict(drawn, row, place, found)
-    drawn.add_vline(x=0, line={"color": INK, "width": 1}, layer="between", row=row, col=1)
+    drawn.add_vline(x=0, line={"color": INK, "width": 1}, layer="above", row=row, col=1)
 
 
 def _verdict(drawn, row, place, found):

@@ -163,3 +163,19 @@ def test_without_a_kernel_nothing_pretends_to_train(page):
     assert view.get_by_role("button", name="Train").is_disabled()
     assert view.get_by_label("Wrong labels").is_disabled()
     assert "needs a running kernel" in view.locator(".message").inner_text()
+
+
+@pytest.mark.browser
+def test_a_slider_makes_the_map_pale_and_says_what_train_would_do(page, monkeypatch):
+    # As in a notebook, up to the button: the page has no kernel to train.
+    monkeypatch.setattr(explorers.Landscape, "static_state", explorers.Explorer.static_state)
+    view = page(explorers.landscape(table_of()))
+    view.get_by_label("Labels", exact=True).press("ArrowRight")
+    view.get_by_label("Wrong labels").press("ArrowRight")
+    told = "Still 50 labels. Press Train for 100 labels, 10 % wrong."
+    assert view.locator(".message").inner_text() == told
+    assert view.locator(".map text").last.text_content() == told
+    assert view.locator("g[tabindex='0']").get_attribute("opacity") == "0.5"
+    view.get_by_label("Labels", exact=True).press("ArrowLeft")
+    view.get_by_label("Wrong labels").press("ArrowLeft")
+    assert view.locator("g[tabindex='0']").get_attribute("opacity") == "1"
