@@ -98,10 +98,23 @@ def execute(path):
         for result in cell.get("outputs", []):
             if result.output_type == "stream" and result.name == "stderr":
                 raise SiteError(f"{Path(path).name}, cell {cell.id!r} wrote to stderr: {result.text}")
-            if result.output_type == "stream":
-                # On paper, a line that was written over again and again is its last state.
-                result.text = re.sub(r"[^\n]*\r(?!\n)", "", result.text)
+        if cell.cell_type == "code":
+            cell.outputs = _as_left_standing(cell.outputs)
     return notebook
+
+
+def _as_left_standing(outputs):
+    """Printed text in one piece, and of a line that was written over again and again its last state."""
+    joined = []
+    for result in outputs:
+        if joined and "stream" == result.output_type == joined[-1].output_type:
+            joined[-1].text += result.text
+        else:
+            joined.append(result)
+    for result in joined:
+        if result.output_type == "stream":
+            result.text = re.sub(r"[^\n]*\r(?!\n)", "", result.text)
+    return joined
 
 
 def to_page(notebook, name, names=()):

@@ -237,3 +237,9 @@ def test_a_word_on_standard_error_stops_the_build(tmp_path):
 def test_a_folder_without_notebooks_is_explained(tmp_path):
     with pytest.raises(site.SiteError, match="no notebook"):
         site.build(tmp_path, tmp_path / "site")
+
+
+def test_progress_is_left_at_its_last_state():
+    printed = [new_output("stream", text=text) for text in ("\r1 of 2", "\r2 of 2", "\r2 of 2\n", "done\n")]
+    (left,) = site._as_left_standing(printed)
+    assert left.text == "2 of 2\ndone\n"
