@@ -7,8 +7,12 @@ executor's business: any ``concurrent.futures.Executor``, one machine or a clust
 """
 
 import sys
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, wait
+import traceback
+from concurrent.futures import FIRST_COMPLETED, Executor, wait
+from contextlib import contextmanager
+from pickle import PicklingError
 from threading import Event
+from uuid import uuid4
 
 import pandas as pd
 
@@ -22,14 +26,19 @@ class Sweep:
     ...     print(len(table), "of", sweep.total)
 
     Iterate to see the table grow, or call ``finish()``. Leave the loop, interrupt the kernel or call
-    ``stop()`` at any time: ``table`` holds what is finished, and the same sweep asked for again takes
-    those rows from the store and goes on.
+    ``stop()`` at any time: ``table`` holds what is finished, what waits at an executor is cancelled, and
+    the same sweep asked for again takes the finished rows from the store and goes on.
     """
 
     def __init__(self, pieces, total, refused, alone, *, executor=None, store=None):
+        if not isinstance(executor, Executor | None):
+            raise TypeError(
+                "executor must be a concurrent.futures.Executor, such as ProcessPoolExecutor() or "
+                f"client.get_executor() of a Dask client; got {type(executor).__name__}"
+            )
         self._pieces, self.total, self._alone = pieces, total, alone
         self._executor, self._store = executor, store or Store()
-        self._rows, self._stopped = dict(refused), Event()
+        self._rows, self._stopped, self._waiting = dict(refused), Event(), {}
         self._tables = self._run()
 
     @property
@@ -54,7 +63,11 @@ class Sweep:
         return self._alone(row)
 
     def __iter__(self):
-        return self
+        try:
+            yield from self._tables
+        finally:
+            # A loop that was left has closed its tables; the next one goes on with what is missing.
+            self._tables = self._run()
 
     def __next__(self):
         return next(self._tables)
@@ -71,10 +84,12 @@ class Sweep:
     def stop(self):
         """Stop soon, from any thread; pieces that are half trained are dropped."""
         self._stopped.set()
+        self._give_back()
 
     def _run(self):
         run = self._run_here if self._executor is None else self._run_elsewhere
-        for piece, rows in run([piece for piece in self._pieces if not self._stopped.is_set()]):
+        missing = [piece for piece in self._pieces if piece.places[0] not in self._rows]
+        for piece, rows in run([piece for piece in missing if not self._stopped.is_set()]):
             self._rows.update(zip(piece.places, rows, strict=True))
             yield self.table
 
@@ -86,32 +101,79 @@ class Sweep:
             yield piece, rows
 
     def _run_elsewhere(self, pieces):
-        waiting = {}
         try:
             for piece in pieces:
-                rows = self._store.rows(piece.key())
+                key = piece.key()
+                rows = self._store.rows(key)
                 if rows is not None:
                     yield piece, rows
-                else:
-                    waiting[self._executor.submit(train_piece, piece)] = piece
-            while waiting and not self._stopped.is_set():
-                finished, _ = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
-                for future in finished:
-                    piece = waiting.pop(future)
-                    rows = future.result()
-                    self._store.keep_rows(piece.key(), rows)
-                    yield piece, rows
-        except (BrokenExecutor, CancelledError, OSError, RuntimeError) as problem:
-            raise RuntimeError(
-                f"the executor {type(self._executor).__name__} stopped working after {self.done} of "
-                f"{self.total} students ({type(problem).__name__}: {problem}). Is its cluster reachable, and "
-                "kdviz installed on its workers? The finished rows are kept: ask for the same sweep again"
-            ) from problem
+                elif not self._stopped.is_set():
+                    self._waiting[self._submit(piece)] = piece, key
+            while self._waiting and not self._stopped.is_set():
+                finished, _ = wait(self._waiting, timeout=0.2, return_when=FIRST_COMPLETED)
+                # Failures come last, so that no rows that arrived are lost with them.
+                for future in sorted(finished, key=_failed):
+                    if self._stopped.is_set() and future.cancelled():
+                        return
+                    piece, key = self._waiting.pop(future)
+                    yield piece, self._receive(future, key)
         finally:
-            for future in waiting:
-                future.cancel()
+            self._give_back()
+            self._waiting = {}
+
+    def _submit(self, piece):
+        with self._told_as_the_executors():
+            # Dask takes equal calls for one, and would cancel them together: each gets a name of its own.
+            return self._executor.submit(train_piece, piece, uuid4().hex)
+
+    def _receive(self, future, key):
+        with self._told_as_the_executors():
+            rows, problem = future.result()
+        if problem:
+            raise RuntimeError(f"a piece of the sweep could not be trained by its worker:\n{problem}")
+        self._store.keep_rows(key, rows)
+        return rows
+
+    def _give_back(self):
+        """Cancel what waits, and keep what has finished unseen."""
+        for future, (_, key) in self._waiting.copy().items():
+            if not future.cancel() and future.done() and not _failed(future):
+                rows, problem = future.result()
+                if not problem:
+                    self._store.keep_rows(key, rows)
+
+    @contextmanager
+    def _told_as_the_executors(self):
+        """Errors of the executor, not of a training, as errors that say what to do."""
+        try:
+            yield
+        except Exception as problem:
+            name, told = type(self._executor).__name__, f"{type(problem).__name__}: {problem}".rstrip(": ")
+            if isinstance(problem, PicklingError | AttributeError | TypeError):
+                raise TypeError(
+                    f"{name} could not send a piece of the sweep to its workers ({told}). Give it functions "
+                    "of a module that the workers can import, or functools.partial of them, as objective, "
+                    "data, student and teacher; no lambdas and no functions within functions"
+                ) from problem
+            raise RuntimeError(
+                f"{name} stopped working after {self.done} of {self.total} students ({told}). Is its cluster "
+                "reachable, and can its workers import kdviz and the modules of your functions? The finished "
+                "rows are kept: ask for the same sweep again, and it goes on from them"
+            ) from problem
 
 
-def train_piece(piece):
-    """Train one piece to its end, wherever this runs."""
-    return piece.train(lambda: False)
+def _failed(future):
+    """Whether a finished future brings no rows."""
+    return future.cancelled() or future.exception() is not None
+
+
+def train_piece(piece, name):
+    """Train one piece to its end, wherever this runs: its rows, and the problem that it met, or "".
+
+    A problem is returned, not raised, so that whatever an executor raises is the executor's own trouble;
+    and as text, because it must arrive: exceptions that cannot be pickled never do.
+    """
+    try:
+        return piece.train(lambda: False), ""
+    except Exception:
+        return None, traceback.format_exc()

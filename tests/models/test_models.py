@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 
@@ -45,3 +47,12 @@ def test_convnet_cost_worked_by_hand():
 def test_impossible_widths_are_refused(build, widths):
     with pytest.raises(ValueError, match="for example"):
         build(*widths)
+
+
+def test_networks_built_in_many_threads_are_those_built_in_one():
+    def weights(seed):
+        return torch.cat([weight.flatten() for weight in mlp(64, 32, 10, seed=seed).parameters()])
+
+    with ThreadPoolExecutor(8) as pool:
+        built = list(pool.map(weights, list(range(20)) * 10))
+    assert all(torch.equal(one, weights(seed)) for one, seed in zip(built, list(range(20)) * 10, strict=True))
