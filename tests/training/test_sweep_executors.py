@@ -223,9 +223,8 @@ def scheduler():
 
 def test_a_scheduler_that_dies_is_a_clear_error_within_the_clients_timeout(scheduler, notes):
     program, address = scheduler
-    with Client(address, timeout="20s", set_as_default=False) as client:
+    with Client(address, timeout=3, set_as_default=False) as client:
         client.wait_for_workers(1, timeout=20)
-        client._timeout = 2
         slow = partial(notes.teacher, nap=0.2)
         found = small_sweep(seeds=8, teacher=slow, executor=client.get_executor())
         next(found)
