@@ -31,20 +31,21 @@ function signed(value, digits = 1) {
   return `${value > 0 ? "+" : "−"}${text}`;
 }
 
-function isNull(cell) {
-  return cell.sure === false;
+// Hatched: the interval holds zero, or the seeds are too few for one.
+function isUnsure(cell) {
+  return cell.sure !== true;
 }
 
 // What the chosen cell says, in a sentence.
 function sentence(model) {
   const { temperature, weight, cell } = chosenCell(model);
   const place = `T = ${temperature}, soft_weight ${weight}`;
-  if (!cell) return `${place}: no student trained yet.`;
+  if (!cell) return `${place}: no student trained${model.get("shown").seeds ? "" : " yet"}.`;
   const count = cell.gains.length;
   if (cell.low === undefined) {
     return `${place}: ${signed(cell.mean)} points over ${count} seeds, too few seeds for an interval.`;
   }
-  const verdict = isNull(cell) ? " Null: the interval holds zero." : "";
+  const verdict = isUnsure(cell) ? " Null: the interval holds zero." : "";
   return (
     `${place}: ${signed(cell.mean)} points over hard labels, from ${signed(cell.low)} to ${signed(cell.high)} ` +
     `(95 % interval over ${count} seeds); ${cell.above} of ${count} seeds gained.${verdict}`
@@ -81,7 +82,7 @@ function drawMap(model, frame, hatch, choose) {
     const box = { x: x + 1, y: y + 1, width: wide - 2, height: high - 2 };
     const group = svg("g", { class: "cell" });
     group.append(svg("rect", { ...box, fill: cell ? colour(cell.mean, largest) : "#fff", stroke: cell ? "none" : "#ddd" }));
-    if (cell && isNull(cell)) group.append(svg("rect", { ...box, fill: `url(#${hatch})` }));
+    if (cell && isUnsure(cell)) group.append(svg("rect", { ...box, fill: `url(#${hatch})` }));
     if (cell) group.append(words(x + wide / 2, y + high / 2 + 5, signed(cell.mean), { "text-anchor": "middle" }));
     group.addEventListener("click", () => choose(place));
     drawn.push(group);
@@ -96,10 +97,10 @@ function drawMap(model, frame, hatch, choose) {
     const y = MAP.height - MAP.bottom - (row + 0.5) * high + 5;
     drawn.push(words(MAP.left - 8, y, String(value), { "text-anchor": "end", class: "quiet" }));
   });
-  drawn.push(words(MAP.left + 4 * wide, MAP.height - 8, "temperature T", { "text-anchor": "middle" }));
+  drawn.push(words((MAP.left + MAP.width - MAP.right) / 2, MAP.height - 8, "temperature T", { "text-anchor": "middle" }));
   const middle = (MAP.height - MAP.bottom + MAP.top) / 2;
   drawn.push(words(14, middle, "soft_weight", { "text-anchor": "middle", transform: `rotate(-90 14 ${middle})` }));
-  drawn.push(words(MAP.left, 14, mapTitle(model)));
+  drawn.push(words(0, 14, mapTitle(model)));
   // What is no longer asked for is pale.
   frame.setAttribute("opacity", isStale(model) ? 0.5 : 1);
   frame.replaceChildren(...drawn);
@@ -121,12 +122,18 @@ function isStale(model) {
 
 function mapTitle(model) {
   const shown = model.get("shown");
-  if (!shown.seeds) return `Gain over hard labels (points): nothing trained yet; ${named(wanted(model))}`;
-  if (isStale(model)) return `Still ${named(shown)}. Press Train for ${named(wanted(model))}.`;
-  return `Gain over hard labels (points); ${named(shown)}; ${shown.seeds} seeds; hatched: null`;
+  if (!shown.seeds) return `Points over hard labels: nothing trained yet; ${named(wanted(model))}`;
+  if (isStale(model)) {
+    const next = model.get("running") ? "Now training:" : "Press Train for";
+    return `Still ${named(shown)}. ${next} ${named(wanted(model))}.`;
+  }
+  const omit = model.get("omit");
+  const data = `${named(shown)}${omit === null ? "" : `, no ${omit}`}`;
+  const mark = shown.seeds < 5 ? "hatched: too few" : "hatched: null";
+  return `Points over hard labels; ${data}; ${shown.seeds} seeds; ${mark}`;
 }
 
-const PANEL = { width: 350, height: 196, left: 46, right: 74, top: 22, bottom: 40 };
+const PANEL = { width: 350, height: 196, left: 46, right: 80, top: 22, bottom: 40 };
 
 // A linear scale from the numbers between `low` and `high` to the panel's pixels.
 function scale(low, high, from, to) {
@@ -140,22 +147,33 @@ function ticks(low, high) {
   return Array.from({ length: Math.floor((high - first) / step + 1e-9) + 1 }, (_, i) => first + i * step);
 }
 
+// Why there is nothing behind an empty cell.
+function nothing(model) {
+  if (model.get("running")) return "Its students are in training.";
+  return model.get("shown").seeds ? "No student of this cell was trained." : "Press Train to see them.";
+}
+
 function drawSeeds(model, panel) {
   const { cell } = chosenCell(model);
   const drawn = [words(0, 14, "The seeds of this cell")];
   if (cell) {
-    const low = Math.min(0, ...cell.gains) - 0.5, high = Math.max(0, ...cell.gains) + 0.5;
+    const seen = [0, cell.low ?? 0, cell.high ?? 0, ...cell.gains];
+    const low = Math.min(...seen) - 0.5, high = Math.max(...seen) + 0.5;
     const x = scale(low, high, 10, PANEL.width - 10);
     const floor = 98;
     drawn.push(svg("line", { x1: x(0), x2: x(0), y1: 24, y2: floor, stroke: INK, "stroke-dasharray": "2 3" }));
     drawn.push(svg("line", { x1: 10, x2: PANEL.width - 10, y1: floor, y2: floor, stroke: "#999" }));
     // Dots that would cover one another stand on each other.
     const heights = new Map();
-    for (const gain of [...cell.gains].sort((a, b) => a - b)) {
+    const dots = cell.gains.map((gain) => {
       const column = Math.round(x(gain) / 7);
-      const stacked = heights.get(column) ?? 0;
-      heights.set(column, stacked + 1);
-      drawn.push(svg("circle", { cx: column * 7, cy: floor - 5 - stacked * 7.5, r: 3.5, fill: STUDENT, opacity: 0.55 }));
+      heights.set(column, (heights.get(column) ?? 0) + 1);
+      return { column, stacked: heights.get(column) - 1 };
+    });
+    // A high stack is pressed together, so that it stays below the title.
+    const rise = Math.min(7.5, (floor - 32) / Math.max(...heights.values()));
+    for (const { column, stacked } of dots) {
+      drawn.push(svg("circle", { cx: column * 7, cy: floor - 5 - stacked * rise, r: 3.5, fill: STUDENT, opacity: 0.55 }));
     }
     if (cell.low !== undefined) {
       drawn.push(svg("line", { x1: x(cell.low), x2: x(cell.high), y1: floor + 9, y2: floor + 9, stroke: STUDENT, "stroke-width": 4 }));
@@ -166,7 +184,7 @@ function drawSeeds(model, panel) {
     }
     drawn.push(words(PANEL.width / 2, floor + 48, "gain of a seed; mean and 95 % interval (points)", { "text-anchor": "middle" }));
   } else {
-    drawn.push(words(0, 60, "Press Train to see them.", { class: "quiet" }));
+    drawn.push(words(0, 60, nothing(model), { class: "quiet" }));
   }
   panel.replaceChildren(...drawn);
 }
@@ -202,22 +220,34 @@ function drawCurves(model, panel) {
     const middle = (PANEL.height - PANEL.bottom + PANEL.top) / 2;
     drawn.push(words(10, middle, "validation (%)", { "text-anchor": "middle", transform: `rotate(-90 10 ${middle})` }));
   } else {
-    drawn.push(words(0, 60, "No learning curves in this table.", { class: "quiet" }));
+    const why = model.get("cells")[place] ? "This table holds no learning curves." : nothing(model);
+    drawn.push(words(0, 60, why, { class: "quiet" }));
   }
   panel.replaceChildren(...drawn);
 }
 
-function slider(text, attributes, describe, onInput) {
+function slider(text, attributes, onInput) {
   const input = html("input", { type: "range", "aria-label": text, ...attributes });
-  const output = html("output", {}, describe(Number(input.value)));
+  const output = html("output");
   input.dataset.lmSuppressShortcuts = "true";
-  input.addEventListener("input", () => {
-    output.textContent = describe(Number(input.value));
-    input.setAttribute("aria-valuetext", output.textContent);
-    onInput(Number(input.value));
-  });
-  return { input, label: html("label", {}, text, input, output) };
+  input.addEventListener("input", () => onInput(Number(input.value)));
+  // The value may also come from Python, or from a second view.
+  const show = (place, described) => {
+    input.value = place;
+    output.textContent = described;
+    input.setAttribute("aria-valuetext", described);
+  };
+  return { input, show, label: html("label", {}, text, input, output) };
 }
+
+// What Python last said, and what the sliders ask for that the map does not show.
+function said(model) {
+  const stale = isStale(model) && !model.get("running") ? mapTitle(model) : "";
+  const start = model.get("shown").seeds ? "" : "Press Train. A first map is there after a few seconds.";
+  return [model.get("message") || start, stale].filter(Boolean).join(" ");
+}
+
+const TRAITS = ["cells", "curves", "chosen", "shown", "running", "message", "labels", "label_noise"];
 
 function render({ model, el }) {
   const stops = model.get("label_stops");
@@ -227,14 +257,12 @@ function render({ model, el }) {
   };
   const labels = slider(
     "Labels",
-    { min: 0, max: stops.length - 1, step: 1, value: stops.indexOf(model.get("labels")) },
-    (place) => String(stops[place]),
+    { min: 0, max: stops.length - 1, step: 1 },
     (place) => set("labels", stops[place]),
   );
   const noise = slider(
     "Wrong labels",
-    { min: 0, max: 60, step: 10, value: Math.round(100 * model.get("label_noise")) },
-    (percent) => `${percent} %`,
+    { min: 0, max: 60, step: 10 },
     (percent) => set("label_noise", percent / 100),
   );
   const button = html("button", { type: "button" });
@@ -268,22 +296,27 @@ function render({ model, el }) {
     choose(row * columns + column);
   });
 
-  function drawCell() {
+  function draw() {
+    const live = model.get("live"), running = model.get("running");
     drawMap(model, frame, hatch, choose);
     drawSeeds(model, seeds);
     drawCurves(model, curves);
     readOut.textContent = sentence(model);
-  }
-
-  function drawState() {
-    const live = model.get("live"), running = model.get("running"), shown = model.get("shown");
-    drawMap(model, frame, hatch, choose);
+    labels.show(stops.indexOf(model.get("labels")), String(model.get("labels")));
+    const percent = Math.round(100 * model.get("label_noise"));
+    noise.show(percent, `${percent} %`);
     button.textContent = running ? "Stop" : "Train";
     for (const control of [labels.input, noise.input]) control.disabled = !live || running;
     button.disabled = !live;
-    if (!live) message.textContent = "To train with other settings, this needs a running kernel. Choosing cells works here.";
-    else if (!running && isStale(model)) message.textContent = mapTitle(model);
-    else message.textContent = model.get("message") || (shown.seeds ? "" : "Press Train. Five seeds are there after a few seconds.");
+    message.textContent = live ? said(model) : "To train with other settings, this needs a running kernel. Choosing cells works here.";
+  }
+
+  function guardedDraw() {
+    try {
+      draw();
+    } catch (error) {
+      message.textContent = `The map could not be drawn: ${error.message}`;
+    }
   }
 
   const panel = html(
@@ -295,15 +328,10 @@ function render({ model, el }) {
     readOut,
   );
   el.append(panel);
-  drawCell();
-  drawState();
-  const listeners = [
-    ...["cells", "curves", "chosen", "shown"].map((name) => [`change:${name}`, drawCell]),
-    ...["running", "message", "shown", "labels", "label_noise"].map((name) => [`change:${name}`, drawState]),
-  ];
-  for (const [event, listener] of listeners) model.on(event, listener);
+  guardedDraw();
+  for (const trait of TRAITS) model.on(`change:${trait}`, guardedDraw);
   return () => {
-    for (const [event, listener] of listeners) model.off(event, listener);
+    for (const trait of TRAITS) model.off(`change:${trait}`, guardedDraw);
   };
 }
 

@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import traitlets
 
 from kdviz.datasets import digits
@@ -35,6 +36,7 @@ class Landscape(Explorer):
     chosen = traitlets.Int().tag(sync=True)
     running = traitlets.Bool(False).tag(sync=True)
     message = traitlets.Unicode().tag(sync=True)
+    omit = traitlets.Int(None, allow_none=True).tag(sync=True)
     live = traitlets.Bool(True).tag(sync=True)
     # The page counts them up; a number that changes is a wish.
     train_wishes = traitlets.Int(0).tag(sync=True)
@@ -43,25 +45,33 @@ class Landscape(Explorer):
     def __init__(self, plan, **state):
         super().__init__(**state)
         self._plan, self._sweep, self._thread = plan, None, None
+        # Held by the thread that trains while it draws, and by a stop: neither overwrites the other.
+        self._turn = threading.RLock()
         self.observe(lambda change: self.train(), "train_wishes")
         self.observe(lambda change: self.stop(), "stop_wishes")
 
     def train(self):
         """Train the students of the present settings in the background, from the first seed on."""
         self.stop()
-        self.message, self.running = "Training begins: first the teachers of five seeds.", True
-        self._thread = threading.Thread(target=self._train, daemon=True)
+        settings = {"labels": self.labels, "label_noise": self.label_noise}
+        self._tell("Training begins: first the teachers of a few seeds.", running=True)
+        try:
+            # Made here and not in the background, so that a stop at once finds it.
+            self._sweep = self._plan(**settings)
+        except Exception as problem:  # noqa: BLE001 - whatever it is, the reader must see it
+            self._tell(_described(problem))
+            return
+        self._thread = threading.Thread(target=self._train, args=(self._sweep, settings), daemon=True)
         self._thread.start()
 
     def stop(self):
         """Stop training; the map keeps the seeds that are finished."""
-        if not self.running:
-            return
-        running, self._sweep = self._sweep, None
-        if running is not None:
-            running.stop()
-        self.running = False
-        self.message = f"Stopped. The map shows {self.shown.get('seeds', 0)} seeds."
+        with self._turn:
+            if not self.running:
+                return
+            self._sweep.stop()
+            self._sweep = None
+            self._tell(f"Stopped. The map shows {self._seeds} seeds.")
 
     def wait(self, seconds=None):
         """Wait until the training in the background has ended."""
@@ -70,33 +80,43 @@ class Landscape(Explorer):
 
     def show(self, table, labels, label_noise, total):
         """Draw the table of a sweep as far as it has come."""
-        self.cells, self.curves = _cells(table, self.temperatures, self.soft_weights)
-        seeds = max((len(cell["gains"]) for cell in self.cells if cell), default=0)
-        self.shown = {"labels": labels, "label_noise": label_noise, "seeds": seeds, "total": total}
+        cells, curves = _cells(table, self.temperatures, self.soft_weights)
+        seeds = max((len(cell["gains"]) for cell in cells if cell), default=0)
+        # Sent as one message: the page never draws new cells beside old curves.
+        with self.hold_sync():
+            self.cells, self.curves = cells, curves
+            self.shown = {"labels": labels, "label_noise": label_noise, "seeds": seeds, "total": total}
 
     def static_state(self):
         return {**super().static_state(), "live": False, "running": False, "message": ""}
 
-    def _train(self):
-        settings = {"labels": self.labels, "label_noise": self.label_noise}
+    def _train(self, mine, settings):
         try:
-            mine = self._sweep = self._plan(**settings)
             for table in mine:
-                # After a stop the next training may already run.
-                if self._sweep is not mine:
-                    return
-                self.show(table, total=mine.total // (len(self.cells) + 1), **settings)
-                self.message = f"{self.shown['seeds']} of {self.shown['total']} seeds."
-            self._end(mine, f"Done: {self.shown['seeds']} seeds.")
+                with self._turn:
+                    # After a stop the next training may already run.
+                    if self._sweep is not mine:
+                        return
+                    self.show(table, total=mine.total // (len(self.cells) + 1), **settings)
+                    self.message = f"{self._seeds} of {self.shown['total']} seeds."
+            ending = f"Done: {self._seeds} seeds.{_failures(mine)}"
         except Exception as problem:  # noqa: BLE001 - whatever it is, the reader must see it
-            self.running, self.message = False, f"{type(problem).__name__}: {problem}"
+            ending = _described(problem)
+        with self._turn:
+            if self._sweep is mine:
+                self._tell(ending)
 
-    def _end(self, mine, message):
-        if self._sweep is mine:
-            self.running, self.message = False, message
+    def _tell(self, message, running=False):
+        # Together, so that the button and the words beside it change at once.
+        with self.hold_sync():
+            self.message, self.running = message, running
+
+    @property
+    def _seeds(self):
+        return self.shown.get("seeds", 0)
 
     def __repr__(self):
-        return f"Landscape({len(self.cells)} cells, {self.shown.get('seeds', 0)} seeds)"
+        return f"Landscape({len(self.cells)} cells, {self._seeds} seeds)"
 
 
 def landscape(
@@ -115,8 +135,9 @@ def landscape(
     """A map of the paired gain over hard labels: temperature across, ``soft_weight`` up.
 
     Choose the number of labels and the label noise, press *Train*: the map shows five seeds after a few
-    seconds and sharpens up to ``seeds``. A cell whose 95 % interval holds zero is hatched. Choose a cell to
-    see its seeds and its learning curves. Nothing trains before the button is pressed.
+    seconds and sharpens up to ``seeds``. A cell is hatched where its 95 % interval holds zero, or where
+    fewer than five seeds give none. Choose a cell to see its seeds and its learning curves. Nothing trains
+    before the button is pressed.
 
     Parameters
     ----------
@@ -133,7 +154,10 @@ def landscape(
         raise ValueError(f"labels must be one of {', '.join(map(str, LABELS))}; got {labels!r}")
     if not 0 <= label_noise <= 0.6:
         raise ValueError(f"label_noise must be from 0 to 0.6; got {label_noise!r}")
+    if omit is not None and omit not in range(10):
+        raise ValueError(f"omit must be a digit from 0 to 9, or None for no omission; got {omit!r}")
     if table is not None:
+        _check_table(table)
         known = table[table.soft_weight > 0]
         temperatures, soft_weights = sorted(known.temperature.unique()), sorted(known.soft_weight.unique())
     points = [{"temperature": t, "soft_weight": w} for w in soft_weights for t in temperatures]
@@ -158,6 +182,7 @@ def landscape(
         label_stops=list(LABELS),
         labels=labels,
         label_noise=label_noise,
+        omit=omit,
         cells=[None] * len(points),
         chosen=_nearest(points, 4.0, 0.9),
     )
@@ -166,15 +191,46 @@ def landscape(
     return explorer
 
 
+def _check_table(table):
+    if not isinstance(table, pd.DataFrame):
+        raise TypeError(f"table must be the DataFrame of a sweep, its .table; got {type(table).__name__}")
+    needed = ("seed", "temperature", "soft_weight", "test_accuracy")
+    missing = [name for name in needed if name not in table]
+    if missing:
+        raise ValueError(f"the table has no column {missing[0]!r}; its columns are: {', '.join(table)}")
+    weights = table.dropna(subset="test_accuracy").soft_weight
+    if not (weights == 0).any() or not (weights > 0).any():
+        raise ValueError(
+            "the table needs students with soft_weight above 0 and their baseline with soft_weight 0; "
+            f"it has {sorted(map(float, weights.unique()))}: sweep over both"
+        )
+
+
+def _described(problem):
+    return f"{type(problem).__name__}: {problem}"
+
+
+def _failures(finished):
+    """The students that are missing from the map, and why, as the end of a message."""
+    problems = finished.problems.problem
+    if problems.empty:
+        return ""
+    return f" {len(problems)} students could not be trained: {problems.iloc[0]}"
+
+
 def _nearest(points, temperature, soft_weight):
     def distance(point):
-        return abs(np.log(point["temperature"] / temperature)) + abs(point["soft_weight"] - soft_weight)
+        # A temperature that no student can be trained at is still a cell.
+        ratio = max(point["temperature"], 1e-9) / temperature
+        return abs(np.log(ratio)) + abs(point["soft_weight"] - soft_weight)
 
     return min(range(len(points)), key=lambda place: distance(points[place]))
 
 
 def _cells(table, temperatures, soft_weights):
     """Each cell's interval and gains, and the mean learning curves of the cells and of the baseline."""
+    # A student that could not be trained has a problem and no accuracy.
+    table = table.dropna(subset="test_accuracy")
     accuracy = table.pivot(index="seed", columns=["soft_weight", "temperature"], values="test_accuracy")
     baselines = accuracy[0.0]
     baseline = baselines[baselines.columns[0]]
@@ -193,6 +249,8 @@ def _cells(table, temperatures, soft_weights):
 
 def _cell(gains):
     gains = gains.dropna()
+    if gains.empty:
+        return None
     cell = {"gains": [round(gain, 2) for gain in gains], "mean": round(float(gains.mean()), 3)}
     if len(gains) >= 5:
         found = paired(gains, np.zeros(len(gains)))

@@ -54,6 +54,7 @@ def move_every_control(page, explorer):
         # What was started must not go on under the next control.
         if control.evaluate(LABEL) in ("Pause", "Stop"):
             page.keyboard.press("Enter")
+            _at_rest(explorer, label)
         moved.append(label)
 
 

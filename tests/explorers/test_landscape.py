@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from kdviz import explorers
+from kdviz.explorers import base
 from kdviz.measure import paired
 
 SMALL = {"temperatures": (1.0, 8.0), "soft_weights": (0.5, 0.9), "steps": 20, "width": 4, "labels": 20}
@@ -74,7 +75,7 @@ def test_a_slider_never_trains():
 
 
 def test_stop_answers_at_once_and_keeps_what_is_shown():
-    explorer = explorers.landscape(seeds=200, **SMALL | {"steps": 3000})
+    explorer = explorers.landscape(seeds=30, **SMALL | {"steps": 30_000})
     explorer.show(table_of(), 20, 0.0, 6)
     explorer.train_wishes += 1
     time.sleep(0.3)
@@ -89,6 +90,40 @@ def test_stop_answers_at_once_and_keeps_what_is_shown():
     assert explorer.cells == before and explorer.message.startswith("Stopped.")
 
 
+@pytest.mark.parametrize("seconds", [0, 0.1])
+def test_a_stop_before_the_first_map_is_heard(seconds):
+    # Steps of their own, so that no other test's rows are found in the store.
+    explorer = explorers.landscape(seeds=30, **SMALL | {"steps": 30_001})
+    explorer.train()
+    time.sleep(seconds)
+    explorer.stop()
+    explorer.wait(5)
+    assert not explorer._thread.is_alive()
+    assert explorer.message == "Stopped. The map shows 0 seeds."
+    assert explorer.cells == [None] * 4
+
+
+def test_training_again_leaves_the_first_behind():
+    explorer = explorers.landscape(seeds=5, **SMALL | {"steps": 3002})
+    explorer.train()
+    first, explorer.labels = explorer._thread, 50
+    explorer.train()
+    assert explorer._thread is not first
+    first.join(20)
+    explorer.wait(60)
+    assert explorer.message == "Done: 5 seeds."
+    assert explorer.shown == {"labels": 50, "label_noise": 0.0, "seeds": 5, "total": 5}
+
+
+def test_a_cell_that_cannot_be_trained_stays_empty_and_says_why():
+    explorer = explorers.landscape(seeds=5, **SMALL | {"temperatures": (0.0, 4.0)})
+    explorer.train()
+    explorer.wait(60)
+    assert [cell is None for cell in explorer.cells] == [True, False, True, False]
+    assert "10 students could not be trained: temperature must be a finite number" in explorer.message
+    assert json.dumps(explorer.static_state(), allow_nan=False)
+
+
 def test_what_goes_wrong_in_the_background_is_told():
     explorer = explorers.landscape(**SMALL | {"width": -1})
     explorer.train_wishes += 1
@@ -99,11 +134,34 @@ def test_what_goes_wrong_in_the_background_is_told():
 
 @pytest.mark.parametrize(
     ("change", "message"),
-    [({"labels": 33}, "labels must be one of 20, 50"), ({"label_noise": 0.9}, "label_noise must be from 0")],
+    [
+        ({"labels": 33}, "labels must be one of 20, 50"),
+        ({"label_noise": 0.9}, "label_noise must be from 0"),
+        ({"omit": "three"}, "omit must be a digit from 0 to 9"),
+    ],
 )
 def test_bad_input_is_told_what_was_expected(change, message):
     with pytest.raises(ValueError, match=message):
         explorers.landscape(**change)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda table: table.drop(columns="seed"), "no column 'seed'"),
+        (lambda table: table[table.soft_weight > 0], "their baseline with soft_weight 0"),
+        (lambda table: table[table.soft_weight == 0], "students with soft_weight above 0"),
+        (lambda table: table.assign(test_accuracy=np.nan), "their baseline with soft_weight 0"),
+    ],
+)
+def test_a_table_that_holds_no_landscape_is_refused(spoil, message):
+    with pytest.raises(ValueError, match=message):
+        explorers.landscape(spoil(table_of()))
+
+
+def test_a_sweep_is_no_table():
+    with pytest.raises(TypeError, match="its .table; got list"):
+        explorers.landscape([1, 2])
 
 
 def test_the_static_twin_is_small_and_knows_that_it_has_no_kernel():
@@ -179,3 +237,165 @@ def test_a_slider_makes_the_map_pale_and_says_what_train_would_do(page, monkeypa
     view.get_by_label("Labels", exact=True).press("ArrowLeft")
     view.get_by_label("Wrong labels").press("ArrowLeft")
     assert view.locator("g[tabindex='0']").get_attribute("opacity") == "1"
+
+
+@pytest.fixture
+def notebook(browser, tmp_path):
+    """A page with a model at hand, so that the test can be the kernel: `Notebook.receive` what it sends."""
+    context = browser.new_context(viewport={"width": 900, "height": 620})
+    view, said = context.new_page(), []
+    view.on("pageerror", lambda error: said.append(str(error)))
+    yield Notebook(view, tmp_path)
+    context.close()
+    assert said == []
+
+
+class Notebook:
+    def __init__(self, view, folder):
+        self.view, self._folder = view, folder
+
+    def open(self, explorer):
+        state = json.dumps(explorers.Explorer.static_state(explorer))
+        script = f"{explorer._esm}\n{base._HOST}\nwindow.model = new StaticModel({state});"
+        (self._folder / "notebook.html").write_text(
+            f"<meta charset='utf-8'><style>{explorer._css}</style><body style='margin: 0'>"
+            f"<script type='module'>{script} render({{model, el: document.body}})</script>",
+            encoding="utf-8",
+        )
+        self.view.goto((self._folder / "notebook.html").as_uri())
+
+    def receive(self, explorer, **state):
+        """What the kernel would send: the state of an explorer, except for the wishes of the page."""
+        state = {**explorers.Explorer.static_state(explorer), **state}
+        for name in ("cells", "curves", "shown", "running", "message", "labels", "label_noise"):
+            self.view.evaluate("([name, value]) => model.set(name, value)", [name, state[name]])
+
+    def asked(self, name):
+        return self.view.evaluate("(name) => model.get(name)", name)
+
+    def told(self):
+        return self.view.locator(".message").inner_text()
+
+    def hatched(self):
+        return self.view.locator(".cell rect[fill^=url]").count()
+
+    def picture(self):
+        return self.view.locator(".kdviz-landscape").screenshot()
+
+
+@pytest.mark.browser
+def test_a_training_from_the_first_press_to_the_last_seed(notebook):
+    notebook.open(explorers.landscape(**SMALL))
+    assert "Press Train" in notebook.told()
+    assert "no student trained yet" in notebook.view.locator(".read-out").inner_text()
+    assert notebook.view.locator(".behind").inner_text().count("Press Train to see them.") == 2
+    empty = notebook.picture()
+    notebook.view.get_by_role("button", name="Train").press("Enter")
+    assert (notebook.asked("train_wishes"), notebook.asked("stop_wishes")) == (1, 0)
+
+    first = explorers.landscape(table_of(seeds=3), labels=20)
+    notebook.receive(first, running=True, message="3 of 30 seeds.")
+    assert notebook.told() == "3 of 30 seeds." and notebook.picture() != empty
+    assert notebook.hatched() == 4, "without an interval no cell may look sure"
+    assert notebook.view.get_by_label("Labels", exact=True).is_disabled()
+
+    notebook.receive(explorers.landscape(table_of(seeds=30), labels=20), running=True)
+    assert 1 <= notebook.hatched() <= 2
+    # The same button, so that whoever pressed Train has Stop under the same key.
+    notebook.view.keyboard.press("Enter")
+    assert (notebook.asked("train_wishes"), notebook.asked("stop_wishes")) == (1, 1)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    ("label", "trait", "text"), [("Labels", "labels", "100"), ("Wrong labels", "label_noise", "10 %")]
+)
+def test_a_slider_moved_by_keyboard_asks_for_no_training(notebook, label, trait, text):
+    notebook.open(explorers.landscape(table_of()))
+    before, picture = notebook.asked(trait), notebook.picture()
+    slider = notebook.view.get_by_label(label, exact=True)
+    slider.press("ArrowRight")
+    assert notebook.asked(trait) != before and notebook.asked("train_wishes") == 0
+    assert slider.get_attribute("aria-valuetext") == text
+    assert "Press Train" in notebook.told() and notebook.picture() != picture
+
+
+@pytest.mark.browser
+def test_a_map_of_other_settings_hides_neither_errors_nor_that_it_trains(notebook):
+    shown = explorers.landscape(table_of())
+    notebook.open(shown)
+    notebook.receive(shown, labels=100, message="ValueError: too wide")
+    assert notebook.told() == "ValueError: too wide Still 50 labels. Press Train for 100 labels."
+    notebook.receive(shown, labels=100, message="Training begins.", running=True)
+    assert notebook.told() == "Training begins."
+    assert "Still 50 labels. Now training: 100 labels." in notebook.view.locator(".map").text_content()
+
+
+@pytest.mark.browser
+def test_a_slider_follows_python(notebook):
+    shown = explorers.landscape(table_of())
+    notebook.open(shown)
+    notebook.receive(shown, labels=1200, label_noise=0.6)
+    assert notebook.view.get_by_label("Labels", exact=True).input_value() == "5"
+    assert notebook.view.locator("output").all_inner_texts() == ["1200", "60 %"]
+
+
+@pytest.mark.browser
+def test_a_picture_that_cannot_be_drawn_is_told(notebook):
+    notebook.open(explorers.landscape(table_of()))
+    notebook.view.evaluate("() => model.set('cells', [{}, {}, {}, {}])")
+    assert "The map could not be drawn" in notebook.told()
+
+
+@pytest.mark.browser
+def test_equal_gains_and_wide_intervals_stay_within_their_panel(notebook):
+    table = table_of(seeds=30)
+    table["test_accuracy"] = 80.0
+    for shown in (explorers.landscape(table), explorers.landscape(table_of(seeds=5))):
+        notebook.open(shown)
+        outside = notebook.view.evaluate(
+            """() => {
+              const panel = document.querySelector(".behind svg"), frame = panel.getBoundingClientRect();
+              const title = panel.querySelector("text").getBoundingClientRect();
+              return [...panel.querySelectorAll("circle, line")].filter((mark) => {
+                const box = mark.getBoundingClientRect();
+                return box.top < title.bottom || box.left < frame.left || box.right > frame.right;
+              }).length;
+            }"""
+        )
+        assert outside == 0
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [820, 700])
+def test_a_narrow_notebook_keeps_map_and_seeds_side_by_side(notebook, width):
+    # JupyterLab with its file browser open leaves about 820 of 1280 pixels.
+    notebook.view.set_viewport_size({"width": width, "height": 620})
+    notebook.open(explorers.landscape(table_of(seeds=30)))
+    assert notebook.view.locator(".kdviz-landscape").bounding_box()["height"] <= 620
+    side, beside = (notebook.view.locator(part).bounding_box() for part in (".map", ".behind"))
+    assert side["y"] == beside["y"] and side["x"] + side["width"] <= beside["x"]
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [320, 450, 1920])
+def test_never_scrolls_sideways(notebook, width):
+    notebook.view.set_viewport_size({"width": width, "height": 620})
+    notebook.open(explorers.landscape(table_of(seeds=30)))
+    assert notebook.view.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.browser
+def test_fits_a_laptop_and_stands_still_while_cells_are_chosen(notebook):
+    notebook.open(explorers.landscape(table_of(seeds=30), labels=1200, label_noise=0.6, omit=3))
+    panel = notebook.view.locator(".kdviz-landscape")
+    heights = set()
+    for place in range(4):
+        notebook.view.locator(".cell").nth(place).click()
+        heights.add(panel.bounding_box()["height"])
+    assert len(heights) == 1 and heights.pop() <= 620
+    assert notebook.view.evaluate("document.documentElement.scrollWidth") <= 900
+    title, behind = notebook.view.locator(".map text").last, notebook.view.locator(".behind")
+    assert "1200 labels, 60 % wrong, no 3; 30 seeds" in title.text_content()
+    box = title.bounding_box()
+    assert box["x"] + box["width"] <= behind.bounding_box()["x"]
