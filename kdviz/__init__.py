@@ -21,12 +21,60 @@ _ROOMS = (
     "training",
 )
 
+# Every loss is at hand as kdviz.<its name>.
+_LOSSES = (
+    "ActivationBoundary",
+    "AngleRelation",
+    "AttentionTransfer",
+    "ChannelCorrelation",
+    "ChannelWise",
+    "ConditionalTargets",
+    "ContrastiveRepresentation",
+    "CorrelationCongruence",
+    "CrossEntropy",
+    "CurriculumTemperature",
+    "DarkRank",
+    "Decoupled",
+    "DeiTHard",
+    "DeiTSoft",
+    "DistanceRelation",
+    "FactorTransfer",
+    "FeatureNormalised",
+    "FeatureOverhaul",
+    "FeatureStatistics",
+    "FlowOfSolution",
+    "Hint",
+    "InstanceRelationshipGraph",
+    "JensenShannon",
+    "KnowledgeReview",
+    "LabelSmoothing",
+    "LayerProjection",
+    "LocalityPreserving",
+    "LogitMatching",
+    "MultiHeadGraph",
+    "MultiLevel",
+    "NeuronSelectivity",
+    "NormalisedHint",
+    "Pearson",
+    "PredictionCorrelation",
+    "ProbabilisticTransfer",
+    "ReverseKL",
+    "RocketHint",
+    "SampleTemperature",
+    "SemanticCalibration",
+    "SimilarityPreserving",
+    "SingularVectors",
+    "SoftTargets",
+    "StandardisedSoftTargets",
+    "TransformationSimilarity",
+    "VariationalInformation",
+    "VirtualTeacher",
+    "WeightedSoftLabels",
+)
+
 _SHORTCUTS = {
-    "CrossEntropy": "kdviz.knowledge.response",
-    "LabelSmoothing": "kdviz.knowledge.response",
-    "LogitMatching": "kdviz.knowledge.response",
+    **dict.fromkeys(_LOSSES, "kdviz.knowledge"),
     "Objective": "kdviz.knowledge.objective",
-    "SoftTargets": "kdviz.knowledge.response",
     "distill": "kdviz.schemes.offline",
     "sweep": "kdviz.schemes.sweep",
     "teacher": "kdviz.schemes.supervised",
@@ -42,9 +90,7 @@ def __getattr__(name):
         return import_module(f"kdviz.{name}")
     if name in _SHORTCUTS:
         return getattr(import_module(_SHORTCUTS[name]), name)
-    raise AttributeError(
-        f"module 'kdviz' has no attribute {name!r}; it offers {', '.join(__all__)}"
-    )
+    raise AttributeError(f"module 'kdviz' has no attribute {name!r}; it offers {', '.join(__all__)}")
 
 
 def __dir__():

@@ -17,7 +17,6 @@ from functools import partial
 from html import escape
 from pathlib import Path
 
-import latex2mathml.converter
 import nbformat
 from jinja2 import Environment, FileSystemLoader
 from nbclient import NotebookClient
@@ -26,6 +25,7 @@ from nbconvert import HTMLExporter
 from nbconvert.filters import strip_ansi
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
+from kdviz.course.formulas import mathml
 from kdviz.explorers.base import STATIC_PAGES
 
 TEMPLATES = Path(__file__).parent / "site_template"
@@ -198,19 +198,12 @@ def introduction(notebook):
     return paragraphs[0] if paragraphs else ""
 
 
-def mathml(tex, display, place):
+def _drawn(tex, display, place):
     """A formula as MathML; one that cannot be converted stops the build."""
     try:
-        # The converter knows the same alignment by its other name.
-        known = tex.replace("{aligned}", "{split}")
-        drawn = latex2mathml.converter.convert(known, display="block" if display else "inline")
-    except Exception as problem:
-        raise SiteError(f"{place}: this formula cannot be drawn: {tex!r} ({problem})") from problem
-    # What the converter does not know it passes through as letters.
-    if unknown := re.search(r"<m[iot]>(\\\w+|&)</m[iot]>", drawn):
-        raise SiteError(f"{place}: {unknown[1]!r} cannot be drawn in the formula {tex!r}")
-    # A plain norm bar is as high as a letter; only \left and \right ask for a taller one.
-    return drawn.replace("<mo>&#x02016;</mo>", '<mo stretchy="false">&#x02016;</mo>')
+        return mathml(tex, display)
+    except ValueError as problem:
+        raise SiteError(f"{place}: {problem}") from problem
 
 
 class _Renderer(IPythonRenderer):
@@ -221,10 +214,10 @@ class _Renderer(IPythonRenderer):
         self.place = place
 
     def block_math(self, body):
-        return mathml(body.strip(), True, self.place)
+        return _drawn(body.strip(), True, self.place)
 
     def inline_math(self, body):
-        return mathml(body.strip(), False, self.place)
+        return _drawn(body.strip(), False, self.place)
 
 
 def _markdown(place, source):
@@ -242,7 +235,7 @@ def _drawable(result, place):
         data = {"text/html": _figure(data[PLOTLY])}
     elif "text/latex" in data:
         tex = "".join(data["text/latex"]).strip().strip("$")
-        data = {"text/html": mathml(tex, True, place)}
+        data = {"text/html": _drawn(tex, True, place)}
     elif WIDGET in data and "text/html" not in data:
         raise SiteError(f"{place} shows a widget that has no static twin; derive it from Explorer")
     data = {kind: value for kind, value in data.items() if kind != WIDGET}

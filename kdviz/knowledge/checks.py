@@ -7,23 +7,45 @@ import torch
 
 def check_temperature(temperature):
     """A temperature is a finite number above zero (or a tensor of them, one a student)."""
-    _check_numbers("temperature", temperature, lambda value: value > 0, "a finite number above 0")
+    check_above_zero("temperature", temperature)
 
 
 def check_share(name, value):
-    _check_numbers(name, value, lambda share: (share >= 0) & (share <= 1), "a number from 0 to 1")
+    check_numbers(name, value, lambda share: (share >= 0) & (share <= 1), "a number from 0 to 1")
 
 
 def check_weight(value):
-    _check_numbers("a weight", value, lambda weight: weight >= 0, "a finite number from 0 up")
+    check_from_zero("a weight", value)
+
+
+def check_above_zero(name, value):
+    check_numbers(name, value, lambda number: number > 0, "a finite number above 0")
+
+
+def check_from_zero(name, value):
+    check_numbers(name, value, lambda number: number >= 0, "a finite number from 0 up")
+
+
+def check_from_one(name, value):
+    check_numbers(name, value, lambda number: number >= 1, "a finite number from 1 up")
+
+
+def check_whole(name, value, least):
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise ValueError(f"{name} must be a whole number from {least} up; got {value!r}")
+
+
+def check_choice(name, value, choices):
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}; got {value!r}")
 
 
 def check_form(form, forms):
-    if form not in forms:
-        raise ValueError(f"form must be one of {', '.join(map(repr, forms))}; got {form!r}")
+    check_choice("form", form, forms)
 
 
-def _check_numbers(name, value, valid, expected):
+def check_numbers(name, value, valid, expected):
+    """A number, or a tensor with one value for each student of a stack, must be finite and valid."""
     if isinstance(value, torch.Tensor):
         # Reading values back from a GPU would stall it at every step.
         fine = value.device.type != "cpu" or bool((torch.isfinite(value) & valid(value)).all())
@@ -54,9 +76,7 @@ def check_labels(logits, labels):
     """Labels are class numbers, or -1 where the label is not known."""
     classes = logits.shape[-1]
     if labels.is_floating_point() or labels.dtype == torch.bool:
-        raise TypeError(
-            f"labels must be whole class numbers (torch.long); got {labels.dtype}. Use .long()"
-        )
+        raise TypeError(f"labels must be whole class numbers (torch.long); got {labels.dtype}. Use .long()")
     if labels.shape[-1] != logits.shape[-2]:
         raise ValueError(
             f"there are {labels.shape[-1]} labels for {logits.shape[-2]} samples "

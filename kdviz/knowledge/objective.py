@@ -37,15 +37,19 @@ class Loss(_Sum, ABC):
     """
 
     name: str
-    # For the reference card: where it comes from, what one unit of it is, what it costs, and what may be
-    # done to the student's logits or features without changing it.
+    # For the reference card: where it comes from, its formula in the form that is the default, what it
+    # reads, what one unit of it is, what it costs, and what may be done to the student's logits or features
+    # without changing it.
     kind: str
     paper: str
+    formula: str
+    reads: str = "logits"
     scale: str
     memory: str
     cost: str
     invariant_to: tuple[str, ...] = ()
     needs_teacher = True
+    needs_labels = False
     student_layers: tuple[str, ...] = ()
     teacher_layers: tuple[str, ...] = ()
 

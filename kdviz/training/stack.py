@@ -80,7 +80,8 @@ class Stack(Run):
         shape = self.student.shape
         self.learned = {
             name: {
-                key: part.expand(*shape, *part.shape).clone().requires_grad_() for key, part in parts.items()
+                key: part.expand(*shape, *part.shape).contiguous().clone().requires_grad_()
+                for key, part in parts.items()
             }
             for name, parts in alone.items()
         }
@@ -117,7 +118,8 @@ class _Adam:
     def step(self, gradient, rate):
         adam(
             [self.weights if self._rates is None else self._displacement],
-            [gradient],
+            # The fused step walks through memory: a gradient in another order would reach other weights.
+            [gradient.contiguous()],
             *[[moment] for moment in self._moments],
             [],
             [self._count],

@@ -3,19 +3,12 @@
 import pytest
 import torch
 
+from kdviz.course.loss_card import losses
 from kdviz.knowledge import response
 from kdviz.knowledge.objective import Loss, as_objective
 from kdviz.tracing import Trace
 
-
-def every_loss(base=Loss):
-    for loss in base.__subclasses__():
-        if loss.__module__.startswith("kdviz.knowledge"):
-            yield loss
-        yield from every_loss(loss)
-
-
-WRITTEN_OUT = [loss for loss in every_loss() if loss.logit_gradient is not Loss.logit_gradient]
+WRITTEN_OUT = [loss for loss in losses() if loss.logit_gradient is not Loss.logit_gradient]
 FORMS = [response.LogitMatching(form) for form in ("paper", "mean", "limit")]
 LOSSES = FORMS + [loss() for loss in WRITTEN_OUT if loss is not response.LogitMatching]
 

@@ -149,10 +149,7 @@ def test_plain_logit_matching_sees_a_constant():
 def test_students_of_a_stack_may_have_their_own_temperatures():
     stack, teacher = random_logits(3, 5, 4, seed=1), random_logits(5, 4, seed=2)
     temperatures = torch.tensor([1.0, 2.0, 8.0])
-    alone = [
-        soft_targets(student, teacher, float(t))
-        for student, t in zip(stack, temperatures, strict=True)
-    ]
+    alone = [soft_targets(student, teacher, float(t)) for student, t in zip(stack, temperatures, strict=True)]
     torch.testing.assert_close(soft_targets(stack, teacher, temperatures), torch.stack(alone))
 
 

@@ -6,6 +6,7 @@ students, each with its own value. All values are in nats and 0 or more, unless 
 otherwise. The teacher's logits never receive a gradient.
 """
 
+from kdviz.knowledge.response.conditional import ConditionalTargets, conditional_targets
 from kdviz.knowledge.response.controls import permute_dark_knowledge
 from kdviz.knowledge.response.cross_entropy import (
     CrossEntropy,
@@ -13,17 +14,72 @@ from kdviz.knowledge.response.cross_entropy import (
     cross_entropy,
     label_smoothing,
 )
+from kdviz.knowledge.response.decoupled import Decoupled, decoupled, other_classes, target_class
+from kdviz.knowledge.response.deit import DeiTHard, DeiTSoft, deit_hard, deit_soft
+from kdviz.knowledge.response.divergences import JensenShannon, ReverseKL, jensen_shannon, reverse_kl
 from kdviz.knowledge.response.logit_matching import LogitMatching, logit_matching
+from kdviz.knowledge.response.multi_level import MultiLevel, batch_level, class_level, multi_level
+from kdviz.knowledge.response.prediction_correlation import PredictionCorrelation, prediction_correlation
 from kdviz.knowledge.response.soft_targets import SoftTargets, soft_targets
+from kdviz.knowledge.response.standardised import (
+    StandardisedSoftTargets,
+    standardise,
+    standardised_soft_targets,
+)
+from kdviz.knowledge.response.temperatures import (
+    CurriculumTemperature,
+    SampleTemperature,
+    curriculum,
+    learned_temperature,
+    reverse_gradient,
+    sample_temperature,
+    soft_targets_by_sample,
+)
+from kdviz.knowledge.response.virtual_teacher import VirtualTeacher, virtual_teacher
+from kdviz.knowledge.response.weighted_soft_labels import WeightedSoftLabels, weighted_soft_labels
 
 __all__ = [
+    "ConditionalTargets",
     "CrossEntropy",
+    "CurriculumTemperature",
+    "Decoupled",
+    "DeiTHard",
+    "DeiTSoft",
+    "JensenShannon",
     "LabelSmoothing",
     "LogitMatching",
+    "MultiLevel",
+    "PredictionCorrelation",
+    "ReverseKL",
+    "SampleTemperature",
     "SoftTargets",
+    "StandardisedSoftTargets",
+    "VirtualTeacher",
+    "WeightedSoftLabels",
+    "batch_level",
+    "class_level",
+    "conditional_targets",
     "cross_entropy",
+    "curriculum",
+    "decoupled",
+    "deit_hard",
+    "deit_soft",
+    "jensen_shannon",
     "label_smoothing",
+    "learned_temperature",
     "logit_matching",
+    "multi_level",
+    "other_classes",
     "permute_dark_knowledge",
+    "prediction_correlation",
+    "reverse_gradient",
+    "reverse_kl",
+    "sample_temperature",
     "soft_targets",
+    "soft_targets_by_sample",
+    "standardise",
+    "standardised_soft_targets",
+    "target_class",
+    "virtual_teacher",
+    "weighted_soft_labels",
 ]

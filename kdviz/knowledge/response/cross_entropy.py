@@ -64,6 +64,8 @@ class CrossEntropy(Loss):
     name = "cross_entropy"
     kind = "response"
     paper = "the usual loss of classification"
+    formula = r"-\frac{1}{N} \sum_n \log p_{n y_n}"
+    needs_labels = True
     scale = "nats; log C for even answers"
     memory = "N × C"
     cost = "one softmax"
@@ -90,6 +92,11 @@ class LabelSmoothing(Loss):
     name = "label_smoothing"
     kind = "response"
     paper = "Szegedy et al. 2016, section 7"
+    formula = (
+        r"-\frac{1}{N} \sum_{nc} \left( (1 - \varepsilon)\, [c = y_n] + \frac{\varepsilon}{C} \right) "
+        r"\log p_{nc}"
+    )
+    needs_labels = True
     scale = "nats; log C for even answers"
     memory = "N × C"
     cost = "one softmax"

@@ -45,6 +45,7 @@ class LogitMatching(Loss):
     name = "logit_matching"
     kind = "response"
     paper = "Ba and Caruana 2014, section 2.2"
+    formula = r"\frac{1}{2N} \sum_n \lVert z_S - z_T \rVert^2"
     scale = "squared logits"
     memory = "N × C"
     cost = "one difference"

@@ -44,6 +44,7 @@ class SoftTargets(Loss):
     name = "soft_targets"
     kind = "response"
     paper = "Hinton et al. 2015, section 2"
+    formula = r"\frac{T^2}{N} \sum_n \mathrm{KL}(q_n \Vert p_n)"
     scale = "nats times T²; its gradient keeps its size over T"
     memory = "N × C"
     cost = "two softmaxes"
