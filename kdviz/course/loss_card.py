@@ -77,10 +77,15 @@ def _row(loss):
 
 def _drawn(name, row):
     cells = "".join(
-        f'<td class="formula">{mathml(text)}</td>' if column == "formula" else f"<td>{escape(text)}</td>"
+        f'<td class="formula">{_formula(text)}</td>' if column == "formula" else f"<td>{escape(text)}</td>"
         for column, text in row.items()
     )
     return f'<tr><th scope="row"><code>{name}</code></th>{cells}</tr>'
+
+
+def _formula(tex):
+    # Within a line, but with fractions and sums as large as on a line of their own.
+    return mathml(tex).replace("<math ", '<math displaystyle="true" ', 1)
 
 
 def _below(base):
