@@ -3,14 +3,17 @@
 from kdviz.explorers.base import Explorer
 from kdviz.explorers.landscape import Landscape, landscape
 from kdviz.explorers.prediction import Prediction, prediction
+from kdviz.explorers.relations import RelationExplorer, relations
 from kdviz.explorers.soft_targets import SoftTargetExplorer, soft_targets
 
 __all__ = [
     "Explorer",
     "Landscape",
     "Prediction",
+    "RelationExplorer",
     "SoftTargetExplorer",
     "landscape",
     "prediction",
+    "relations",
     "soft_targets",
 ]

@@ -1,0 +1,647 @@
+// The relation explorer: the similarities of teacher and student for all pairs, and one triple as a triangle.
+//
+// Mathematics, then elements, then the parts of the panel, then `render`. A part makes its elements once
+// and returns `{ element, draw }`; `draw(view)` brings them up to date.
+
+// ---- Mathematics ----
+
+// Where the pair (i, j) of n images stands among (0, 1), (0, 2), ... (1, 2), ...
+export function pairIndex(i, j, n) {
+  const [low, high] = i < j ? [i, j] : [j, i];
+  return low * n - (low * (low + 1)) / 2 + (high - low - 1);
+}
+
+// Half the square up to 1, and the absolute value less one half from there on.
+export function huber(difference) {
+  const size = Math.abs(difference);
+  return size <= 1 ? size ** 2 / 2 : size - 0.5;
+}
+
+// The cosine of the angle between two sides, from the lengths of all three; 0 where a side has no length.
+export function cosineBetween(side, other, across) {
+  if (side === 0 || other === 0) return 0;
+  const cosine = (side ** 2 + other ** 2 - across ** 2) / (2 * side * other);
+  return Math.min(1, Math.max(-1, cosine));
+}
+
+// The sides AB, BC, CA of the corners' triangle and the cosines at A, B, C.
+export function triangle(distance, [a, b, c]) {
+  const [ab, bc, ca] = [distance(a, b), distance(b, c), distance(c, a)];
+  return { sides: [ab, bc, ca], cosines: [cosineBetween(ab, ca, bc), cosineBetween(ab, bc, ca), cosineBetween(ca, bc, ab)] };
+}
+
+// What a triple adds to RKD: the mean over its three sides, and over its three angles.
+export function relationTerms(student, teacher) {
+  const mean = (mine, theirs) => mine.reduce((sum, value, i) => sum + huber(value - theirs[i]), 0) / 3;
+  return { distance: mean(student.sides, teacher.sides), angle: mean(student.cosines, teacher.cosines) };
+}
+
+// A network's numbers as functions of a pair.
+function network(cosines, distances, furthest, n) {
+  return {
+    cosine: (i, j) => (i === j ? 1 : cosines[pairIndex(i, j, n)] / 32767),
+    distance: (i, j) => (i === j ? 0 : (distances[pairIndex(i, j, n)] / 65535) * furthest),
+  };
+}
+
+// The means of a function of pairs of different images, for each pair of classes.
+function blockMeans(value, labels, classes) {
+  const empty = () => Array.from({ length: classes }, () => new Float64Array(classes));
+  const [sums, counts] = [empty(), empty()];
+  labels.forEach((first, i) => {
+    for (let j = i + 1; j < labels.length; j++) {
+      const [low, high] = [Math.min(first, labels[j]), Math.max(first, labels[j])];
+      sums[low][high] += value(i, j);
+      counts[low][high] += 1;
+    }
+  });
+  return { sums, counts };
+}
+
+function withinAndBetween({ sums, counts }) {
+  const totals = { within: [0, 0], between: [0, 0] };
+  counts.forEach((row, i) => row.forEach((count, j) => {
+    const total = totals[i === j ? "within" : "between"];
+    total[0] += sums[i][j];
+    total[1] += count;
+  }));
+  return { within: totals.within[0] / totals.within[1], between: totals.between[0] / totals.between[1] };
+}
+
+// The two classes between which teacher and student differ most, and by how much.
+function furthestBlock(differences) {
+  let found = { size: -1 };
+  differences.counts.forEach((row, i) => row.forEach((count, j) => {
+    const mean = differences.sums[i][j] / count;
+    if (count && Math.abs(mean) > found.size) found = { i, j, mean, size: Math.abs(mean) };
+  }));
+  return found;
+}
+
+// ---- Formats and elements ----
+
+const SVG = "http://www.w3.org/2000/svg";
+const LETTERS = ["A", "B", "C"];
+const SIDES = ["A–B", "B–C", "C–A"];
+const TEACHER = [0, 114, 178], STUDENT = [213, 94, 0], INK = [34, 34, 34], WHITE = [255, 255, 255];
+
+function html(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...children);
+  return made;
+}
+
+function svg(tag, attributes = {}, ...children) {
+  const made = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...children);
+  return made;
+}
+
+function signed(value, digits = 2) {
+  const text = Math.abs(value).toFixed(digits);
+  if (Number(text) === 0) return text;
+  return `${value > 0 ? "+" : "−"}${text}`;
+}
+
+function plain(value, digits = 2) {
+  return signed(value, digits).replace("+", "");
+}
+
+// Two digits that say something, however small the loss; below a millionth it is told as none.
+function loss(value) {
+  if (value < 1e-6) return "0";
+  return value.toFixed(Math.max(0, 1 - Math.floor(Math.log10(value))));
+}
+
+function degrees(cosine) {
+  return `${Math.round((Math.acos(cosine) * 180) / Math.PI)}°`;
+}
+
+function aClass(name) {
+  return `${/^(8|[aeiou])/i.test(name) ? "an" : "a"} ${name}`;
+}
+
+function keepKeys(element) {
+  element.dataset.lmSuppressShortcuts = "true";
+  return element;
+}
+
+function unpack(text, Kind) {
+  return new Kind(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
+}
+
+function mix(from, to, share) {
+  return from.map((part, i) => Math.round(part + (to[i] - part) * share));
+}
+
+// A picture of one colour a cell, as an address that an <image> can show.
+function pixelPicture(width, height, colourOf) {
+  const canvas = html("canvas");
+  Object.assign(canvas, { width, height });
+  const image = new ImageData(width, height);
+  for (let place = 0; place < width * height; place++) {
+    image.data.set([...colourOf(Math.floor(place / width), place % width), 255], 4 * place);
+  }
+  canvas.getContext("2d").putImageData(image, 0, 0);
+  return canvas.toDataURL();
+}
+
+function pixels(x, y, width, height, href) {
+  return svg("image", { x, y, width, height, href, preserveAspectRatio: "none", class: "pixels" });
+}
+
+function words(x, y, text, attributes = {}) {
+  return svg("text", { x, y, ...attributes }, text);
+}
+
+// ---- What there is to see ----
+
+// All that never changes, decoded once.
+function decode(model) {
+  const [labels, classes, students, shape] = ["labels", "classes", "students", "image_shape"].map((name) => model.get(name));
+  const n = labels.length;
+  const bytes = unpack(model.get("images"), Uint8Array);
+  const size = shape[0] * shape[1];
+  const networks = model.get("cosines").map((text, k) =>
+    network(unpack(text, Int16Array), unpack(model.get("distances")[k], Uint16Array), model.get("furthest"), n));
+  const [teacher, ...ours] = networks;
+  let lowest = 1, largest = 0;
+  for (let i = 0; i < n; i++) {
+    for (let j = i + 1; j < n; j++) {
+      for (const each of networks) lowest = Math.min(lowest, each.cosine(i, j));
+      for (const each of ours) largest = Math.max(largest, Math.abs(each.cosine(i, j) - teacher.cosine(i, j)));
+    }
+  }
+  const images = labels.map((_, i) =>
+    pixelPicture(shape[1], shape[0], (row, column) => Array(3).fill(255 - bytes[i * size + row * shape[1] + column])));
+  const blocks = networks.map((each) => withinAndBetween(blockMeans(each.cosine, labels, classes.length)));
+  // Both scales end at a round number, and hold for every student, so that students can be compared.
+  const scales = { lowest: Math.floor(lowest * 10 + 1e-6) / 10, largest: Math.ceil(largest * 10 - 1e-6) / 10 || 0.1 };
+  return { labels, classes, students, n, images, networks, blocks, losses: model.get("losses"), ...scales };
+}
+
+function look(model, known, hovered) {
+  const student = model.get("student"), corners = model.get("corners");
+  const [teacher, mine] = [known.networks[0], known.networks[student + 1]];
+  return { student, corners, teacher, mine, name: known.students[student], pair: hovered ?? corners.slice(0, 2), hovered };
+}
+
+// ---- The parts ----
+
+const PLOT = { size: 222, left: 18, full: 240 };
+
+function chooser(known, choose) {
+  const buttons = known.students.map((name, place) => {
+    const button = keepKeys(html("button", { type: "button", role: "radio" }, name));
+    button.addEventListener("click", () => choose(place));
+    button.addEventListener("keydown", (event) => {
+      const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+      if (!step) return;
+      event.preventDefault();
+      event.stopPropagation();
+      const next = (place + step + buttons.length) % buttons.length;
+      choose(next);
+      buttons[next].focus();
+    });
+    return button;
+  });
+  const label = html("span", { class: "name" }, "Student");
+  const element = html("div", { class: "chooser", role: "radiogroup", "aria-label": "Student" }, label, ...buttons);
+  return {
+    element: known.students.length > 1 ? element : html("div", { hidden: "" }),
+    draw(view) {
+      buttons.forEach((button, place) => {
+        button.setAttribute("aria-checked", String(place === view.student));
+        button.tabIndex = place === view.student ? 0 : -1;
+      });
+    },
+  };
+}
+
+// The pictures of similarities, one for each network, and of their differences: made when first shown.
+function painter(known) {
+  const made = new Map();
+  const grey = (value) => mix(WHITE, INK, Math.max(0, (value - known.lowest) / (1 - known.lowest)));
+  const ahead = (value) => mix(WHITE, value > 0 ? STUDENT : TEACHER, Math.min(1, Math.abs(value) / known.largest));
+  const once = (key, colourOf) => {
+    if (!made.has(key)) made.set(key, pixelPicture(known.n, known.n, colourOf));
+    return made.get(key);
+  };
+  return {
+    similarity: (k) => once(`s${k}`, (i, j) => grey(known.networks[k].cosine(i, j))),
+    difference: (k) => once(`d${k}`, (i, j) => ahead(known.networks[k].cosine(i, j) - known.networks[0].cosine(i, j))),
+  };
+}
+
+// Lines between the classes and their names at two sides.
+function classFrame(known) {
+  const step = PLOT.size / known.n;
+  const drawn = [];
+  let start = 0;
+  for (let end = 1; end <= known.n; end++) {
+    if (end < known.n && known.labels[end] === known.labels[start]) continue;
+    const middle = ((start + end) / 2) * step;
+    const name = known.classes[known.labels[start]];
+    drawn.push(words(PLOT.left - 4, middle + 4, name, { "text-anchor": "end" }));
+    drawn.push(words(PLOT.left + middle, PLOT.size + 14, name, { "text-anchor": "middle" }));
+    if (end < known.n) {
+      const at = end * step, far = PLOT.left + PLOT.size;
+      drawn.push(svg("line", { x1: PLOT.left, x2: far, y1: at, y2: at, class: "rule" }));
+      drawn.push(svg("line", { x1: PLOT.left + at, x2: PLOT.left + at, y1: 0, y2: PLOT.size, class: "rule" }));
+    }
+    start = end;
+  }
+  return drawn;
+}
+
+function ring(x, y, width, height, name) {
+  const room = 2;
+  const box = { x: x - room, y: y - room, width: width + 2 * room, height: height + 2 * room };
+  return [svg("rect", { ...box, class: "halo" }), svg("rect", { ...box, class: name })];
+}
+
+function matrix(known, { title, picture, key, focusable }, choosePair, hover) {
+  const step = PLOT.size / known.n;
+  const head = html("h4");
+  const shown = pixels(PLOT.left, 0, PLOT.size, PLOT.size, "");
+  const marks = svg("g");
+  const frame = svg("g", {}, shown, ...classFrame(known), marks);
+  if (focusable) {
+    keepKeys(frame);
+    frame.setAttribute("tabindex", 0);
+    frame.setAttribute("role", "group");
+    frame.setAttribute("aria-label", "Pair of images. Arrow keys move the row, A, and the column, B.");
+  }
+  const canvas = svg("svg", { viewBox: `0 0 ${PLOT.full} ${PLOT.full}`, class: "plot" }, frame);
+  const cellAt = (event) => {
+    const box = canvas.getBoundingClientRect();
+    const [x, y] = [event.clientX - box.left, event.clientY - box.top].map((length) => (length / box.width) * PLOT.full);
+    const [row, column] = [Math.floor(y / step), Math.floor((x - PLOT.left) / step)];
+    const inside = Math.min(row, column) >= 0 && Math.max(row, column) < known.n;
+    return inside ? [row, column] : null;
+  };
+  canvas.addEventListener("pointermove", (event) => hover(cellAt(event)));
+  canvas.addEventListener("pointerleave", () => hover(null));
+  canvas.addEventListener("click", (event) => {
+    const cell = cellAt(event);
+    if (cell) choosePair(cell);
+  });
+  frame.addEventListener("keydown", (event) => {
+    const move = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
+    if (!move) return;
+    event.preventDefault();
+    event.stopPropagation();
+    choosePair(move, { relative: true });
+  });
+  return {
+    element: html("div", { class: "matrix" }, head, canvas, key),
+    draw(view) {
+      head.textContent = title(view);
+      const href = picture(view);
+      if (shown.getAttribute("href") !== href) shown.setAttribute("href", href);
+      const [row, column] = view.pair;
+      const cross = view.hovered
+        ? [
+            svg("line", { x1: PLOT.left, x2: PLOT.left + PLOT.size, y1: (row + 0.5) * step, y2: (row + 0.5) * step, class: "cross" }),
+            svg("line", { y1: 0, y2: PLOT.size, x1: PLOT.left + (column + 0.5) * step, x2: PLOT.left + (column + 0.5) * step, class: "cross" }),
+          ]
+        : [];
+      const [a, b] = view.corners;
+      marks.replaceChildren(...cross, ...ring(PLOT.left + b * step, a * step, step, step, "chosen"));
+    },
+  };
+}
+
+function colourKey(low, high, className) {
+  return html("div", { class: "key" }, html("span", {}, low), html("i", { class: className }), html("span", {}, high));
+}
+
+function described(known, place) {
+  return `${aClass(known.classes[known.labels[place]])} (image ${place + 1})`;
+}
+
+// The two images of the cell pointed at or chosen, and what the networks say of them.
+function pairPanel(known) {
+  const head = html("h4");
+  const both = [0, 1].map(() => ({ picture: html("img", { alt: "" }), caption: html("figcaption") }));
+  const figures = both.map(({ picture, caption }) => html("figure", {}, picture, caption));
+  const values = html("table", { class: "values" });
+  const standing = html("table", { class: "standing" });
+  return {
+    element: html("div", { class: "pair" }, head, html("div", { class: "two" }, ...figures), values, standing),
+    draw(view) {
+      head.textContent = view.hovered ? "The cell you point at" : "The chosen cell, A and B";
+      both.forEach(({ picture, caption }, k) => {
+        picture.src = known.images[view.pair[k]];
+        caption.textContent = `${view.hovered ? "" : `${LETTERS[k]}: `}${described(known, view.pair[k])}`;
+      });
+      const [ours, theirs] = [view.mine.cosine(...view.pair), view.teacher.cosine(...view.pair)];
+      const row = (name, value, kind = "") =>
+        html("tr", { class: kind }, html("th", { scope: "row" }, name), html("td", {}, value));
+      values.replaceChildren(
+        row("cosine, teacher", plain(theirs), "teacher"),
+        row("cosine, student", plain(ours), "student"),
+        row("student − teacher", signed(ours - theirs)),
+      );
+      standing.replaceChildren(...standingRows(known, view));
+    },
+  };
+}
+
+function standingRows(known, view) {
+  const names = ["similarity", "distance", "angle"];
+  const heads = ["1000 × loss", "SP", "distance", "angle"];
+  const explained = ["over all images shown", "similarity preserving", "RKD, distances", "RKD, angles"];
+  const head = html("tr", {}, ...heads.map((name, k) => html("th", { scope: "col", title: explained[k] }, name)));
+  const rows = known.students.map((name, place) => {
+    const cells = names.map((kind) => html("td", {}, (1000 * known.losses[place][kind]).toFixed(2)));
+    return html("tr", { class: place === view.student ? "current" : "" }, html("th", { scope: "row", title: name }, name), ...cells);
+  });
+  return [head, ...rows];
+}
+
+// All images, a row for each class; a click or Enter makes one the next corner.
+function sheet(known, place, next) {
+  const rows = [...new Set(known.labels)];
+  const columns = rows.map((label) => known.labels.flatMap((each, i) => (each === label ? [i] : [])));
+  const size = Math.min(PLOT.size / rows.length, PLOT.size / Math.max(...columns.map((row) => row.length)));
+  const at = known.labels.map((label, i) => {
+    const row = rows.indexOf(label);
+    return { row, column: columns[row].indexOf(i) };
+  });
+  // Where there is room, the images of a row stand apart.
+  const pitch = Math.min(1.5 * size, PLOT.size / Math.max(...columns.map((row) => row.length)));
+  const box = (i) => ({ x: PLOT.left + at[i].column * pitch, y: at[i].row * size, width: size - 2, height: size - 2 });
+  const drawn = known.images.map((href, i) => pixels(...Object.values(box(i)), href));
+  const names = rows.map((label, row) => words(PLOT.left - 4, (row + 0.5) * size + 4, known.classes[label], { "text-anchor": "end" }));
+  const marks = svg("g");
+  const label = "All images, by class. Arrow keys move, Enter makes the image the next corner of the triangle.";
+  const frame = keepKeys(svg("g", { tabindex: 0, role: "group", "aria-label": label }, ...drawn, ...names, marks));
+  const canvas = svg("svg", { viewBox: `0 0 ${PLOT.full} ${PLOT.full}`, class: "plot sheet" }, frame);
+  const said = html("p", { class: "next", "aria-live": "polite" });
+  let cursor = null;
+  const draw = (view) => {
+    const parts = view.corners.flatMap((image, k) => {
+      const { x, y, width, height } = box(image);
+      return [...ring(x, y, width, height, "chosen"), words(x + width + 4, y + height - 1, LETTERS[k], { class: "letter" })];
+    });
+    if (cursor !== null) parts.push(svg("rect", { ...box(cursor), class: "cursor" }));
+    marks.replaceChildren(...parts);
+    const here = cursor === null ? "" : ` Marked: ${described(known, cursor)}.`;
+    said.textContent = `Click an image: it becomes corner ${LETTERS[next()]}.${here}`;
+  };
+  let latest = null;
+  drawn.forEach((image, i) => image.addEventListener("click", () => {
+    cursor = null;
+    place(i);
+  }));
+  frame.addEventListener("keydown", (event) => {
+    const step = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
+    if (!step && event.key !== "Enter" && event.key !== " ") return;
+    event.preventDefault();
+    event.stopPropagation();
+    const from = cursor ?? latest.corners[next()];
+    if (!step) return place(from);
+    const row = Math.min(rows.length - 1, Math.max(0, at[from].row + step[0]));
+    const column = Math.min(columns[row].length - 1, Math.max(0, at[from].column + step[1]));
+    cursor = columns[row][column];
+    draw(latest);
+  });
+  return {
+    element: html("div", { class: "choose" }, html("h4", {}, "All images, by class"), canvas, said),
+    draw(view) {
+      latest = view;
+      draw(view);
+    },
+  };
+}
+
+// The corners in the plane: A at the origin, B to its right, C above. y grows downwards.
+function placed({ sides: [ab, , ca], cosines: [atA] }) {
+  return [[0, 0], [ab, 0], [ca * atA, -ca * Math.sqrt(Math.max(0, 1 - atA ** 2))]];
+}
+
+function extent(points) {
+  const [xs, ys] = [0, 1].map((axis) => points.map((point) => point[axis]));
+  return { left: Math.min(...xs), top: Math.min(...ys), width: Math.max(...xs) - Math.min(...xs), height: Math.max(...ys) - Math.min(...ys) };
+}
+
+const ROOM = { side: 34, above: 34, below: 34 };
+
+function trianglePanel(known, who) {
+  const head = html("h4");
+  const canvas = svg("svg", { viewBox: `0 0 ${PLOT.full} ${PLOT.full}`, class: `plot triangle ${who}`, role: "img" });
+  return {
+    element: html("div", { class: "triangle-panel" }, head, canvas),
+    draw(view) {
+      const mine = view[`${who}Triangle`];
+      head.textContent = who === "teacher" ? "Triangle, teacher" : `Triangle, ${view.name}`;
+      const points = placed(mine);
+      const { left, top, width, height } = extent(points);
+      const middle = PLOT.full / 2;
+      const at = points.map(([x, y]) => [middle + (x - left - width / 2) * view.scale, middle + (y - top - height / 2) * view.scale]);
+      canvas.replaceChildren(
+        svg("polygon", { points: at.map((point) => point.map((x) => x.toFixed(1)).join()).join(" "), class: "outline" }),
+        ...at.map((point, k) => corner(known.images[view.corners[k]], point)),
+        ...sideWords(at, mine.sides),
+        ...at.map((point, k) => cornerWords(k, point, mine.cosines[k], at)),
+      );
+      const sides = mine.sides.map((side, k) => `${SIDES[k]} ${side.toFixed(2)}`).join(", ");
+      canvas.setAttribute("aria-label", `${head.textContent}: ${sides}; angles ${mine.cosines.map(degrees).join(", ")}`);
+    },
+  };
+}
+
+function corner(href, [x, y]) {
+  const half = 13;
+  const frame = svg("rect", { x: x - half - 1, y: y - half - 1, width: 2 * half + 2, height: 2 * half + 2, class: "photo" });
+  return svg("g", {}, frame, pixels(x - half, y - half, 2 * half, 2 * half, href));
+}
+
+function centre(points) {
+  return [0, 1].map((axis) => points.reduce((sum, point) => sum + point[axis], 0) / points.length);
+}
+
+// The length of each side beside its middle, away from the third corner.
+function sideWords(at, sides) {
+  return sides.map((side, k) => {
+    const [from, to, third] = [at[k], at[(k + 1) % 3], at[(k + 2) % 3]];
+    const [x, y] = centre([from, to]);
+    const normal = [-(to[1] - from[1]), to[0] - from[0]];
+    const length = Math.hypot(...normal) || 1;
+    const away = Math.sign(normal[0] * (x - third[0]) + normal[1] * (y - third[1])) || 1;
+    const [dx, dy] = normal.map((part) => (part / length) * away);
+    return words(x + 15 * dx, y + 12 * dy + 4, side.toFixed(2), { "text-anchor": "middle", class: "side" });
+  });
+}
+
+// The letter and the angle of a corner: below the lower two, above the upper one.
+function cornerWords(k, [x, y], cosine, at) {
+  const upper = y < centre(at)[1];
+  return words(x, upper ? y - 19 : y + 27, `${LETTERS[k]} ${degrees(cosine)}`, { "text-anchor": "middle", class: "angle" });
+}
+
+function withTriangles(view) {
+  const [teacherTriangle, studentTriangle] = [view.teacher, view.mine].map((each) => triangle(each.distance, view.corners));
+  // One scale for both, so that lengths can be compared across the pictures.
+  const scale = Math.min(...[teacherTriangle, studentTriangle].map((each) => {
+    const { width, height } = extent(placed(each));
+    return Math.min((PLOT.full - 2 * ROOM.side) / (width || 1e-9), (PLOT.full - ROOM.above - ROOM.below) / (height || 1e-9), 400);
+  }));
+  return { ...view, teacherTriangle, studentTriangle, scale, terms: relationTerms(studentTriangle, teacherTriangle) };
+}
+
+function termsPanel(known) {
+  const table = html("table", { class: "terms" });
+  const row = (name, ...cells) => html("tr", {}, html("th", { scope: "row" }, name), ...cells.map((cell) => html("td", {}, cell)));
+  const mean = (kind, name, value) =>
+    html("tr", { class: kind }, html("th", { scope: "row", colspan: 3 }, name), html("td", {}, loss(value)));
+  return {
+    element: html("div", { class: "terms-panel" }, html("h4", {}, "What RKD compares"), table),
+    draw(view) {
+      const [mine, theirs] = [view.studentTriangle, view.teacherTriangle];
+      const total = known.losses[view.student];
+      const head = (name) => html("tr", {}, ...[name, "teacher", "student", "h"].map((text) => html("th", { scope: "col" }, text)));
+      const rows = (names, kind) => names.map((name, k) =>
+        row(name, plain(theirs[kind][k]), plain(mine[kind][k]), loss(huber(mine[kind][k] - theirs[kind][k]))));
+      table.replaceChildren(
+        head("distance"),
+        ...rows(SIDES, "sides"),
+        mean("sum", "distance term: their mean", view.terms.distance),
+        mean("", "mean of all pairs", total.distance),
+        head("cos of angle"),
+        ...rows(LETTERS.map((letter) => `at ${letter}`), "cosines"),
+        mean("sum", "angle term: their mean", view.terms.angle),
+        mean("", "mean of all triples", total.angle),
+      );
+    },
+  };
+}
+
+// ---- The sentences ----
+
+function wholeSentence(known, view) {
+  const [theirs, ours] = [known.blocks[0], known.blocks[view.student + 1]];
+  const differences = blockMeans((i, j) => view.mine.cosine(i, j) - view.teacher.cosine(i, j), known.labels, known.classes.length);
+  const { i, j, mean } = furthestBlock(differences);
+  const [first, second] = [known.classes[i], known.classes[j]];
+  const which = i === j ? `two images of ${first}` : `${aClass(first)} and ${aClass(second)}`;
+  const means = (each) => `${Number.isNaN(each.within) ? "–" : plain(each.within)} within a class and ${Number.isNaN(each.between) ? "–" : plain(each.between)} between classes`;
+  return (
+    `Mean cosine: teacher ${means(theirs)}; ${view.name} ${means(ours)}. ` +
+    `They differ most about ${which}: on average the student’s cosine is ${signed(mean)} from the teacher’s.`
+  );
+}
+
+function tripleSentence(known, view) {
+  const [a, b, c] = view.corners;
+  const named = view.corners.map((place, k) => `${LETTERS[k]} ${described(known, place)}`).join(", ");
+  if (new Set([a, b, c]).size < 3) return `${named}: choose three different images to see a triangle.`;
+  const gaps = view.studentTriangle.sides.map((side, k) => side - view.teacherTriangle.sides[k]);
+  const k = gaps.reduce((best, gap, i) => (Math.abs(gap) > Math.abs(gaps[best]) ? i : best), 0);
+  const total = known.losses[view.student].distance;
+  const against = view.terms.distance > total ? "above" : "at or below";
+  return (
+    `${named}. The side that differs most is ${SIDES[k]}: ${view.teacherTriangle.sides[k].toFixed(2)} mean distances for the teacher, ` +
+    `${view.studentTriangle.sides[k].toFixed(2)} for ${view.name}. This triple’s distance term, ${loss(view.terms.distance)}, is ` +
+    `${against} the mean of all pairs, ${loss(total)}; its angle term is ${loss(view.terms.angle)}.`
+  );
+}
+
+function sentences(known) {
+  const whole = html("p", { class: "whole" }), triple = html("p", { class: "triple" });
+  return {
+    element: html("div", { class: "sentences", role: "status", "aria-live": "polite" }, whole, triple),
+    draw(view) {
+      for (const [line, say] of [[whole, wholeSentence], [triple, tripleSentence]]) {
+        const text = say(known, view);
+        if (line.textContent !== text) line.textContent = text;
+      }
+    },
+  };
+}
+
+const CAPTION =
+  "How to read this: a cell is a pair of images, darker where the network finds them more alike. Blue: more alike for the teacher; " +
+  "orange: for the student. Distances are in units of the network’s mean distance over all images shown. " +
+  "h(d) = ½ d² up to |d| = 1, beyond it |d| − ½.";
+
+// ---- The panel ----
+
+const TRAITS = ["student", "corners"];
+
+function render({ model, el }) {
+  const trouble = html("p", { class: "trouble", role: "alert" });
+  const root = html("div", { class: "kdviz-relations" });
+  el.append(root);
+  try {
+    return assemble(model, root, trouble);
+  } catch (error) {
+    trouble.textContent = `The explorer could not be drawn: ${error.message}`;
+    root.append(trouble);
+  }
+}
+
+function assemble(model, root, trouble) {
+  const known = decode(model);
+  let hovered = null, next = 2;
+  const change = (name, value) => {
+    model.set(name, value);
+    model.save_changes();
+  };
+  const hover = (cell) => {
+    if (String(cell) === String(hovered)) return;
+    hovered = cell;
+    draw();
+  };
+  const within = (place) => Math.min(known.n - 1, Math.max(0, place));
+  const choosePair = (cell, { relative = false } = {}) => {
+    const [a, b, c] = model.get("corners");
+    const [row, column] = relative ? [within(a + cell[0]), within(b + cell[1])] : cell;
+    next = 2;
+    change("corners", [row, column, c]);
+  };
+  const place = (image) => {
+    const corners = model.get("corners").map((corner, k) => (k === next ? image : corner));
+    next = (next + 1) % 3;
+    change("corners", corners);
+    draw();
+  };
+  const paint = painter(known);
+  const greys = () => colourKey(plain(known.lowest, 1), "1  cosine", "greys");
+  const end = known.largest.toFixed(1);
+  const parts = [
+    chooser(known, (student) => change("student", student)),
+    matrix(known, { title: () => "Teacher", picture: () => paint.similarity(0), key: greys(), focusable: true }, choosePair, hover),
+    matrix(known, { title: (view) => `Student: ${view.name}`, picture: (view) => paint.similarity(view.student + 1), key: greys() }, choosePair, hover),
+    matrix(known, { title: () => "Student − teacher", picture: (view) => paint.difference(view.student + 1), key: colourKey(`−${end}`, `+${end}  cosine`, "ahead") }, choosePair, hover),
+    pairPanel(known),
+    sheet(known, place, () => next),
+    trianglePanel(known, "teacher"),
+    trianglePanel(known, "student"),
+    termsPanel(known),
+    sentences(known),
+  ];
+  const [controls, ...rest] = parts.map((part) => part.element);
+  root.append(controls, html("div", { class: "pictures" }, ...rest.slice(0, 8)), rest[8], html("p", { class: "caption" }, CAPTION), trouble);
+
+  function draw() {
+    try {
+      const view = withTriangles(look(model, known, hovered));
+      for (const part of parts) part.draw(view);
+      trouble.textContent = "";
+    } catch (error) {
+      trouble.textContent = `The explorer could not be drawn: ${error.message}`;
+    }
+  }
+
+  draw();
+  for (const trait of TRAITS) model.on(`change:${trait}`, draw);
+  return () => {
+    for (const trait of TRAITS) model.off(`change:${trait}`, draw);
+  };
+}
+
+export default { render };

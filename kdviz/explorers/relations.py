@@ -1,0 +1,214 @@
+"""The relation explorer: how similar a teacher and its students find the same pairs of images."""
+
+from base64 import b64encode
+from pathlib import Path
+
+import numpy as np
+import torch
+import traitlets
+
+from kdviz.explorers.base import Explorer
+from kdviz.explorers.soft_targets import _array, _check_whole, _evaluating, _images, _whole
+from kdviz.knowledge.relation import angle_relation, distance_relation, similarity_preserving
+from kdviz.knowledge.relation.relational import _relative_distances
+from kdviz.knowledge.relation.shared import gram, unit, vectors
+from kdviz.tracing import trace
+
+_HERE = Path(__file__).parent
+MOST = 200
+
+
+class RelationExplorer(Explorer):
+    """Similarity matrices of teacher and student, and the triangle that three images form in both.
+
+    Made by :func:`relations` from models, or by :meth:`from_embeddings` from plain arrays. What a reader
+    can set, Python can set and read: ``student`` (its place in ``students``) and ``corners``, the three
+    images of the triangle.
+    """
+
+    _esm = _HERE / "relations.js"
+    _css = _HERE / "relations.css"
+
+    student = traitlets.Int(0).tag(sync=True)
+    corners = traitlets.List(traitlets.Int(), default_value=[0, 1, 2]).tag(sync=True)
+
+    students = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    classes = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    labels = traitlets.List(traitlets.Int()).tag(sync=True)
+    # The teacher's, then each student's: the pairs (0, 1), (0, 2), ... (1, 2), ... as 16-bit numbers in
+    # base64. Cosines times 32767; distances over their mean, times 65535 / furthest.
+    cosines = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    distances = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    furthest = traitlets.Float(1.0).tag(sync=True)
+    # What kdviz.knowledge says of all these images, for each student.
+    losses = traitlets.List(traitlets.Dict()).tag(sync=True)
+    # One byte a pixel, 0 paper and 255 ink, all images in a row, in base64.
+    images = traitlets.Unicode().tag(sync=True)
+    image_shape = traitlets.List(traitlets.Int()).tag(sync=True)
+
+    @classmethod
+    def from_embeddings(cls, images, labels, teacher, students, classes):
+        """An explorer of embeddings that are there already; no model is needed.
+
+        Parameters
+        ----------
+        images : (n, height, width) or (n, 1, height, width)
+            Grey, from 0 (paper) to 1 (ink).
+        labels : (n,) the true classes, 0 to C - 1
+        teacher : (n, D)
+        students : dict of name to (n, D'), or one array
+        classes : C names
+        """
+        classes = [str(name) for name in classes]
+        teacher = _embeddings("the teacher's embeddings", teacher)
+        students = {
+            name: _embeddings(f"the embeddings of {name!r}", values, len(teacher))
+            for name, values in _named(students).items()
+        }
+        labels = _labels(labels, len(teacher), len(classes))
+        images = _images(images, len(teacher))
+        # Sorted by class, so that the classes are blocks of the matrices.
+        order = np.argsort(labels, kind="stable")
+        every = [torch.from_numpy(values[order]) for values in (teacher, *students.values())]
+        cosines = [gram(unit(values)).clamp(-1, 1).numpy() for values in every]
+        distances = [_relative_distances(values, "paper").numpy() for values in every]
+        furthest = max(float(table.max()) for table in distances) or 1.0
+        return cls(
+            images=_packed(np.rint(images[order] * 255), "u1"),
+            image_shape=list(images.shape[1:]),
+            labels=labels[order].tolist(),
+            classes=classes,
+            students=list(students),
+            cosines=[_packed(_pairs(table) * 32767, "<i2") for table in cosines],
+            distances=[_packed(_pairs(table) / furthest * 65535, "<u2") for table in distances],
+            furthest=furthest,
+            losses=[_losses(student, every[0]) for student in every[1:]],
+            corners=_telling(cosines[1] - cosines[0], labels[order]),
+        )
+
+    @traitlets.validate("student")
+    def _check_student(self, proposal):
+        return _check_whole("student", proposal.value, len(self.students))
+
+    @traitlets.validate("corners")
+    def _check_corners(self, proposal):
+        if len(proposal.value) != 3:
+            raise ValueError(f"corners must be three images; got {proposal.value}")
+        return [_check_whole("each of the corners", corner, len(self.labels)) for corner in proposal.value]
+
+    def __repr__(self):
+        return f"RelationExplorer({len(self.labels)} images, students: {', '.join(self.students)})"
+
+
+def relations(teacher, students, data, layer, *, teacher_layer=None, samples=60):
+    """Explore how a teacher and its students relate test images to each other in one layer.
+
+    The matrices hold the cosine of each pair of images, sorted by class. A chosen cell shows its two
+    images; with a third one they are the corners of a triangle, drawn from the distances in both networks,
+    with the terms of relational knowledge distillation (RKD) that it adds. The images are the first of each
+    class of the test part, as many of each. They are only looked at; nothing is trained or chosen on them.
+
+    Parameters
+    ----------
+    teacher : torch.nn.Module
+    students : torch.nn.Module, or a dict of name to torch.nn.Module
+        Several students are shown one at a time, by name.
+    data : Dataset
+    layer : str
+        The path of the layer, as in ``model.named_modules()``. Maps are flattened.
+    teacher_layer : str, default ``layer``
+    samples : int
+        How many images, from 3 to 200; with 60, a cell can still be pointed at.
+
+    Returns
+    -------
+    RelationExplorer
+    """
+    test, most = data.test, min(MOST, len(data.test))
+    if not _whole(samples) or not 3 <= samples <= most:
+        raise ValueError(f"samples must be a whole number from 3 to {most}; got {samples!r}")
+    rows = _even_rows(test.labels.numpy(), int(samples))
+    shown = test[rows]
+    return RelationExplorer.from_embeddings(
+        (shown.inputs + data.mean).clamp(0, 1),
+        shown.labels,
+        _embedded("the teacher", teacher, shown.inputs, teacher_layer or layer),
+        {name: _embedded(name, each, shown.inputs, layer) for name, each in _named(students).items()},
+        data.classes,
+    )
+
+
+def _named(students):
+    """Students by name; a single one has no other name than what it is."""
+    students = students if isinstance(students, dict) else {"student": students}
+    if not students or not all(isinstance(name, str) and name.strip() for name in students):
+        raise ValueError(
+            "students must be one student, or a dict of at least one, each under a name that is a text; "
+            f"got the names {list(students)}"
+        )
+    return students
+
+
+def _check_model(name, model):
+    if not isinstance(model, torch.nn.Module):
+        raise TypeError(f"{name} must be a torch.nn.Module; got {type(model).__name__}")
+
+
+def _embedded(name, model, inputs, layer):
+    _check_model(name, model)
+    with _evaluating(model), torch.no_grad():
+        return vectors(trace(model, inputs, [layer]), layer)
+
+
+def _even_rows(labels, count):
+    """The first rows of each class, taken class by class until there are so many, sorted by class."""
+    rank = np.empty(len(labels), dtype=int)
+    for label in np.unique(labels):
+        of_class = np.flatnonzero(labels == label)
+        rank[of_class] = np.arange(len(of_class))
+    chosen = np.lexsort((labels, rank))[:count]
+    return chosen[np.lexsort((rank[chosen], labels[chosen]))]
+
+
+def _embeddings(name, values, count=None):
+    values = _array(name, values)
+    if values.ndim != 2 or len(values) < 3 or (count is not None and len(values) != count):
+        expected = "at least 3" if count is None else f"{count}, as the teacher's"
+        raise ValueError(
+            f"{name} must have shape (images, width), the number of images {expected}; got {values.shape}"
+        )
+    return values
+
+
+def _labels(values, count, classes):
+    values = _array("labels", values)
+    if values.shape != (count,):
+        raise ValueError(f"labels must have shape ({count},), one for each image; got {values.shape}")
+    if ((values < 0) | (values >= classes) | (values != np.rint(values))).any():
+        raise ValueError(f"labels must be whole numbers from 0 to {classes - 1}; got {values}")
+    return values.astype(np.int64)
+
+
+def _losses(student, teacher):
+    """The losses over all images; those of RKD as means over distinct images, as a triangle's terms are."""
+    return {
+        "similarity": float(similarity_preserving(student, teacher)),
+        "distance": float(distance_relation(student, teacher, form="paper")),
+        "angle": float(angle_relation(student, teacher, form="paper")),
+    }
+
+
+def _telling(difference, labels):
+    """The pair about which teacher and student differ most, and one more image of the first one's class."""
+    first, second = np.unravel_index(np.abs(np.triu(difference, 1)).argmax(), difference.shape)
+    others = [place for place in range(len(labels)) if place not in (first, second)]
+    third = next((place for place in others if labels[place] == labels[first]), others[0])
+    return [int(first), int(second), int(third)]
+
+
+def _pairs(table):
+    return table[np.triu_indices(len(table), 1)]
+
+
+def _packed(values, kind):
+    return b64encode(np.rint(values).astype(kind).tobytes()).decode("ascii")
