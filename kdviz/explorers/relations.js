@@ -109,10 +109,9 @@ function plain(value, digits = 2) {
   return signed(value, digits).replace("+", "");
 }
 
-// Two digits that say something, however small the loss; below a millionth it is told as none.
-function loss(value) {
-  if (value < 1e-6) return "0";
-  return value.toFixed(Math.max(0, 1 - Math.floor(Math.log10(value))));
+// Losses are small numbers, so a thousand times the value is shown, and said to be.
+function thousandfold(value) {
+  return (1000 * value).toFixed(2);
 }
 
 function degrees(cosine) {
@@ -335,15 +334,16 @@ function pairPanel(known) {
       head.textContent = view.hovered ? "The cell you point at" : "The chosen cell, A and B";
       both.forEach(({ picture, caption }, k) => {
         picture.src = known.images[view.pair[k]];
-        caption.textContent = `${view.hovered ? "" : `${LETTERS[k]}: `}${described(known, view.pair[k])}`;
+        const name = aClass(known.classes[known.labels[view.pair[k]]]);
+        caption.replaceChildren(`${view.hovered ? "" : `${LETTERS[k]}: `}${name}`, html("br"), `image ${view.pair[k] + 1}`);
       });
       const [ours, theirs] = [view.mine.cosine(...view.pair), view.teacher.cosine(...view.pair)];
       const row = (name, value, kind = "") =>
         html("tr", { class: kind }, html("th", { scope: "row" }, name), html("td", {}, value));
       values.replaceChildren(
-        row("cosine, teacher", plain(theirs), "teacher"),
-        row("cosine, student", plain(ours), "student"),
-        row("student − teacher", signed(ours - theirs)),
+        row("cosine, teacher", plain(theirs, 3), "teacher"),
+        row("cosine, student", plain(ours, 3), "student"),
+        row("student − teacher", signed(ours - theirs, 3)),
       );
       standing.replaceChildren(...standingRows(known, view));
     },
@@ -352,11 +352,11 @@ function pairPanel(known) {
 
 function standingRows(known, view) {
   const names = ["similarity", "distance", "angle"];
-  const heads = ["1000 × loss", "SP", "distance", "angle"];
+  const heads = ["1000 × loss", "SP", "dist.", "angle"];
   const explained = ["over all images shown", "similarity preserving", "RKD, distances", "RKD, angles"];
   const head = html("tr", {}, ...heads.map((name, k) => html("th", { scope: "col", title: explained[k] }, name)));
   const rows = known.students.map((name, place) => {
-    const cells = names.map((kind) => html("td", {}, (1000 * known.losses[place][kind]).toFixed(2)));
+    const cells = names.map((kind) => html("td", {}, thousandfold(known.losses[place][kind])));
     return html("tr", { class: place === view.student ? "current" : "" }, html("th", { scope: "row", title: name }, name), ...cells);
   });
   return [head, ...rows];
@@ -497,23 +497,23 @@ function termsPanel(known) {
   const table = html("table", { class: "terms" });
   const row = (name, ...cells) => html("tr", {}, html("th", { scope: "row" }, name), ...cells.map((cell) => html("td", {}, cell)));
   const mean = (kind, name, value) =>
-    html("tr", { class: kind }, html("th", { scope: "row", colspan: 3 }, name), html("td", {}, loss(value)));
+    html("tr", { class: kind }, html("th", { scope: "row", colspan: 3 }, name), html("td", {}, thousandfold(value)));
   return {
     element: html("div", { class: "terms-panel" }, html("h4", {}, "What RKD compares"), table),
     draw(view) {
       const [mine, theirs] = [view.studentTriangle, view.teacherTriangle];
       const total = known.losses[view.student];
-      const head = (name) => html("tr", {}, ...[name, "teacher", "student", "h"].map((text) => html("th", { scope: "col" }, text)));
+      const head = (name) => html("tr", {}, ...[name, "teacher", "student", "1000 h"].map((text) => html("th", { scope: "col" }, text)));
       const rows = (names, kind) => names.map((name, k) =>
-        row(name, plain(theirs[kind][k]), plain(mine[kind][k]), loss(huber(mine[kind][k] - theirs[kind][k]))));
+        row(name, plain(theirs[kind][k]), plain(mine[kind][k]), thousandfold(huber(mine[kind][k] - theirs[kind][k]))));
       table.replaceChildren(
         head("distance"),
         ...rows(SIDES, "sides"),
-        mean("sum", "distance term: their mean", view.terms.distance),
+        mean("sum", "distance term: mean", view.terms.distance),
         mean("", "mean of all pairs", total.distance),
-        head("cos of angle"),
+        head("cosine"),
         ...rows(LETTERS.map((letter) => `at ${letter}`), "cosines"),
-        mean("sum", "angle term: their mean", view.terms.angle),
+        mean("sum", "angle term: mean", view.terms.angle),
         mean("", "mean of all triples", total.angle),
       );
     },
@@ -525,28 +525,30 @@ function termsPanel(known) {
 function wholeSentence(known, view) {
   const [theirs, ours] = [known.blocks[0], known.blocks[view.student + 1]];
   const differences = blockMeans((i, j) => view.mine.cosine(i, j) - view.teacher.cosine(i, j), known.labels, known.classes.length);
-  const { i, j, mean } = furthestBlock(differences);
+  const { i, j, mean: gap } = furthestBlock(differences);
   const [first, second] = [known.classes[i], known.classes[j]];
   const which = i === j ? `two images of ${first}` : `${aClass(first)} and ${aClass(second)}`;
-  const means = (each) => `${Number.isNaN(each.within) ? "–" : plain(each.within)} within a class and ${Number.isNaN(each.between) ? "–" : plain(each.between)} between classes`;
+  // A mean of no pairs is none.
+  const mean = (value) => (Number.isNaN(value) ? "none" : plain(value));
+  const means = (each) => `${mean(each.within)} within a class, ${mean(each.between)} between classes`;
   return (
     `Mean cosine: teacher ${means(theirs)}; ${view.name} ${means(ours)}. ` +
-    `They differ most about ${which}: on average the student’s cosine is ${signed(mean)} from the teacher’s.`
+    `They differ most about ${which}: there the student’s cosine is on average ${Math.abs(gap).toFixed(2)} ${gap < 0 ? "below" : "above"} the teacher’s.`
   );
 }
 
 function tripleSentence(known, view) {
   const [a, b, c] = view.corners;
-  const named = view.corners.map((place, k) => `${LETTERS[k]} ${described(known, place)}`).join(", ");
-  if (new Set([a, b, c]).size < 3) return `${named}: choose three different images to see a triangle.`;
+  const named = view.corners.map((place, k) => `${LETTERS[k]} is ${aClass(known.classes[known.labels[place]])}`).join(", ");
+  if (new Set([a, b, c]).size < 3) return `${named}. Choose three different images to see a triangle.`;
   const gaps = view.studentTriangle.sides.map((side, k) => side - view.teacherTriangle.sides[k]);
   const k = gaps.reduce((best, gap, i) => (Math.abs(gap) > Math.abs(gaps[best]) ? i : best), 0);
   const total = known.losses[view.student].distance;
   const against = view.terms.distance > total ? "above" : "at or below";
   return (
     `${named}. The side that differs most is ${SIDES[k]}: ${view.teacherTriangle.sides[k].toFixed(2)} mean distances for the teacher, ` +
-    `${view.studentTriangle.sides[k].toFixed(2)} for ${view.name}. This triple’s distance term, ${loss(view.terms.distance)}, is ` +
-    `${against} the mean of all pairs, ${loss(total)}; its angle term is ${loss(view.terms.angle)}.`
+    `${view.studentTriangle.sides[k].toFixed(2)} for ${view.name}. 1000 × the triple’s distance term is ${thousandfold(view.terms.distance)}, ` +
+    `${against} the mean of all pairs, ${thousandfold(total)}; 1000 × its angle term is ${thousandfold(view.terms.angle)}.`
   );
 }
 
