@@ -1,5 +1,6 @@
 """What a reader touches: each explorer is one ES module with a Python face."""
 
+from kdviz.explorers.attention import AttentionExplorer, attention
 from kdviz.explorers.base import Explorer
 from kdviz.explorers.landscape import Landscape, landscape
 from kdviz.explorers.prediction import Prediction, prediction
@@ -7,11 +8,13 @@ from kdviz.explorers.relations import RelationExplorer, relations
 from kdviz.explorers.soft_targets import SoftTargetExplorer, soft_targets
 
 __all__ = [
+    "AttentionExplorer",
     "Explorer",
     "Landscape",
     "Prediction",
     "RelationExplorer",
     "SoftTargetExplorer",
+    "attention",
     "landscape",
     "prediction",
     "relations",

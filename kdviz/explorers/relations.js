@@ -568,7 +568,7 @@ function sentences(known) {
 const CAPTION =
   "How to read this: a cell is a pair of images, darker where the network finds them more alike. Blue: more alike for the teacher; " +
   "orange: for the student. Distances are in units of the network’s mean distance over all images shown. " +
-  "h(d) = ½ d² up to |d| = 1, beyond it |d| − ½.";
+  "h(d) is what RKD makes of a difference d: ½ d² up to |d| = 1, beyond it |d| − ½.";
 
 // ---- The panel ----
 

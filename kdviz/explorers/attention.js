@@ -1,0 +1,443 @@
+// The attention explorer: maps of teacher and students on one image, their differences, and the losses.
+//
+// Two kinds of pictures are drawn alike: attention maps, whose cells are places of the image, and flows,
+// whose cells are pairs of channels. First what is decoded, then elements, then the parts of the panel.
+// A part makes its elements once and returns `{ element, draw }`.
+
+const SVG = "http://www.w3.org/2000/svg";
+const TEACHER = [0, 114, 178], STUDENT = [213, 94, 0], INK = [34, 34, 34], WHITE = [255, 255, 255];
+const FULL = 200;
+
+function html(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...children);
+  return made;
+}
+
+function svg(tag, attributes = {}, ...children) {
+  const made = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...children);
+  return made;
+}
+
+function keepKeys(element) {
+  element.dataset.lmSuppressShortcuts = "true";
+  return element;
+}
+
+function unpack(text, Kind) {
+  return new Kind(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
+}
+
+function mix(from, to, share) {
+  return from.map((part, i) => Math.round(part + (to[i] - part) * Math.min(1, Math.max(0, share))));
+}
+
+function pixelPicture([height, width], colourOf) {
+  const canvas = html("canvas");
+  Object.assign(canvas, { width, height });
+  const image = new ImageData(width, height);
+  for (let place = 0; place < width * height; place++) image.data.set([...colourOf(place), 255], 4 * place);
+  canvas.getContext("2d").putImageData(image, 0, 0);
+  return canvas.toDataURL();
+}
+
+// Three significant digits.
+function number(value) {
+  if (Math.abs(value) < 5e-5) return "0";
+  const decimals = Math.min(4, Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value)))));
+  return value.toFixed(decimals).replace("-", "−");
+}
+
+function signed(value) {
+  return value >= 5e-5 ? `+${number(value)}` : number(value);
+}
+
+function aClass(name) {
+  return `${/^(8|[aeiou])/i.test(name) ? "an" : "a"} ${name}`;
+}
+
+function mean(values) {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+function listed(names) {
+  return names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
+}
+
+// ---- What there is to see ----
+
+function decode(model) {
+  const [labels, classes, students, shape] = ["labels", "classes", "students", "image_shape"].map((name) => model.get(name));
+  const bytes = unpack(model.get("images"), Uint8Array);
+  const size = shape[0] * shape[1];
+  const inks = labels.map((_, i) => bytes.subarray(i * size, (i + 1) * size));
+  const images = inks.map((ink) => pixelPicture(shape, (place) => Array(3).fill(255 - ink[place])));
+  const pictures = model.get("pictures").map((picture) => ({
+    ...picture,
+    networks: picture.networks.map(({ shape: [rows, columns], scale, values }) => {
+      const all = unpack(values, Int16Array);
+      const length = rows * columns;
+      const of = (image) => Float64Array.from(all.subarray(image * length, (image + 1) * length), (value) => (value / 32767) * scale);
+      return { rows, columns, of };
+    }),
+  }));
+  return { labels, classes, students, shape, inks, images, pictures };
+}
+
+function strongest(values) {
+  return values.reduce((best, value, i) => (value > values[best] ? i : best), 0);
+}
+
+function look(model, known, pointed) {
+  const [chosen, image] = [model.get("picture"), model.get("image")];
+  const picture = known.pictures[chosen];
+  const networks = picture.networks.map(({ rows, columns, of }) => ({ rows, columns, values: of(image) }));
+  const [teacher, ...ours] = networks;
+  const differences = ours.map((mine, k) =>
+    picture.losses[k] ? mine.values.map((value, i) => value - teacher.values[i]) : null);
+  const every = networks.map((each) => each.values);
+  const high = Math.max(...every.map((values) => Math.max(...values))) || 1;
+  const low = Math.min(0, ...every.map((values) => Math.min(...values)));
+  const apart = Math.max(...differences.map((values) => (values ? Math.max(...values.map(Math.abs)) : 0))) || 1;
+  const first = strongest(teacher.values);
+  const place = pointed ?? [Math.floor(first / teacher.columns), first % teacher.columns];
+  return { chosen, image, picture, networks, differences, high, low, apart, place, label: known.classes[known.labels[image]] };
+}
+
+function valueAt(network, [row, column]) {
+  return row < network.rows && column < network.columns ? network.values[row * network.columns + column] : null;
+}
+
+// ---- The parts ----
+
+// Buttons of which one is chosen; arrow keys go through those that can be seen.
+function radios(label, className, buttons, choose) {
+  buttons.forEach((button, place) => {
+    keepKeys(button).addEventListener("click", () => choose(place));
+    button.addEventListener("keydown", (event) => {
+      const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+      if (!step) return;
+      event.preventDefault();
+      event.stopPropagation();
+      const seen = buttons.flatMap((each, i) => (each.hidden ? [] : [i]));
+      const next = seen[(seen.indexOf(place) + step + seen.length) % seen.length];
+      choose(next);
+      buttons[next].focus();
+    });
+  });
+  const mark = (chosen) => buttons.forEach((button, place) => {
+    button.setAttribute("aria-checked", String(place === chosen));
+    button.tabIndex = place === chosen ? 0 : -1;
+  });
+  return { element: html("div", { class: className, role: "radiogroup", "aria-label": label }), mark };
+}
+
+function radio(content, label) {
+  const named = label ? { "aria-label": label } : {};
+  return html("button", { type: "button", role: "radio", ...named }, content);
+}
+
+const KINDS = { attention: "Attention maps", flow: "Flow between layers (FSP)" };
+
+function choosers(known, choose) {
+  const kinds = Object.keys(KINDS);
+  const kindButtons = kinds.map((kind) => radio(KINDS[kind]));
+  const kind = radios("What to compare", "chooser", kindButtons, (place) =>
+    choose(known.pictures.findIndex((picture) => picture.kind === kinds[place])));
+  kind.element.append(...kindButtons);
+  const buttons = known.pictures.map((picture) => radio(picture.name));
+  const layer = radios("Layer", "chooser", buttons, choose);
+  layer.element.append(html("span", {}, "Layer"), ...buttons);
+  return {
+    element: html("div", { class: "controls" }, kind.element, layer.element),
+    draw(view) {
+      kind.mark(kinds.indexOf(view.picture.kind));
+      layer.mark(view.chosen);
+      known.pictures.forEach((picture, i) => { buttons[i].hidden = picture.kind !== view.picture.kind; });
+      // One layer leaves nothing to choose.
+      layer.element.hidden = buttons.filter((button) => !button.hidden).length < 2;
+    },
+  };
+}
+
+function imagePicker(known, choose) {
+  const buttons = known.images.map((href, i) =>
+    radio(html("img", { src: href, alt: "" }), `image ${i + 1} of ${known.images.length}, ${aClass(known.classes[known.labels[i]])}`));
+  const { element, mark } = radios("Image", "thumbnails", buttons, choose);
+  element.append(...buttons);
+  return { element, draw: (view) => mark(view.image) };
+}
+
+// The border between ink and paper, as lines of a picture of that many rows and columns.
+function outline(ink, [rows, columns], across, down) {
+  const dark = (row, column) => row >= 0 && row < rows && column >= 0 && column < columns && ink[row * columns + column] > 127;
+  let path = "";
+  for (let row = 0; row <= rows; row++) {
+    for (let column = 0; column <= columns; column++) {
+      if (dark(row, column) !== dark(row - 1, column)) path += `M${column * across} ${row * down}h${across}`;
+      if (dark(row, column) !== dark(row, column - 1)) path += `M${column * across} ${row * down}v${down}`;
+    }
+  }
+  return path;
+}
+
+// How large a cell is: a square where it is a place; channels fill the frame.
+function fit(view, { rows, columns }) {
+  const square = FULL / Math.max(rows, columns);
+  return view.picture.kind === "attention" ? [square, square] : [FULL / columns, FULL / rows];
+}
+
+function matrix(known, className, focusable, point) {
+  const who = html("span", { class: "who" });
+  const head = html("h4", {}, who, ...(className === "gap" ? [html("span", {}, "\u00a0− teacher")] : []));
+  const foot = html("p", { class: "under" });
+  const shown = svg("image", { class: "pixels", preserveAspectRatio: "none" });
+  const border = svg("rect", { class: "border" });
+  const ink = svg("path", { class: "ink" }), halo = svg("rect", { class: "halo" }), ring = svg("rect", { class: "ring" });
+  const frame = svg("g", {}, shown, border, ink, halo, ring);
+  const canvas = svg("svg", { viewBox: `-2 -2 ${FULL + 4} ${FULL + 4}` }, frame);
+  let size = null, at = null, cell = null;
+  if (focusable) {
+    keepKeys(frame);
+    const label = "The cells of the teacher’s picture. Arrow keys move the marked cell.";
+    for (const [name, value] of Object.entries({ tabindex: 0, role: "group", "aria-label": label })) frame.setAttribute(name, value);
+    frame.addEventListener("keydown", (event) => {
+      const step = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
+      if (!step) return;
+      event.preventDefault();
+      event.stopPropagation();
+      // At the end of a row, a column begins again: every key moves.
+      point([(at[0] + step[0] + size.rows) % size.rows, (at[1] + step[1] + size.columns) % size.columns]);
+    });
+  }
+  const pointTo = (event) => {
+    const box = canvas.getBoundingClientRect();
+    const [column, row] = [event.clientX - box.left, event.clientY - box.top].map((length, axis) =>
+      Math.floor(((length / box.width) * (FULL + 4) - 2) / cell[axis]));
+    if (Math.min(row, column) >= 0 && row < size.rows && column < size.columns) point([row, column]);
+  };
+  canvas.addEventListener("pointermove", (event) => size && pointTo(event));
+  canvas.addEventListener("click", (event) => size && pointTo(event));
+  return {
+    element: html("div", { class: `matrix ${className}` }, head, canvas, foot),
+    draw(view, { title, network, colourOf, under }) {
+      who.textContent = title;
+      foot.textContent = under;
+      canvas.style.display = network ? "" : "none";
+      size = network;
+      at = view.place;
+      if (!network) return;
+      cell = fit(view, network);
+      const [wide, high] = cell;
+      const [width, height] = [wide * network.columns, high * network.rows];
+      const box = { x: 0, y: 0, width, height };
+      const href = pixelPicture([network.rows, network.columns], (place) => colourOf(network.values[place]));
+      for (const [name, value] of Object.entries({ ...box, href })) shown.setAttribute(name, value);
+      for (const [name, value] of Object.entries(box)) border.setAttribute(name, value);
+      const places = view.picture.kind === "attention";
+      ink.setAttribute("d", places ? outline(known.inks[view.image], known.shape, width / known.shape[1], height / known.shape[0]) : "");
+      const inside = valueAt(network, view.place) !== null;
+      for (const mark of [halo, ring]) {
+        mark.style.display = inside ? "" : "none";
+        for (const [name, value] of Object.entries({ x: view.place[1] * wide, y: view.place[0] * high, width: wide, height: high })) mark.setAttribute(name, value);
+      }
+    },
+  };
+}
+
+function colourKey(className) {
+  const [low, high] = [html("span"), html("span")];
+  return {
+    element: html("div", { class: "key" }, low, html("i", { class: className }), high),
+    draw(from, to) {
+      [low.textContent, high.textContent] = [from, to];
+    },
+  };
+}
+
+// The image itself, and beside the differences the marked cell in numbers.
+function sidePanels(known) {
+  const image = html("img", { alt: "" }), name = html("p", { class: "under" });
+  const subject = html("div", { class: "subject" }, html("h4", {}, "Image"), image, name);
+  const head = html("h4"), table = html("table");
+  const greys = colourKey("greys"), ahead = colourKey("ahead");
+  const reading = html("div", { class: "reading" }, head, table, greys.element, ahead.element);
+  return {
+    subject,
+    reading,
+    draw(view) {
+      image.src = known.images[view.image];
+      name.textContent = `${aClass(view.label)}, image ${view.image + 1} of ${known.labels.length}`;
+      const [row, column] = view.place;
+      const [across, down] = view.picture.axes;
+      head.textContent = capital(`${down.replace("#", row + 1)}, ${across.replace("#", column + 1)}`);
+      const names = ["teacher", ...known.students];
+      const rows = view.networks.map((network, k) => {
+        const value = valueAt(network, view.place);
+        const gap = k && view.differences[k - 1] ? signed(value - valueAt(view.networks[0], view.place)) : "";
+        const who = html("th", { scope: "row", class: k ? "student" : "teacher" }, names[k]);
+        return html("tr", {}, who, html("td", {}, value === null ? "no such cell" : number(value)), html("td", {}, gap));
+      });
+      const what = view.picture.kind === "attention" ? "attention" : "flow";
+      const heads = ["network", what, "− teacher"].map((text) => html("th", { scope: "col" }, text));
+      table.replaceChildren(html("tr", {}, ...heads), ...rows);
+      greys.draw(number(view.low), `${number(view.high)}  ${what}`);
+      ahead.draw(`−${number(view.apart)}`, `+${number(view.apart)}  student − teacher`);
+    },
+  };
+}
+
+function capital(text) {
+  return text[0].toUpperCase() + text.slice(1);
+}
+
+function gallery(known, point) {
+  const side = sidePanels(known);
+  const teacher = matrix(known, "teacher", true, point);
+  const ours = known.students.map(() => matrix(known, "student", false, point));
+  const gaps = known.students.map(() => matrix(known, "gap", false, point));
+  const element = html("div", { class: "gallery" }, side.subject, teacher.element, ...ours.map((part) => part.element), side.reading, ...gaps.map((part) => part.element));
+  element.style.setProperty("--columns", known.students.length + 2);
+  return {
+    element,
+    draw(view) {
+      side.draw(view);
+      const grey = (value) => mix(WHITE, INK, (value - view.low) / (view.high - view.low));
+      const ahead = (value) => mix(WHITE, value > 0 ? STUDENT : TEACHER, Math.abs(value) / view.apart);
+      const unit = view.picture.kind === "attention" ? "places" : "channels";
+      const size = ({ rows, columns }) => `${rows} × ${columns} ${unit}`;
+      teacher.draw(view, { title: "Teacher", network: view.networks[0], colourOf: grey, under: size(view.networks[0]) });
+      known.students.forEach((name, k) => {
+        const network = view.networks[k + 1];
+        ours[k].draw(view, { title: name, network, colourOf: grey, under: size(network) });
+        const values = view.differences[k];
+        const loss = values ? `loss ${number(view.picture.losses[k][view.image])}` : unequal(view.networks[0], network);
+        gaps[k].draw(view, { title: name, network: values && { ...network, values }, colourOf: ahead, under: loss });
+      });
+    },
+  };
+}
+
+function unequal(teacher, student) {
+  return (
+    `No difference and no loss: the teacher has ${teacher.rows} × ${teacher.columns} channels, the student ` +
+    `${student.rows} × ${student.columns}. FSP needs as many.`
+  );
+}
+
+// ---- The sentence and the caption ----
+
+// Of the students that have a loss: the nearest to the teacher on this image, and over all images.
+function ranking(known, view) {
+  const losses = view.picture.losses;
+  const able = known.students.flatMap((name, k) => (losses[k] ? [k] : []));
+  if (!able.length) return "";
+  const told = (value) => listed(able.map((k) => `${known.students[k]} ${number(value(losses[k]))}`));
+  const text = `Loss on this image: ${told((each) => each[view.image])}. Mean of all ${known.labels.length} images: ${told(mean)}.`;
+  if (able.length < 2) return text;
+  const wins = (k) => known.labels.filter((_, i) => able.every((other) => other === k || losses[k][i] < losses[other][i])).length;
+  const best = able.reduce((top, k) => (wins(k) > wins(top) ? k : top));
+  return `${text} Lowest on ${wins(best)} of them: ${known.students[best]}.`;
+}
+
+function sentence(known, view) {
+  const spot = ({ values, columns }) => {
+    const place = strongest(values);
+    return [Math.floor(place / columns) + 1, (place % columns) + 1];
+  };
+  const [row, column] = spot(view.networks[0]);
+  if (view.picture.kind === "flow") {
+    return `The teacher’s largest flow is from channel ${row} to channel ${column}, ${number(Math.max(...view.networks[0].values))}. ${ranking(known, view)}`;
+  }
+  const same = known.students.filter((_, k) => String(spot(view.networks[k + 1])) === String([row, column]));
+  const who = same.length ? `so ${same.length > 1 ? "are" : "is"} ${listed(same)}` : `no student is`;
+  return `On this ${view.label} the teacher is most active at row ${row}, column ${column}; ${who}. ${ranking(known, view)}`;
+}
+
+const CAPTIONS = {
+  attention:
+    "How to read this: a cell is a place of the image, darker where the layer’s squared activations, summed over its channels, are larger " +
+    "(as a vector of length 1). The green line is the outline of the ink. Blue: more attention of the teacher; orange: of the student. The loss is " +
+    "the length of the difference: 0 for the same map, √2 for maps without a place in common.",
+  flow:
+    "How to read this: a cell is a channel of the first layer (row) and one of the second (column), darker where both are active at the same " +
+    "places: their inner product over the number of places. All networks share one scale. Blue: more for the teacher; orange: for the student. The loss " +
+    "is the sum of the squared differences. Unlike attention, it minds the strength of the activations and the order of the channels.",
+};
+
+function sentences(known) {
+  const said = html("p", { class: "said", role: "status", "aria-live": "polite" });
+  const caption = html("p", { class: "caption" });
+  return {
+    element: html("div", { class: "sentences" }, said, caption),
+    draw(view) {
+      const text = sentence(known, view);
+      if (said.textContent !== text) said.textContent = text;
+      caption.textContent = CAPTIONS[view.picture.kind];
+    },
+  };
+}
+
+// ---- The panel ----
+
+function render({ model, el }) {
+  const trouble = html("p", { class: "trouble", role: "alert" });
+  const root = html("div", { class: "kdviz-attention" });
+  el.append(root);
+  try {
+    return assemble(model, root, trouble);
+  } catch (error) {
+    trouble.textContent = `The explorer could not be drawn: ${error.message}`;
+    root.append(trouble);
+  }
+}
+
+function assemble(model, root, trouble) {
+  const known = decode(model);
+  // The marked cell; until a reader marks one, it is where the teacher is strongest.
+  let pointed = null;
+  const change = (name, value) => {
+    model.set(name, value);
+    model.save_changes();
+  };
+  const parts = [
+    choosers(known, (picture) => change("picture", picture)),
+    imagePicker(known, (image) => change("image", image)),
+    gallery(known, (place) => {
+      if (String(place) === String(pointed)) return;
+      pointed = place;
+      draw();
+    }),
+    sentences(known),
+  ];
+  root.append(...parts.map((part) => part.element), trouble);
+
+  function draw() {
+    try {
+      const view = look(model, known, pointed);
+      for (const part of parts) part.draw(view);
+      trouble.textContent = "";
+    } catch (error) {
+      trouble.textContent = `The explorer could not be drawn: ${error.message}`;
+    }
+  }
+
+  // The cells of one picture are not those of another.
+  function drawAnew() {
+    pointed = null;
+    draw();
+  }
+
+  draw();
+  model.on("change:picture", drawAnew);
+  model.on("change:image", draw);
+  return () => {
+    model.off("change:picture", drawAnew);
+    model.off("change:image", draw);
+  };
+}
+
+export default { render };
