@@ -58,10 +58,11 @@ class AttentionExplorer(Explorer):
         classes : C names
         """
         classes = [str(name) for name in classes]
-        if students and all(not isinstance(each, dict) for each in students.values()):
+        if isinstance(students, dict) and any(isinstance(each, dict) for each in students.values()):
+            students = _named(students)
+        else:
             students = {"student": students}
-        students = _named(students)
-        images = _images(images, len(next(iter(teacher.values()), ())))
+        images = _images(images, len(images))
         teacher = _maps("the teacher", teacher, len(images))
         students = {name: _maps(name, each, len(images)) for name, each in students.items()}
         _check_pairs(teacher, students)
@@ -148,6 +149,8 @@ def _features(name, model, inputs, layers):
 
 
 def _maps(who, features, count):
+    if not isinstance(features, dict) or not features:
+        raise ValueError(f"{who} must be a dict of layer to feature maps; got {features!r}")
     checked = {}
     for layer, values in features.items():
         values = _array(f"layer {layer!r} of {who}", values)
@@ -157,8 +160,6 @@ def _maps(who, features, count):
                 f"width); it gives {values.shape}. Name a layer before the pooling"
             )
         checked[layer] = torch.from_numpy(values)
-    if not checked:
-        raise ValueError(f"{who} must have at least one layer; got none")
     return checked
 
 
@@ -208,7 +209,9 @@ def _flow_pictures(teacher, students):
     places = list(pairwise(range(len(names)))) or [(0, 0)]
     pictures = []
     for first, second in places:
-        pair = [[list(layers.values())[k] for k in (first, second)] for layers in (teacher, *students.values())]
+        pair = [
+            [list(layers.values())[k] for k in (first, second)] for layers in (teacher, *students.values())
+        ]
         theirs, ours = pair[0], pair[1:]
         pictures.append(
             {
