@@ -8,16 +8,20 @@ const SVG = "http://www.w3.org/2000/svg";
 const TEACHER = [0, 114, 178], STUDENT = [213, 94, 0], INK = [34, 34, 34], WHITE = [255, 255, 255];
 const FULL = 200;
 
+function setAttributes(element, attributes) {
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+}
+
 function html(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  setAttributes(made, attributes);
   made.append(...children);
   return made;
 }
 
 function svg(tag, attributes = {}, ...children) {
   const made = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  setAttributes(made, attributes);
   made.append(...children);
   return made;
 }
@@ -70,7 +74,8 @@ function listed(names) {
 // ---- What there is to see ----
 
 function decode(model) {
-  const [labels, classes, students, shape] = ["labels", "classes", "students", "image_shape"].map((name) => model.get(name));
+  const names = ["labels", "classes", "students", "image_shape"];
+  const [labels, classes, students, shape] = names.map((name) => model.get(name));
   const bytes = unpack(model.get("images"), Uint8Array);
   const size = shape[0] * shape[1];
   const inks = labels.map((_, i) => bytes.subarray(i * size, (i + 1) * size));
@@ -80,7 +85,8 @@ function decode(model) {
     networks: picture.networks.map(({ shape: [rows, columns], scale, values }) => {
       const all = unpack(values, Int16Array);
       const length = rows * columns;
-      const of = (image) => Float64Array.from(all.subarray(image * length, (image + 1) * length), (value) => (value / 32767) * scale);
+      const part = (image) => all.subarray(image * length, (image + 1) * length);
+      const of = (image) => Float64Array.from(part(image), (value) => (value / 32767) * scale);
       return { rows, columns, of };
     }),
   }));
@@ -104,7 +110,8 @@ function look(model, known, pointed) {
   const apart = Math.max(...differences.map((values) => (values ? Math.max(...values.map(Math.abs)) : 0))) || 1;
   const first = strongest(teacher.values);
   const place = pointed ?? [Math.floor(first / teacher.columns), first % teacher.columns];
-  return { chosen, image, picture, networks, differences, high, low, apart, place, label: known.classes[known.labels[image]] };
+  const label = known.classes[known.labels[image]];
+  return { chosen, image, picture, networks, differences, high, low, apart, place, label };
 }
 
 function valueAt(network, [row, column]) {
@@ -164,8 +171,10 @@ function choosers(known, choose) {
 }
 
 function imagePicker(known, choose) {
-  const buttons = known.images.map((href, i) =>
-    radio(html("img", { src: href, alt: "" }), `image ${i + 1} of ${known.images.length}, ${aClass(known.classes[known.labels[i]])}`));
+  const buttons = known.images.map((href, i) => {
+    const name = `image ${i + 1} of ${known.images.length}, ${aClass(known.classes[known.labels[i]])}`;
+    return radio(html("img", { src: href, alt: "" }), name);
+  });
   const { element, mark } = radios("Image", "thumbnails", buttons, choose);
   element.append(...buttons);
   return { element, draw: (view) => mark(view.image) };
@@ -173,7 +182,8 @@ function imagePicker(known, choose) {
 
 // The border between ink and paper, as lines of a picture of that many rows and columns.
 function outline(ink, [rows, columns], across, down) {
-  const dark = (row, column) => row >= 0 && row < rows && column >= 0 && column < columns && ink[row * columns + column] > 127;
+  const inside = (row, column) => row >= 0 && row < rows && column >= 0 && column < columns;
+  const dark = (row, column) => inside(row, column) && ink[row * columns + column] > 127;
   let path = "";
   for (let row = 0; row <= rows; row++) {
     for (let column = 0; column <= columns; column++) {
@@ -196,14 +206,15 @@ function matrix(known, className, focusable, point) {
   const foot = html("p", { class: "under" });
   const shown = svg("image", { class: "pixels", preserveAspectRatio: "none" });
   const border = svg("rect", { class: "border" });
-  const ink = svg("path", { class: "ink" }), halo = svg("rect", { class: "halo" }), ring = svg("rect", { class: "ring" });
+  const ink = svg("path", { class: "ink" });
+  const halo = svg("rect", { class: "halo" }), ring = svg("rect", { class: "ring" });
   const frame = svg("g", {}, shown, border, ink, halo, ring);
   const canvas = svg("svg", { viewBox: `-2 -2 ${FULL + 4} ${FULL + 4}` }, frame);
   let size = null, at = null, cell = null;
   if (focusable) {
     keepKeys(frame);
     const label = "The cells of the teacher’s picture. Arrow keys move the marked cell.";
-    for (const [name, value] of Object.entries({ tabindex: 0, role: "group", "aria-label": label })) frame.setAttribute(name, value);
+    setAttributes(frame, { tabindex: 0, role: "group", "aria-label": label });
     frame.addEventListener("keydown", (event) => {
       const step = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
       if (!step) return;
@@ -235,14 +246,16 @@ function matrix(known, className, focusable, point) {
       const [width, height] = [wide * network.columns, high * network.rows];
       const box = { x: 0, y: 0, width, height };
       const href = pixelPicture([network.rows, network.columns], (place) => colourOf(network.values[place]));
-      for (const [name, value] of Object.entries({ ...box, href })) shown.setAttribute(name, value);
-      for (const [name, value] of Object.entries(box)) border.setAttribute(name, value);
+      setAttributes(shown, { ...box, href });
+      setAttributes(border, box);
+      const [pixelsDown, pixelsAcross] = known.shape;
       const places = view.picture.kind === "attention";
-      ink.setAttribute("d", places ? outline(known.inks[view.image], known.shape, width / known.shape[1], height / known.shape[0]) : "");
+      const inked = () => outline(known.inks[view.image], known.shape, width / pixelsAcross, height / pixelsDown);
+      ink.setAttribute("d", places ? inked() : "");
       const inside = valueAt(network, view.place) !== null;
       for (const mark of [halo, ring]) {
         mark.style.display = inside ? "" : "none";
-        for (const [name, value] of Object.entries({ x: view.place[1] * wide, y: view.place[0] * high, width: wide, height: high })) mark.setAttribute(name, value);
+        setAttributes(mark, { x: view.place[1] * wide, y: view.place[0] * high, width: wide, height: high });
       }
     },
   };
@@ -278,8 +291,9 @@ function sidePanels(known) {
       const rows = view.networks.map((network, k) => {
         const value = valueAt(network, view.place);
         const gap = k && view.differences[k - 1] ? signed(value - valueAt(view.networks[0], view.place)) : "";
+        const shown = value === null ? "no such cell" : number(value);
         const who = html("th", { scope: "row", class: k ? "student" : "teacher" }, names[k]);
-        return html("tr", {}, who, html("td", {}, value === null ? "no such cell" : number(value)), html("td", {}, gap));
+        return html("tr", {}, who, html("td", {}, shown), html("td", {}, gap));
       });
       const what = view.picture.kind === "attention" ? "attention" : "flow";
       const heads = ["network", what, "− teacher"].map((text) => html("th", { scope: "col" }, text));
@@ -299,7 +313,8 @@ function gallery(known, point) {
   const teacher = matrix(known, "teacher", true, point);
   const ours = known.students.map(() => matrix(known, "student", false, point));
   const gaps = known.students.map(() => matrix(known, "gap", false, point));
-  const element = html("div", { class: "gallery" }, side.subject, teacher.element, ...ours.map((part) => part.element), side.reading, ...gaps.map((part) => part.element));
+  const [above, below] = [[teacher, ...ours], gaps].map((row) => row.map((part) => part.element));
+  const element = html("div", { class: "gallery" }, side.subject, ...above, side.reading, ...below);
   element.style.setProperty("--columns", known.students.length + 2);
   return {
     element,
@@ -309,13 +324,14 @@ function gallery(known, point) {
       const ahead = (value) => mix(WHITE, value > 0 ? STUDENT : TEACHER, Math.abs(value) / view.apart);
       const unit = view.picture.kind === "attention" ? "places" : "channels";
       const size = ({ rows, columns }) => `${rows} × ${columns} ${unit}`;
-      teacher.draw(view, { title: "Teacher", network: view.networks[0], colourOf: grey, under: size(view.networks[0]) });
+      const first = view.networks[0];
+      teacher.draw(view, { title: "Teacher", network: first, colourOf: grey, under: size(first) });
       known.students.forEach((name, k) => {
         const network = view.networks[k + 1];
         ours[k].draw(view, { title: name, network, colourOf: grey, under: size(network) });
         const values = view.differences[k];
-        const loss = values ? `loss ${number(view.picture.losses[k][view.image])}` : unequal(view.networks[0], network);
-        gaps[k].draw(view, { title: name, network: values && { ...network, values }, colourOf: ahead, under: loss });
+        const under = values ? `loss ${number(view.picture.losses[k][view.image])}` : unequal(first, network);
+        gaps[k].draw(view, { title: name, network: values && { ...network, values }, colourOf: ahead, under });
       });
     },
   };
@@ -336,9 +352,11 @@ function ranking(known, view) {
   const able = known.students.flatMap((name, k) => (losses[k] ? [k] : []));
   if (!able.length) return "";
   const told = (value) => listed(able.map((k) => `${known.students[k]} ${number(value(losses[k]))}`));
-  const text = `Loss on this image: ${told((each) => each[view.image])}. Mean of all ${known.labels.length} images: ${told(mean)}.`;
+  const count = known.labels.length;
+  const text = `Loss on this image: ${told((each) => each[view.image])}. Mean of all ${count} images: ${told(mean)}.`;
   if (able.length < 2) return text;
-  const wins = (k) => known.labels.filter((_, i) => able.every((other) => other === k || losses[k][i] < losses[other][i])).length;
+  const nearest = (k, i) => able.every((other) => other === k || losses[k][i] < losses[other][i]);
+  const wins = (k) => known.labels.filter((_, i) => nearest(k, i)).length;
   const best = able.reduce((top, k) => (wins(k) > wins(top) ? k : top));
   return `${text} Lowest on ${wins(best)} of them: ${known.students[best]}.`;
 }
@@ -350,22 +368,24 @@ function sentence(known, view) {
   };
   const [row, column] = spot(view.networks[0]);
   if (view.picture.kind === "flow") {
-    return `The teacher’s largest flow is from channel ${row} to channel ${column}, ${number(Math.max(...view.networks[0].values))}. ${ranking(known, view)}`;
+    const largest = number(Math.max(...view.networks[0].values));
+    return `The teacher’s largest flow is from channel ${row} to channel ${column}, ${largest}. ${ranking(known, view)}`;
   }
   const same = known.students.filter((_, k) => String(spot(view.networks[k + 1])) === String([row, column]));
   const who = same.length ? `so ${same.length > 1 ? "are" : "is"} ${listed(same)}` : `no student is`;
-  return `On this ${view.label} the teacher is most active at row ${row}, column ${column}; ${who}. ${ranking(known, view)}`;
+  const where = `On this ${view.label} the teacher is most active at row ${row}, column ${column}; ${who}.`;
+  return `${where} ${ranking(known, view)}`;
 }
 
 const CAPTIONS = {
   attention:
-    "How to read this: a cell is a place of the image, darker where the layer’s squared activations, summed over its channels, are larger " +
-    "(as a vector of length 1). The green line is the outline of the ink. Blue: more attention of the teacher; orange: of the student. The loss is " +
-    "the length of the difference: 0 for the same map, √2 for maps without a place in common.",
+    "How to read this: a cell is a place of the image, darker where the layer’s squared activations, summed over " +
+    "its channels, are larger (as a vector of length 1). The green line is the outline of the ink. " +
+    "Blue: more attention of the teacher; orange: of the student. The loss is the length of the difference: 0 for the same map, √2 for maps without a place in common.",
   flow:
-    "How to read this: a cell is a channel of the first layer (row) and one of the second (column), darker where both are active at the same " +
-    "places: their inner product over the number of places. All networks share one scale. Blue: more for the teacher; orange: for the student. The loss " +
-    "is the sum of the squared differences. Unlike attention, it minds the strength of the activations and the order of the channels.",
+    "How to read this: a cell is a channel of the first layer (row) and one of the second (column), darker where " +
+    "both are active at the same places: their inner product over the number of places. All networks share one " +
+    "scale. Blue: more for the teacher; orange: for the student. The loss is the sum of the squared differences. Unlike attention, it minds the strength of the activations and the order of the channels.",
 };
 
 function sentences(known) {

@@ -35,9 +35,9 @@ class AttentionExplorer(Explorer):
     students = traitlets.List(traitlets.Unicode()).tag(sync=True)
     classes = traitlets.List(traitlets.Unicode()).tag(sync=True)
     labels = traitlets.List(traitlets.Int()).tag(sync=True)
-    # First the attention maps, then the flows. Each has its name and kind, the names of a column and a row, for
-    # each network (the teacher first) a matrix for every image, as 16-bit numbers times scale / 32767 in
-    # base64, and for each student the loss of every image, or None where kdviz.knowledge has none.
+    # First the attention maps, then the flows. Each has its name and kind, the names of a column and a row,
+    # for each network (the teacher first) a matrix for every image, as 16-bit numbers times scale / 32767
+    # in base64, and for each student the loss of every image, or None where kdviz.knowledge has none.
     pictures = traitlets.List(traitlets.Dict()).tag(sync=True)
     # One byte a pixel, 0 paper and 255 ink, all images in a row, in base64.
     images = traitlets.Unicode().tag(sync=True)
@@ -206,13 +206,11 @@ def _attention_pictures(teacher, students):
 
 def _flow_pictures(teacher, students):
     names = _layer_names(teacher, students)
-    places = list(pairwise(range(len(names)))) or [(0, 0)]
+    networks = [list(layers.values()) for layers in (teacher, *students.values())]
     pictures = []
-    for first, second in places:
-        pair = [
-            [list(layers.values())[k] for k in (first, second)] for layers in (teacher, *students.values())
-        ]
-        theirs, ours = pair[0], pair[1:]
+    for first, second in list(pairwise(range(len(names)))) or [(0, 0)]:
+        pair = [(maps[first], maps[second]) for maps in networks]
+        theirs, *ours = pair
         pictures.append(
             {
                 "kind": "flow",

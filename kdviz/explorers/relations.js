@@ -27,7 +27,8 @@ export function cosineBetween(side, other, across) {
 // The sides AB, BC, CA of the corners' triangle and the cosines at A, B, C.
 export function triangle(distance, [a, b, c]) {
   const [ab, bc, ca] = [distance(a, b), distance(b, c), distance(c, a)];
-  return { sides: [ab, bc, ca], cosines: [cosineBetween(ab, ca, bc), cosineBetween(ab, bc, ca), cosineBetween(ca, bc, ab)] };
+  const cosines = [cosineBetween(ab, ca, bc), cosineBetween(ab, bc, ca), cosineBetween(ca, bc, ab)];
+  return { sides: [ab, bc, ca], cosines };
 }
 
 // What a triple adds to RKD: the mean over its three sides, and over its three angles.
@@ -44,8 +45,12 @@ function network(cosines, distances, furthest, n) {
   };
 }
 
-// The means of a function of pairs of different images, for each pair of classes.
-function blockMeans(value, labels, classes) {
+function gap(student, teacher) {
+  return (i, j) => student.cosine(i, j) - teacher.cosine(i, j);
+}
+
+// The sums and counts of a function of pairs of different images, for each pair of classes.
+function blockSums(value, labels, classes) {
   const empty = () => Array.from({ length: classes }, () => new Float64Array(classes));
   const [sums, counts] = [empty(), empty()];
   labels.forEach((first, i) => {
@@ -159,7 +164,8 @@ function words(x, y, text, attributes = {}) {
 
 // All that never changes, decoded once.
 function decode(model) {
-  const [labels, classes, students, shape] = ["labels", "classes", "students", "image_shape"].map((name) => model.get(name));
+  const names = ["labels", "classes", "students", "image_shape"];
+  const [labels, classes, students, shape] = names.map((name) => model.get(name));
   const n = labels.length;
   const bytes = unpack(model.get("images"), Uint8Array);
   const size = shape[0] * shape[1];
@@ -173,9 +179,9 @@ function decode(model) {
       for (const each of ours) largest = Math.max(largest, Math.abs(each.cosine(i, j) - teacher.cosine(i, j)));
     }
   }
-  const images = labels.map((_, i) =>
-    pixelPicture(shape[1], shape[0], (row, column) => Array(3).fill(255 - bytes[i * size + row * shape[1] + column])));
-  const blocks = networks.map((each) => withinAndBetween(blockMeans(each.cosine, labels, classes.length)));
+  const grey = (i, row, column) => Array(3).fill(255 - bytes[i * size + row * shape[1] + column]);
+  const images = labels.map((_, i) => pixelPicture(shape[1], shape[0], (...place) => grey(i, ...place)));
+  const blocks = networks.map((each) => withinAndBetween(blockSums(each.cosine, labels, classes.length)));
   // Both scales end at a round number, and hold for every student, so that students can be compared.
   const scales = { lowest: Math.floor(lowest * 10 + 1e-6) / 10, largest: Math.ceil(largest * 10 - 1e-6) / 10 || 0.1 };
   return { labels, classes, students, n, images, networks, blocks, losses: model.get("losses"), ...scales };
@@ -184,7 +190,8 @@ function decode(model) {
 function look(model, known, hovered) {
   const student = model.get("student"), corners = model.get("corners");
   const [teacher, mine] = [known.networks[0], known.networks[student + 1]];
-  return { student, corners, teacher, mine, name: known.students[student], pair: hovered ?? corners.slice(0, 2), hovered };
+  const pair = hovered ?? corners.slice(0, 2);
+  return { student, corners, teacher, mine, name: known.students[student], pair, hovered };
 }
 
 // ---- The parts ----
@@ -230,7 +237,7 @@ function painter(known) {
   };
   return {
     similarity: (k) => once(`s${k}`, (i, j) => grey(known.networks[k].cosine(i, j))),
-    difference: (k) => once(`d${k}`, (i, j) => ahead(known.networks[k].cosine(i, j) - known.networks[0].cosine(i, j))),
+    difference: (k) => once(`d${k}`, (i, j) => ahead(gap(known.networks[k], known.networks[0])(i, j))),
   };
 }
 
@@ -276,8 +283,9 @@ function matrix(known, { title, picture, key, focusable }, choosePair, hover) {
   const canvas = svg("svg", { viewBox: `0 0 ${PLOT.full} ${PLOT.full}`, class: "plot" }, frame);
   const cellAt = (event) => {
     const box = canvas.getBoundingClientRect();
-    const [x, y] = [event.clientX - box.left, event.clientY - box.top].map((length) => (length / box.width) * PLOT.full);
-    const [row, column] = [Math.floor(y / step), Math.floor((x - PLOT.left) / step)];
+    const unit = box.width / PLOT.full;
+    const row = Math.floor((event.clientY - box.top) / unit / step);
+    const column = Math.floor(((event.clientX - box.left) / unit - PLOT.left) / step);
     const inside = Math.min(row, column) >= 0 && Math.max(row, column) < known.n;
     return inside ? [row, column] : null;
   };
@@ -301,14 +309,12 @@ function matrix(known, { title, picture, key, focusable }, choosePair, hover) {
       const href = picture(view);
       if (shown.getAttribute("href") !== href) shown.setAttribute("href", href);
       const [row, column] = view.pair;
-      const cross = view.hovered
-        ? [
-            svg("line", { x1: PLOT.left, x2: PLOT.left + PLOT.size, y1: (row + 0.5) * step, y2: (row + 0.5) * step, class: "cross" }),
-            svg("line", { y1: 0, y2: PLOT.size, x1: PLOT.left + (column + 0.5) * step, x2: PLOT.left + (column + 0.5) * step, class: "cross" }),
-          ]
-        : [];
+      const [x, y] = [PLOT.left + (column + 0.5) * step, (row + 0.5) * step];
+      const across = { x1: PLOT.left, x2: PLOT.left + PLOT.size, y1: y, y2: y };
+      const down = { x1: x, x2: x, y1: 0, y2: PLOT.size };
+      const cross = [across, down].map((line) => svg("line", { ...line, class: "cross" }));
       const [a, b] = view.corners;
-      marks.replaceChildren(...cross, ...ring(PLOT.left + b * step, a * step, step, step, "chosen"));
+      marks.replaceChildren(...(view.hovered ? cross : []), ...ring(PLOT.left + b * step, a * step, step, step, "chosen"));
     },
   };
 }
@@ -335,7 +341,8 @@ function pairPanel(known) {
       both.forEach(({ picture, caption }, k) => {
         picture.src = known.images[view.pair[k]];
         const name = aClass(known.classes[known.labels[view.pair[k]]]);
-        caption.replaceChildren(`${view.hovered ? "" : `${LETTERS[k]}: `}${name}`, html("br"), `image ${view.pair[k] + 1}`);
+        const letter = view.hovered ? "" : `${LETTERS[k]}: `;
+        caption.replaceChildren(`${letter}${name}`, html("br"), `image ${view.pair[k] + 1}`);
       });
       const [ours, theirs] = [view.mine.cosine(...view.pair), view.teacher.cosine(...view.pair)];
       const row = (name, value, kind = "") =>
@@ -357,7 +364,8 @@ function standingRows(known, view) {
   const head = html("tr", {}, ...heads.map((name, k) => html("th", { scope: "col", title: explained[k] }, name)));
   const rows = known.students.map((name, place) => {
     const cells = names.map((kind) => html("td", {}, thousandfold(known.losses[place][kind])));
-    return html("tr", { class: place === view.student ? "current" : "" }, html("th", { scope: "row", title: name }, name), ...cells);
+    const kind = place === view.student ? "current" : "";
+    return html("tr", { class: kind }, html("th", { scope: "row", title: name }, name), ...cells);
   });
   return [head, ...rows];
 }
@@ -373,9 +381,11 @@ function sheet(known, place, next) {
   });
   // Where there is room, the images of a row stand apart.
   const pitch = Math.min(1.5 * size, PLOT.size / Math.max(...columns.map((row) => row.length)));
-  const box = (i) => ({ x: PLOT.left + at[i].column * pitch, y: at[i].row * size, width: size - 2, height: size - 2 });
+  const inner = { width: size - 2, height: size - 2 };
+  const box = (i) => ({ x: PLOT.left + at[i].column * pitch, y: at[i].row * size, ...inner });
   const drawn = known.images.map((href, i) => pixels(...Object.values(box(i)), href));
-  const names = rows.map((label, row) => words(PLOT.left - 4, (row + 0.5) * size + 4, known.classes[label], { "text-anchor": "end" }));
+  const names = rows.map((label, row) =>
+    words(PLOT.left - 4, (row + 0.5) * size + 4, known.classes[label], { "text-anchor": "end" }));
   const marks = svg("g");
   const label = "All images, by class. Arrow keys move, Enter makes the image the next corner of the triangle.";
   const frame = keepKeys(svg("g", { tabindex: 0, role: "group", "aria-label": label }, ...drawn, ...names, marks));
@@ -385,7 +395,8 @@ function sheet(known, place, next) {
   const draw = (view) => {
     const parts = view.corners.flatMap((image, k) => {
       const { x, y, width, height } = box(image);
-      return [...ring(x, y, width, height, "chosen"), words(x + width + 4, y + height - 1, LETTERS[k], { class: "letter" })];
+      const letter = words(x + width + 4, y + height - 1, LETTERS[k], { class: "letter" });
+      return [...ring(x, y, width, height, "chosen"), letter];
     });
     if (cursor !== null) parts.push(svg("rect", { ...box(cursor), class: "cursor" }));
     marks.replaceChildren(...parts);
@@ -425,10 +436,12 @@ function placed({ sides: [ab, , ca], cosines: [atA] }) {
 
 function extent(points) {
   const [xs, ys] = [0, 1].map((axis) => points.map((point) => point[axis]));
-  return { left: Math.min(...xs), top: Math.min(...ys), width: Math.max(...xs) - Math.min(...xs), height: Math.max(...ys) - Math.min(...ys) };
+  const [left, top] = [Math.min(...xs), Math.min(...ys)];
+  return { left, top, width: Math.max(...xs) - left, height: Math.max(...ys) - top };
 }
 
-const ROOM = { side: 34, above: 34, below: 34 };
+// For the images at the corners, and their letters.
+const MARGIN = 34;
 
 function trianglePanel(known, who) {
   const head = html("h4");
@@ -440,24 +453,24 @@ function trianglePanel(known, who) {
       head.textContent = who === "teacher" ? "Triangle, teacher" : `Triangle, ${view.name}`;
       const points = placed(mine);
       const { left, top, width, height } = extent(points);
-      const middle = PLOT.full / 2;
-      const at = points.map(([x, y]) => [middle + (x - left - width / 2) * view.scale, middle + (y - top - height / 2) * view.scale]);
+      const middle = [left + width / 2, top + height / 2];
+      const at = points.map((point) => point.map((x, axis) => PLOT.full / 2 + (x - middle[axis]) * view.scale));
       canvas.replaceChildren(
-        svg("polygon", { points: at.map((point) => point.map((x) => x.toFixed(1)).join()).join(" "), class: "outline" }),
+        svg("polygon", { points: at.map(([x, y]) => `${x.toFixed(1)},${y.toFixed(1)}`).join(" "), class: "outline" }),
         ...at.map((point, k) => corner(known.images[view.corners[k]], point)),
         ...sideWords(at, mine.sides),
         ...at.map((point, k) => cornerWords(k, point, mine.cosines[k], at)),
       );
       const sides = mine.sides.map((side, k) => `${SIDES[k]} ${side.toFixed(2)}`).join(", ");
-      canvas.setAttribute("aria-label", `${head.textContent}: ${sides}; angles ${mine.cosines.map(degrees).join(", ")}`);
+      const angles = mine.cosines.map(degrees).join(", ");
+      canvas.setAttribute("aria-label", `${head.textContent}: ${sides}; angles ${angles}`);
     },
   };
 }
 
 function corner(href, [x, y]) {
-  const half = 13;
-  const frame = svg("rect", { x: x - half - 1, y: y - half - 1, width: 2 * half + 2, height: 2 * half + 2, class: "photo" });
-  return svg("g", {}, frame, pixels(x - half, y - half, 2 * half, 2 * half, href));
+  const frame = svg("rect", { x: x - 14, y: y - 14, width: 28, height: 28, class: "photo" });
+  return svg("g", {}, frame, pixels(x - 13, y - 13, 26, 26, href));
 }
 
 function centre(points) {
@@ -480,22 +493,27 @@ function sideWords(at, sides) {
 // The letter and the angle of a corner: below the lower two, above the upper one.
 function cornerWords(k, [x, y], cosine, at) {
   const upper = y < centre(at)[1];
-  return words(x, upper ? y - 19 : y + 27, `${LETTERS[k]} ${degrees(cosine)}`, { "text-anchor": "middle", class: "angle" });
+  const text = `${LETTERS[k]} ${degrees(cosine)}`;
+  return words(x, upper ? y - 19 : y + 27, text, { "text-anchor": "middle", class: "angle" });
 }
 
 function withTriangles(view) {
-  const [teacherTriangle, studentTriangle] = [view.teacher, view.mine].map((each) => triangle(each.distance, view.corners));
+  const both = [view.teacher, view.mine].map((each) => triangle(each.distance, view.corners));
+  const [teacherTriangle, studentTriangle] = both;
   // One scale for both, so that lengths can be compared across the pictures.
-  const scale = Math.min(...[teacherTriangle, studentTriangle].map((each) => {
+  const room = PLOT.full - 2 * MARGIN;
+  const largest = Math.max(...both.map((each) => {
     const { width, height } = extent(placed(each));
-    return Math.min((PLOT.full - 2 * ROOM.side) / (width || 1e-9), (PLOT.full - ROOM.above - ROOM.below) / (height || 1e-9), 400);
+    return Math.max(width, height);
   }));
-  return { ...view, teacherTriangle, studentTriangle, scale, terms: relationTerms(studentTriangle, teacherTriangle) };
+  const terms = relationTerms(studentTriangle, teacherTriangle);
+  return { ...view, teacherTriangle, studentTriangle, scale: room / Math.max(largest, 0.1), terms };
 }
 
 function termsPanel(known) {
   const table = html("table", { class: "terms" });
-  const row = (name, ...cells) => html("tr", {}, html("th", { scope: "row" }, name), ...cells.map((cell) => html("td", {}, cell)));
+  const row = (name, ...cells) =>
+    html("tr", {}, html("th", { scope: "row" }, name), ...cells.map((cell) => html("td", {}, cell)));
   const mean = (kind, name, value) =>
     html("tr", { class: kind }, html("th", { scope: "row", colspan: 3 }, name), html("td", {}, thousandfold(value)));
   return {
@@ -503,9 +521,12 @@ function termsPanel(known) {
     draw(view) {
       const [mine, theirs] = [view.studentTriangle, view.teacherTriangle];
       const total = known.losses[view.student];
-      const head = (name) => html("tr", {}, ...[name, "teacher", "student", "1000 h"].map((text) => html("th", { scope: "col" }, text)));
-      const rows = (names, kind) => names.map((name, k) =>
-        row(name, plain(theirs[kind][k]), plain(mine[kind][k]), thousandfold(huber(mine[kind][k] - theirs[kind][k]))));
+      const heads = ["teacher", "student", "1000 h"];
+      const head = (name) => html("tr", {}, ...[name, ...heads].map((text) => html("th", { scope: "col" }, text)));
+      const rows = (names, kind) => names.map((name, k) => {
+        const [t, s] = [theirs[kind][k], mine[kind][k]];
+        return row(name, plain(t), plain(s), thousandfold(huber(s - t)));
+      });
       table.replaceChildren(
         head("distance"),
         ...rows(SIDES, "sides"),
@@ -524,8 +545,8 @@ function termsPanel(known) {
 
 function wholeSentence(known, view) {
   const [theirs, ours] = [known.blocks[0], known.blocks[view.student + 1]];
-  const differences = blockMeans((i, j) => view.mine.cosine(i, j) - view.teacher.cosine(i, j), known.labels, known.classes.length);
-  const { i, j, mean: gap } = furthestBlock(differences);
+  const differences = gap(view.mine, view.teacher);
+  const { i, j, mean: most } = furthestBlock(blockSums(differences, known.labels, known.classes.length));
   const [first, second] = [known.classes[i], known.classes[j]];
   const which = i === j ? `two images of ${first}` : `${aClass(first)} and ${aClass(second)}`;
   // A mean of no pairs is none.
@@ -533,22 +554,25 @@ function wholeSentence(known, view) {
   const means = (each) => `${mean(each.within)} within a class, ${mean(each.between)} between classes`;
   return (
     `Mean cosine: teacher ${means(theirs)}; ${view.name} ${means(ours)}. ` +
-    `They differ most about ${which}: there the student’s cosine is on average ${Math.abs(gap).toFixed(2)} ${gap < 0 ? "below" : "above"} the teacher’s.`
+    `They differ most about ${which}: there the student’s cosine is on average ` +
+    `${Math.abs(most).toFixed(2)} ${most < 0 ? "below" : "above"} the teacher’s.`
   );
 }
 
 function tripleSentence(known, view) {
   const [a, b, c] = view.corners;
-  const named = view.corners.map((place, k) => `${LETTERS[k]} is ${aClass(known.classes[known.labels[place]])}`).join(", ");
+  const name = (place) => aClass(known.classes[known.labels[place]]);
+  const named = view.corners.map((place, k) => `${LETTERS[k]} is ${name(place)}`).join(", ");
   if (new Set([a, b, c]).size < 3) return `${named}. Choose three different images to see a triangle.`;
   const gaps = view.studentTriangle.sides.map((side, k) => side - view.teacherTriangle.sides[k]);
   const k = gaps.reduce((best, gap, i) => (Math.abs(gap) > Math.abs(gaps[best]) ? i : best), 0);
   const total = known.losses[view.student].distance;
   const against = view.terms.distance > total ? "above" : "at or below";
   return (
-    `${named}. The side that differs most is ${SIDES[k]}: ${view.teacherTriangle.sides[k].toFixed(2)} mean distances for the teacher, ` +
-    `${view.studentTriangle.sides[k].toFixed(2)} for ${view.name}. 1000 × the triple’s distance term is ${thousandfold(view.terms.distance)}, ` +
-    `${against} the mean of all pairs, ${thousandfold(total)}; 1000 × its angle term is ${thousandfold(view.terms.angle)}.`
+    `${named}. The side that differs most is ${SIDES[k]}: ${view.teacherTriangle.sides[k].toFixed(2)} mean ` +
+    `distances for the teacher, ${view.studentTriangle.sides[k].toFixed(2)} for ${view.name}. ` +
+    `1000 × the triple’s distance term is ${thousandfold(view.terms.distance)}, ${against} the mean of all pairs, ` +
+    `${thousandfold(total)}; 1000 × its angle term is ${thousandfold(view.terms.angle)}.`
   );
 }
 
@@ -566,8 +590,8 @@ function sentences(known) {
 }
 
 const CAPTION =
-  "How to read this: a cell is a pair of images, darker where the network finds them more alike. Blue: more alike for the teacher; " +
-  "orange: for the student. Distances are in units of the network’s mean distance over all images shown. " +
+  "How to read this: a cell is a pair of images, darker where the network finds them more alike. " +
+  "Blue: more alike for the teacher; orange: for the student. Distances are in units of the network’s mean distance over all images shown. " +
   "h(d) is what RKD makes of a difference d: ½ d² up to |d| = 1, beyond it |d| − ½.";
 
 // ---- The panel ----
@@ -614,25 +638,32 @@ function assemble(model, root, trouble) {
   const paint = painter(known);
   const greys = () => colourKey(plain(known.lowest, 1), "1  cosine", "greys");
   const end = known.largest.toFixed(1);
+  const matrices = [
+    { title: () => "Teacher", picture: () => paint.similarity(0), key: greys(), focusable: true },
+    { title: (view) => `Student: ${view.name}`, picture: (view) => paint.similarity(view.student + 1), key: greys() },
+    {
+      title: () => "Student − teacher",
+      picture: (view) => paint.difference(view.student + 1),
+      key: colourKey(`−${end}`, `+${end}  cosine`, "ahead"),
+    },
+  ];
+  const said = sentences(known);
   const parts = [
-    chooser(known, (student) => change("student", student)),
-    matrix(known, { title: () => "Teacher", picture: () => paint.similarity(0), key: greys(), focusable: true }, choosePair, hover),
-    matrix(known, { title: (view) => `Student: ${view.name}`, picture: (view) => paint.similarity(view.student + 1), key: greys() }, choosePair, hover),
-    matrix(known, { title: () => "Student − teacher", picture: (view) => paint.difference(view.student + 1), key: colourKey(`−${end}`, `+${end}  cosine`, "ahead") }, choosePair, hover),
+    ...matrices.map((what) => matrix(known, what, choosePair, hover)),
     pairPanel(known),
     sheet(known, place, () => next),
     trianglePanel(known, "teacher"),
     trianglePanel(known, "student"),
     termsPanel(known),
-    sentences(known),
   ];
-  const [controls, ...rest] = parts.map((part) => part.element);
-  root.append(controls, html("div", { class: "pictures" }, ...rest.slice(0, 8)), rest[8], html("p", { class: "caption" }, CAPTION), trouble);
+  const controls = chooser(known, (student) => change("student", student));
+  const pictures = html("div", { class: "pictures" }, ...parts.map((part) => part.element));
+  root.append(controls.element, pictures, said.element, html("p", { class: "caption" }, CAPTION), trouble);
 
   function draw() {
     try {
       const view = withTriangles(look(model, known, hovered));
-      for (const part of parts) part.draw(view);
+      for (const part of [controls, ...parts, said]) part.draw(view);
       trouble.textContent = "";
     } catch (error) {
       trouble.textContent = `The explorer could not be drawn: ${error.message}`;

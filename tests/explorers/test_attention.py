@@ -263,7 +263,8 @@ def test_begins_where_the_teacher_is_strongest_and_tells_all_networks(page, pict
 def test_arrow_keys_move_the_cell_in_all_pictures(page):
     view = page(opened())
     view.locator("g[tabindex='0']").focus()
-    places = "() => [...document.querySelectorAll('.ring')].map((r) => r.getAttribute('x') + ',' + r.getAttribute('y'))"
+    places = """() => [...document.querySelectorAll('.ring')].map(
+      (ring) => `${ring.x.baseVal.value}, ${ring.y.baseVal.value}`)"""
     before, cell = view.evaluate(places), view.locator(".reading h4").inner_text()
     assert len(set(before)) == 1 and len(before) == 7
     view.keyboard.press("ArrowRight")
