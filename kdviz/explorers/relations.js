@@ -116,7 +116,7 @@ function plain(value, digits = 2) {
 
 // Losses are small numbers, so a thousand times the value is shown, and said to be.
 function thousandfold(value) {
-  return (1000 * value).toFixed(2);
+  return (1000 * value).toFixed(1000 * value < 9.995 ? 2 : 1);
 }
 
 function degrees(cosine) {

@@ -1,9 +1,11 @@
 """Arrays and tables in, one plotly figure out. No training, no widget, no model."""
 
+from kdviz.figures.attention import attention_maps
 from kdviz.figures.classes import class_bars, image_row
 from kdviz.figures.curves import learning_curves, lines, temperature_curves
 from kdviz.figures.landscape import landscape
 from kdviz.figures.omission import omitted_digit
+from kdviz.figures.relations import similarity_matrices
 from kdviz.figures.seeds import paired_dots
 from kdviz.figures.template import BASELINE, INK, STUDENT, TEACHER
 
@@ -12,6 +14,7 @@ __all__ = [
     "INK",
     "STUDENT",
     "TEACHER",
+    "attention_maps",
     "class_bars",
     "image_row",
     "landscape",
@@ -19,5 +22,6 @@ __all__ = [
     "lines",
     "omitted_digit",
     "paired_dots",
+    "similarity_matrices",
     "temperature_curves",
 ]

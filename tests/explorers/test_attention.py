@@ -8,7 +8,7 @@ import torch
 from controls import move_every_control
 
 import kdviz
-from kdviz import explorers
+from kdviz import explorers, figures
 from kdviz.knowledge.feature import attention_map, attention_transfer
 from kdviz.knowledge.relation import flow_of_solution
 from kdviz.models import convnet
@@ -204,6 +204,20 @@ def test_what_a_reader_sets_python_sets_and_cannot_break():
     for name, value in {"picture": 3, "image": -1}.items():
         with pytest.raises(ValueError, match=f"{name} must be a whole number"):
             setattr(explorer, name, value)
+
+
+def test_the_printed_maps_share_a_scale_that_begins_at_zero():
+    maps = {
+        name: attention_by_hand(features(seed)["first"])[0]
+        for seed, name in enumerate(["teacher", "student"])
+    }
+    picture = figures.attention_maps(arrays()["images"][0], maps)
+    for trace, values in zip(picture.data[1:], maps.values(), strict=True):
+        np.testing.assert_array_equal(trace.z, values)
+        assert trace.coloraxis == "coloraxis"
+    assert picture.layout.coloraxis.cmin == 0
+    with pytest.raises(ValueError, match="at least one map"):
+        figures.attention_maps(arrays()["images"][0], {})
 
 
 # ---- In the browser ----
