@@ -277,7 +277,7 @@ function sidePanels(known) {
   const subject = html("div", { class: "subject" }, html("h4", {}, "Image"), image, name);
   const head = html("h4"), table = html("table");
   const greys = colourKey("greys"), ahead = colourKey("ahead");
-  const reading = html("div", { class: "reading" }, head, table, greys.element, ahead.element);
+  const reading = html("div", { class: "reading", "aria-live": "polite" }, head, table, greys.element, ahead.element);
   return {
     subject,
     reading,

@@ -146,7 +146,9 @@ function pixelPicture(width, height, colourOf) {
   Object.assign(canvas, { width, height });
   const image = new ImageData(width, height);
   for (let place = 0; place < width * height; place++) {
-    image.data.set([...colourOf(Math.floor(place / width), place % width), 255], 4 * place);
+    const colour = colourOf(Math.floor(place / width), place % width);
+    for (let part = 0; part < 3; part++) image.data[4 * place + part] = colour[part];
+    image.data[4 * place + 3] = 255;
   }
   canvas.getContext("2d").putImageData(image, 0, 0);
   return canvas.toDataURL();
@@ -332,7 +334,7 @@ function pairPanel(known) {
   const head = html("h4");
   const both = [0, 1].map(() => ({ picture: html("img", { alt: "" }), caption: html("figcaption") }));
   const figures = both.map(({ picture, caption }) => html("figure", {}, picture, caption));
-  const values = html("table", { class: "values" });
+  const values = html("table", { class: "values", "aria-live": "polite" });
   const standing = html("table", { class: "standing" });
   return {
     element: html("div", { class: "pair" }, head, html("div", { class: "two" }, ...figures), values, standing),
