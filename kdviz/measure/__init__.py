@@ -9,6 +9,14 @@ from kdviz.measure.predictions import (
     negative_log_likelihood,
     recall,
 )
+from kdviz.measure.similarity import (
+    cka,
+    cka_map,
+    neighbour_overlap,
+    neighbours,
+    procrustes,
+    procrustes_distance,
+)
 from kdviz.measure.statistics import Interval, bootstrap, paired, seeds_needed, unpaired
 
 __all__ = [
@@ -17,10 +25,16 @@ __all__ = [
     "agreement",
     "bootstrap",
     "calibration_error",
+    "cka",
+    "cka_map",
     "class_bias",
     "kl_to_teacher",
     "negative_log_likelihood",
+    "neighbour_overlap",
+    "neighbours",
     "paired",
+    "procrustes",
+    "procrustes_distance",
     "recall",
     "seeds_needed",
     "unpaired",

@@ -1,0 +1,67 @@
+"""The alignment of two networks: how alike each layer of one is to each layer of the other."""
+
+import numpy as np
+import plotly.graph_objects as go
+
+from kdviz.figures.template import INK, figure
+
+# Likeness belongs to neither teacher nor student, so it has a colour of its own, light enough for ink on top.
+LIKENESS = [[0.0, "#FFFFFF"], [1.0, "#2DA983"]]
+
+
+def cka_map(values, rows, columns, *, row_network="teacher", column_network="student", title=""):
+    """A heat map of the CKA of layers; the most alike row of each column has a frame.
+
+    Parameters
+    ----------
+    values : array (rows, columns), as :func:`kdviz.measure.cka_map` gives it
+        Where it is not a number, the cell says so.
+    rows, columns : names of the layers, from input to output
+    row_network, column_network : what the networks are called
+    """
+    values = np.asarray(values, float)
+    rows, columns = list(rows), list(columns)
+    if values.shape != (len(rows), len(columns)) or not values.size:
+        raise ValueError(
+            f"values must have shape ({len(rows)}, {len(columns)}), a row for each of {rows} and a column for "
+            f"each of {columns}; got {values.shape}"
+        )
+    heat = go.Heatmap(
+        x=columns,
+        y=rows,
+        z=values,
+        text=[[_label(value) for value in row] for row in values],
+        texttemplate="%{text}",
+        textfont={"size": 13, "color": INK},
+        hovertemplate=f"{row_network} %{{y}}<br>{column_network} %{{x}}<br>CKA %{{text}}<extra></extra>",
+        hoverongaps=False,
+        colorscale=LIKENESS,
+        zmin=0,
+        zmax=1,
+        xgap=2,
+        ygap=2,
+        colorbar={"title": {"text": "CKA"}, "thickness": 14, "tickvals": [0, 0.5, 1]},
+    )
+    axis = {"type": "category", "showgrid": False}
+    return figure(
+        heat,
+        title=title,
+        height=130 + 44 * max(3, len(rows)),
+        xaxis={"title": {"text": f"layer of the {column_network}"}, **axis},
+        yaxis={"title": {"text": f"layer of the {row_network}"}, **axis},
+        shapes=_frames(values),
+    )
+
+
+def _label(value):
+    return "–" if np.isnan(value) else f"{value:z.2f}"
+
+
+def _frames(values):
+    line = {"color": INK, "width": 2}
+    return [
+        {"type": "rect", "x0": c - 0.5, "x1": c + 0.5, "y0": r - 0.5, "y1": r + 0.5, "line": line}
+        for c, column in enumerate(values.T)
+        if not np.isnan(column).all()
+        for r in [int(np.nanargmax(column))]
+    ]
