@@ -1,6 +1,7 @@
 """What a reader touches: each explorer is one ES module with a Python face."""
 
 from kdviz.explorers.attention import AttentionExplorer, attention
+from kdviz.explorers.alignment import AlignmentExplorer, alignment
 from kdviz.explorers.base import Explorer
 from kdviz.explorers.landscape import Landscape, landscape
 from kdviz.explorers.prediction import Prediction, prediction
@@ -9,12 +10,14 @@ from kdviz.explorers.soft_targets import SoftTargetExplorer, soft_targets
 
 __all__ = [
     "AttentionExplorer",
+    "AlignmentExplorer",
     "Explorer",
     "Landscape",
     "Prediction",
     "RelationExplorer",
     "SoftTargetExplorer",
     "attention",
+    "alignment",
     "landscape",
     "prediction",
     "relations",

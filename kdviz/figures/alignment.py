@@ -23,8 +23,8 @@ def cka_map(values, rows, columns, *, row_network="teacher", column_network="stu
     rows, columns = list(rows), list(columns)
     if values.shape != (len(rows), len(columns)) or not values.size:
         raise ValueError(
-            f"values must have shape ({len(rows)}, {len(columns)}), a row for each of {rows} and a column for "
-            f"each of {columns}; got {values.shape}"
+            f"values must have shape ({len(rows)}, {len(columns)}), a row for each of {rows} and a column "
+            f"for each of {columns}; got {values.shape}"
         )
     heat = go.Heatmap(
         x=columns,

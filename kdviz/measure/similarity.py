@@ -70,12 +70,13 @@ def cka_map(features, others, kernel="linear", unbiased=True, width=1.0):
         raise ValueError(f"width must be above 0; got {width!r}")
     if not len(features) or not len(others):
         raise ValueError("a map needs at least one layer of each network; got an empty list")
-    rows, columns = as_samples(*features, *others)[: len(features)], as_samples(*others)
-    if len(rows[0]) < 4:
-        raise ValueError(f"CKA needs at least 4 samples; got {len(rows[0])}")
-    rows = [_centred_kernel(layer, kernel, unbiased, width) for layer in rows]
-    columns = [_centred_kernel(layer, kernel, unbiased, width) for layer in columns]
-    return np.array([[_share(row, column) for column in columns] for row in rows])
+    samples = as_samples(*features, *others)
+    if len(samples[0]) < 4:
+        raise ValueError(f"CKA needs at least 4 samples; got {len(samples[0])}")
+    # One column at a time, so that there may be many.
+    kernels = (_centred_kernel(layer, kernel, unbiased, width) for layer in samples)
+    rows = [next(kernels) for _ in features]
+    return np.array([[_share(row, column) for row in rows] for column in kernels]).T
 
 
 def _centred_kernel(samples, kernel, unbiased, width):
@@ -167,6 +168,62 @@ def _standard(samples):
     if size <= 1e-12 * max(1.0, np.abs(samples).max()):
         raise ValueError("features that are the same for all samples cannot be laid upon others")
     return centred / size
+
+
+def tsne_places(features, known, places, perplexity=5, rounds=20):
+    r"""Where features belong on a finished t-SNE map of others: (N, 2).
+
+    Each new point is placed by itself, and the map stays as it is. With p the Gaussian similarity of a
+    new point to its nearest known ones (of the perplexity given) and q its similarity on the map,
+
+    .. math:: q_j = \frac{(1 + \lVert y - z_j \rVert^2)^{-1}}{\sum_k (1 + \lVert y - z_k \rVert^2)^{-1}}
+
+    it goes where :math:`\mathrm{KL}(p \Vert q)` is least: from the mean of the places of those known ones,
+    weighted by p, down the gradient for some rounds. So it shows which known points a new one is near to, and
+    not how far it is from all of them.
+
+    Source: van der Maaten and Hinton 2008, *Visualizing Data using t-SNE*, section 3; for new points on a
+    map Poličar et al. 2019, *Embedding to Reference t-SNE Space Addresses Batch Effects in Single-Cell
+    Classification*, section 2.
+
+    Parameters
+    ----------
+    features : (N, D), in the same space as those known, for example by :func:`procrustes`
+    known : (M, D)
+    places : (M, 2), the map of those known
+    """
+    near = 3 * perplexity
+    if np.shape(places) != (len(known), 2) or len(known) < near:
+        raise ValueError(
+            f"places must have shape (known, 2), with at least {near} known points for perplexity "
+            f"{perplexity}; got {np.shape(places)} for {len(known)} known points"
+        )
+    features, known, places = (
+        torch.as_tensor(part, dtype=torch.float32) for part in (features, known, places)
+    )
+    squares, rows = torch.cdist(features, known).square().topk(near, largest=False)
+    p, goals = _similarities(squares, perplexity), places[rows]
+    y = (p.unsqueeze(-1) * goals).sum(1)
+    for _ in range(rounds):
+        closeness = 1 / (1 + torch.cdist(y, places).square())
+        pull = p * closeness.gather(1, rows)
+        push = closeness.square() / closeness.sum(1, keepdim=True)
+        drawn = pull.sum(1, keepdim=True) * y - (pull.unsqueeze(-1) * goals).sum(1)
+        # Half of the gradient of KL(p || q).
+        y = y - (drawn - (push.sum(1, keepdim=True) * y - push @ places))
+    return y.numpy()
+
+
+def _similarities(squares, perplexity):
+    """Gaussian similarities, each row with the width that gives it the perplexity: found by bisection."""
+    squares = squares - squares[:, :1]
+    low, high = torch.full((len(squares), 1), -20.0), torch.full((len(squares), 1), 20.0)
+    for _ in range(30):
+        middle = (low + high) / 2
+        logs = (-squares * middle.exp()).log_softmax(1)
+        too_narrow = -(logs.exp() * logs).sum(1, keepdim=True) < np.log(perplexity)
+        low, high = torch.where(too_narrow, low, middle), torch.where(too_narrow, middle, high)
+    return logs.exp()
 
 
 def neighbours(features, count=10):

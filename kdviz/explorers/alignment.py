@@ -1,0 +1,361 @@
+"""The alignment explorer: the student's features moving onto the teacher's, layer by layer."""
+
+import math
+from base64 import b64encode
+from pathlib import Path
+
+import numpy as np
+import torch
+import traitlets
+
+from kdviz.explorers.base import Explorer
+from kdviz.explorers.soft_targets import _check_whole, _images
+from kdviz.measure.similarity import (
+    KERNELS,
+    as_samples,
+    cka_map,
+    neighbours,
+    procrustes,
+    shared,
+    tsne_places,
+)
+from kdviz.schemes.offline import ask
+from kdviz.training.loop import Run
+
+_HERE = Path(__file__).parent
+VIEWS = ("pca", "tsne")
+NEAR = 6
+LEAST_POINTS = 20
+# A place on the picture in 10 bits: finer than a pixel on any screen that the picture is seen on.
+PLACE_BITS = 10
+
+
+class AlignmentExplorer(Explorer):
+    """The CKA of layers, and both embeddings on shared axes, along recorded trainings.
+
+    Made by :func:`alignment` from a teacher and runs, or by :meth:`from_features` from plain arrays. What a
+    reader can set, Python can set and read: ``run`` and ``snapshot``, ``teacher_layer`` and
+    ``student_layer`` (all by number), ``view`` ("pca" or "tsne"), ``kernel`` ("linear" or "rbf") and
+    ``point`` (the image).
+    """
+
+    _esm = _HERE / "alignment.js"
+    _css = _HERE / "alignment.css"
+
+    run = traitlets.Int(0).tag(sync=True)
+    snapshot = traitlets.Int(0).tag(sync=True)
+    teacher_layer = traitlets.Int(0).tag(sync=True)
+    student_layer = traitlets.Int(0).tag(sync=True)
+    view = traitlets.Enum(VIEWS, "pca").tag(sync=True)
+    kernel = traitlets.Enum(KERNELS, "linear").tag(sync=True)
+    point = traitlets.Int(0).tag(sync=True)
+
+    runs = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    steps = traitlets.List(traitlets.Int()).tag(sync=True)
+    teacher_layers = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    student_layers = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    classes = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    labels = traitlets.List(traitlets.Int()).tag(sync=True)
+    # One byte a pixel, 0 paper and 255 ink, all images in a row, in base64.
+    images = traitlets.Unicode().tag(sync=True)
+    image_shape = traitlets.List(traitlets.Int()).tag(sync=True)
+    # By layer of the teacher: the share of its variance along each of the two axes of "pca".
+    variance = traitlets.List().tag(sync=True)
+    # By layer of the teacher, layer of the student: by run and snapshot the CKA ("linear" and "rbf"; None
+    # where it is not defined), the distance after Procrustes, the share of neighbours in common; by view
+    # the places, packed, x and y in turn, as shares of a box [left, bottom, width, height].
+    pairs = traitlets.List().tag(sync=True)
+    # Rows of the nearest images, packed; the teacher's by layer, the student's by run and layer.
+    near = traitlets.Int(NEAR).tag(sync=True)
+    teacher_near = traitlets.List().tag(sync=True)
+    student_near = traitlets.List().tag(sync=True)
+    # What the Reset button goes back to.
+    defaults = traitlets.Dict().tag(sync=True)
+
+    @classmethod
+    def from_features(cls, images, labels, classes, teacher, students, steps):
+        """An explorer of features that are there already; no model is needed.
+
+        Parameters
+        ----------
+        images : (n, height, width) or (n, 1, height, width)
+            Grey, from 0 (paper) to 1 (ink).
+        labels : (n,) the true classes, 0 to C - 1
+        classes : C names
+        teacher : dictionary from layer to features (n, ...), from input to output
+        students : dictionary from the name of a training to its snapshots
+            Each snapshot is a dictionary from layer to features (n, ...) as ``teacher``.
+        steps : the training step of each snapshot
+        """
+        order, labels = _by_class(labels, classes)
+        images = _images(images, len(labels))[order]
+        known = _ordered(teacher, order, "the teacher")
+        seen = {
+            name: [_ordered(one, order, repr(name)) for one in snapshots]
+            for name, snapshots in students.items()
+        }
+        layers = _same_layers(seen, steps)
+        start = {
+            "run": 0,
+            "snapshot": 0,
+            "teacher_layer": _last_hidden(known),
+            "student_layer": _last_hidden(layers),
+            "view": "pca",
+            "kernel": "linear",
+            "point": 0,
+        }
+        return cls(
+            images=b64encode(np.rint(images * 255).astype(np.uint8).tobytes()).decode("ascii"),
+            image_shape=list(images.shape[1:]),
+            labels=labels.tolist(),
+            classes=[str(name) for name in classes],
+            runs=list(seen),
+            steps=[int(step) for step in steps],
+            teacher_layers=list(known),
+            student_layers=layers,
+            defaults=start,
+            **_computed(list(known.values()), list(seen.values()), layers),
+            **start,
+        )
+
+    @traitlets.validate("run", "snapshot", "teacher_layer", "student_layer", "point")
+    def _check_choice(self, proposal):
+        name = proposal.trait.name
+        there = {
+            "run": self.runs,
+            "snapshot": self.steps,
+            "teacher_layer": self.teacher_layers,
+            "student_layer": self.student_layers,
+            "point": self.labels,
+        }
+        return _check_whole(name, proposal.value, len(there[name]))
+
+    def __repr__(self):
+        runs, shown = ", ".join(self.runs), f"{len(self.labels)} images, {len(self.steps)} snapshots"
+        return f"AlignmentExplorer({runs}; {shown})"
+
+
+def alignment(
+    teacher,
+    runs,
+    data,
+    *,
+    layers=("activation1", "logits"),
+    student_layers=None,
+    points=300,
+    snapshots=41,
+):
+    """Explore how a student's features move onto the teacher's, under one loss or several.
+
+    >>> kd.explorers.alignment(teacher, {
+    ...     "hard labels": kd.train(student, digits),
+    ...     "soft targets": kd.distill(teacher, student, digits, kd.SoftTargets(temperature=4)),
+    ... }, digits)
+
+    The runs are trained here, to their end, and the student is looked at on its way, on images that nobody
+    trains on. Of both networks the same images are shown, from the test part and then from the validation
+    part; nothing is chosen on them.
+
+    Parameters
+    ----------
+    teacher : torch.nn.Module
+    runs : dictionary from names to Runs that have not begun
+        All with the same ``steps`` and ``record_every``: a student is looked at when a run makes a record.
+    data : Dataset
+    layers : the teacher's layers to compare, from input to output
+    student_layers : the student's; by default of the same names
+    points : how many images
+    snapshots : the most moments to keep of a run, the untrained student being the first
+
+    Returns
+    -------
+    AlignmentExplorer
+    """
+    _check_runs(runs)
+    inputs, labels = _held_out(data, points)
+    if not isinstance(snapshots, int) or snapshots < 2:
+        raise ValueError(f"snapshots must be a whole number from 2 up; got {snapshots!r}")
+    student_layers = tuple(student_layers or layers)
+    known = ask(teacher, inputs, tuple(layers)).features
+    seen, steps = {}, None
+    for name, run in runs.items():
+        steps, seen[name] = _followed(run, inputs, student_layers, snapshots)
+    pixels = (inputs + data.mean).clamp(0, 1)
+    return AlignmentExplorer.from_features(pixels, labels, data.classes, known, seen, steps)
+
+
+def _check_runs(runs):
+    if not isinstance(runs, dict) or not runs:
+        raise TypeError(f'runs must be a dictionary such as {{"soft targets": run}}; got {runs!r}')
+    for name, run in runs.items():
+        if not isinstance(run, Run):
+            raise TypeError(f"{name!r} must be a run, as kdviz.distill or kdviz.train return it; got {run!r}")
+        if run.step:
+            raise ValueError(
+                f"{name!r} is at step {run.step} already, so its way cannot be seen any more; make a new run"
+            )
+    if len({(run.steps, run.record_every) for run in runs.values()}) > 1:
+        told = ", ".join(f"{name!r} {run.steps} and {run.record_every}" for name, run in runs.items())
+        raise ValueError(f"all runs must have the same steps and record_every; they have: {told}")
+
+
+def _held_out(data, points):
+    parts = (data.test, data.validation)
+    most = sum(map(len, parts))
+    whole = isinstance(points, int) and not isinstance(points, bool)
+    if not whole or not LEAST_POINTS <= points <= most:
+        raise ValueError(
+            f"points must be a whole number from {LEAST_POINTS} to {most}, the number of test and validation "
+            f"images; got {points!r}"
+        )
+    inputs, labels = (torch.cat([getattr(part, name) for part in parts]) for name in ("inputs", "labels"))
+    return inputs[:points], labels[:points]
+
+
+def _followed(run, inputs, layers, most):
+    """The steps and the features at the start and after every so many records, at most so often."""
+    every = math.ceil(math.ceil(run.steps / run.record_every) / (most - 1))
+    steps, seen = [0], [ask(run.student, inputs, layers).features]
+    for place, record in enumerate(run, start=1):
+        if place % every == 0 or record.step == run.steps:
+            steps.append(record.step)
+            seen.append(ask(run.student, inputs, layers).features)
+    return steps, seen
+
+
+def _by_class(labels, classes):
+    """The order by class, in which the arrow keys go through the images, and the labels in it."""
+    labels = np.asarray(labels)
+    if labels.ndim != 1 or len(labels) < LEAST_POINTS:
+        raise ValueError(f"labels must be {LEAST_POINTS} or more class numbers; got shape {labels.shape}")
+    if labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= len(classes):
+        raise ValueError(f"labels must be whole numbers from 0 to {len(classes) - 1}; got {labels}")
+    order = np.argsort(labels, kind="stable")
+    return order, labels[order]
+
+
+def _ordered(features, order, whose):
+    """Features in the order shown, checked to have one row for each image."""
+    if not isinstance(features, dict) or not features:
+        raise TypeError(f"the features of {whose} must be a dictionary from layers to arrays; got {features!r}")
+    placed = {}
+    for layer, values in features.items():
+        (samples,) = as_samples(values)
+        if len(samples) != len(order):
+            raise ValueError(
+                f"layer {layer!r} of {whose} has {len(samples)} rows; there are {len(order)} images"
+            )
+        if samples.shape[1] < 2:
+            raise ValueError(f"layer {layer!r} of {whose} has a single unit; a picture needs two or more")
+        if not np.ptp(samples, axis=0).any():
+            raise ValueError(f"layer {layer!r} of {whose} says the same of all images; are its units dead?")
+        placed[layer] = samples[order]
+    return placed
+
+
+def _same_layers(seen, steps):
+    if not seen or len(steps) < 2:
+        raise ValueError("there must be at least one training, with two snapshots or more")
+    layers = list(next(iter(seen.values()))[0])
+    for name, snapshots in seen.items():
+        if len(snapshots) != len(steps) or any(list(one) != layers for one in snapshots):
+            raise ValueError(
+                f"{name!r} must have {len(steps)} snapshots, one a step, each with the layers {layers}"
+            )
+    return layers
+
+
+def _last_hidden(layers):
+    """The number of the layer to begin with: the one before the logits, where there is one."""
+    return max(0, len(layers) - 2)
+
+
+def _computed(known, seen, layers):
+    """All that is shown, from the features: those known by layer, those seen by run, snapshot, layer."""
+    axes = [_Axes(features) for features in known]
+    bits = (len(known[0]) - 1).bit_length()
+    ways = [[np.stack([one[layer] for one in run]) for layer in layers] for run in seen]
+    near = [[[neighbours(one, NEAR) for one in way] for way in run] for run in ways]
+    likeness = {kernel: [_cka(known, run, kernel) for run in ways] for kernel in KERNELS}
+    return {
+        "variance": [_plain(onto.variance) for onto in axes],
+        "teacher_near": [_packed(onto.near, bits) for onto in axes],
+        "student_near": [[_packed(lists, bits) for lists in run] for run in near],
+        "pairs": [
+            [
+                {
+                    **{kernel: [_plain(run[t, s]) for run in likeness[kernel]] for kernel in KERNELS},
+                    "overlaps": [_plain([shared(onto.near, one) for one in run[s]]) for run in near],
+                    **onto.laid([run[s] for run in ways]),
+                }
+                for s in range(len(layers))
+            ]
+            for t, onto in enumerate(axes)
+        ],
+    }
+
+
+def _cka(known, run, kernel):
+    """By layer of the teacher, layer of the student, snapshot."""
+    found = cka_map(known, [one for way in run for one in way], kernel)
+    return found.reshape(len(known), len(run), -1)
+
+
+class _Axes:
+    """A layer of the teacher with its two pairs of axes; the student's features are laid upon them."""
+
+    def __init__(self, features):
+        from sklearn.decomposition import PCA
+        from sklearn.manifold import TSNE
+
+        self.features = features
+        self.near = neighbours(features, NEAR)
+        _, standard = procrustes(features, features)
+        self.pca = PCA(2, svd_solver="full").fit(standard)
+        self.variance = self.pca.explained_variance_ratio_
+        tsne = TSNE(2, perplexity=min(30, len(features) // 4), init="pca", random_state=0)
+        self.places = {"pca": self.pca.transform(standard), "tsne": tsne.fit_transform(standard)}
+
+    def laid(self, ways):
+        """The distances and the places of a layer of the student, by run."""
+        found = [[self._lay(student) for student in way] for way in ways]
+        boxed = {
+            view: _boxed(self.places[view], [[one[view] for one in way] for way in found]) for view in VIEWS
+        }
+        return {"distances": [_plain([one["distance"] for one in way]) for way in found], **boxed}
+
+    def _lay(self, student):
+        laid, standard = procrustes(student, self.features)
+        return {
+            "distance": np.square(laid - standard).sum(1).mean(),
+            # A student wider than the teacher also reaches directions that the teacher does not have.
+            "pca": self.pca.transform(laid[:, : self.features.shape[1]]),
+            "tsne": tsne_places(laid, standard, self.places["tsne"]),
+        }
+
+
+def _boxed(teacher, students):
+    """The places of the teacher and of each run's snapshots, packed as shares of the box that holds all."""
+    every = np.concatenate([[teacher], *students])
+    low, high = every.min((0, 1)), every.max((0, 1))
+
+    def pack(places):
+        shares = (np.asarray(places) - low) / np.maximum(high - low, 1e-9)
+        return _packed(np.rint(shares * (2**PLACE_BITS - 1)), PLACE_BITS)
+
+    return {
+        "box": _plain([*low, *(high - low)]),
+        "teacher": pack(teacher),
+        "students": [pack(way) for way in students],
+    }
+
+
+def _packed(numbers, bits):
+    """Whole numbers in so many bits each, the highest bit first, in base64."""
+    every_bit = np.unpackbits(np.ascontiguousarray(numbers, dtype=">u2").view(np.uint8))
+    return b64encode(np.packbits(every_bit.reshape(-1, 16)[:, 16 - bits :])).decode("ascii")
+
+
+def _plain(numbers):
+    """As JSON holds them: three decimals, and None for what is not a number."""
+    return [None if np.isnan(number) else round(float(number), 3) for number in numbers]
