@@ -266,7 +266,7 @@ function embedding(model, change) {
   const canvas = keepKeys(html("canvas", { tabindex: 0, role: "application" }));
   const context = canvas.getContext("2d");
   const ground = document.createElement("canvas");
-  let grounded = null, scale = null, shown = null;
+  let grounded = null, scale = null, names = [], shown = null;
 
   function makeScale([left, bottom, width, height], wide, high, em) {
     const room = { left: 1.9 * em, right: 0.8 * em, top: 0.8 * em, bottom: 2.1 * em };
@@ -301,6 +301,7 @@ function embedding(model, change) {
     brush.beginPath();
     for (let i = 0; i < count; i++) circle(brush, at(view.teacher, i), scale.size);
     brush.stroke();
+    names = placeNames(view, em);
   }
 
   function drawAxes(brush, view, wide, high, em) {
@@ -308,12 +309,12 @@ function embedding(model, change) {
     brush.font = `${0.9 * em}px system-ui, sans-serif`;
     brush.fillStyle = "#555";
     brush.textAlign = "center";
-    const names = AXES[view.view](model.get("variance")[view.teacher_layer], view.names.teacher);
-    brush.fillText(names[0], (wide + room.left) / 2, high - 0.3 * em, wide - room.left);
+    const titles = AXES[view.view](model.get("variance")[view.teacher_layer], view.names.teacher);
+    brush.fillText(titles[0], (wide + room.left) / 2, high - 0.3 * em, wide - room.left);
     brush.save();
     brush.translate(0.9 * em, (high - room.bottom) / 2);
     brush.rotate(-Math.PI / 2);
-    brush.fillText(names[1], 0, 0);
+    brush.fillText(titles[1], 0, 0);
     brush.restore();
     brush.strokeStyle = RULE;
     brush.lineWidth = 1;
@@ -331,24 +332,33 @@ function embedding(model, change) {
     }
   }
 
-  // A class is named where its teacher's points are: at the one nearest to their middle.
-  function drawNames(brush, view, em) {
-    brush.font = `700 ${1.15 * em}px system-ui, sans-serif`;
-    brush.textAlign = "center";
-    brush.textBaseline = "middle";
-    brush.lineJoin = "round";
-    brush.strokeStyle = "rgb(255 255 255 / 0.9)";
-    brush.fillStyle = INK;
-    brush.lineWidth = 0.35 * em;
+  // A class is named where its teacher's points are: at the one nearest to their middle, unless another name
+  // is there already.
+  function placeNames(view, em) {
+    const placed = [];
     classes.forEach((name, label) => {
       const own = [...labels.keys()].filter((i) => labels[i] === label).map((i) => at(view.teacher, i));
       if (own.length === 0) return;
       const middle = [0, 1].map((axis) => own.reduce((sum, place) => sum + place[axis], 0) / own.length);
-      const [x, y] = own.reduce((best, place) => (apart(place, middle) < apart(best, middle) ? place : best));
-      brush.strokeText(name, x, y);
-      brush.fillText(name, x, y);
+      own.sort((one, other) => apart(one, middle) - apart(other, middle));
+      const free = own.find((place) => placed.every((other) => apart(place, other.place) > 1.4 * em));
+      placed.push({ name, place: free ?? own[0] });
     });
-    brush.textBaseline = "alphabetic";
+    return placed;
+  }
+
+  function drawNames(em) {
+    context.font = `700 ${1.15 * em}px system-ui, sans-serif`;
+    context.textAlign = "center";
+    context.textBaseline = "middle";
+    context.lineJoin = "round";
+    context.strokeStyle = "rgb(255 255 255 / 0.9)";
+    context.fillStyle = INK;
+    context.lineWidth = 0.35 * em;
+    for (const { name, place } of names) {
+      context.strokeText(name, ...place);
+      context.fillText(name, ...place);
+    }
   }
 
   function at(places, i) {
@@ -370,9 +380,9 @@ function embedding(model, change) {
     for (let i = 0; i < count; i++) diamond(context, at(places, i), 1.25 * scale.size);
     context.fill();
     context.globalAlpha = 1;
-    drawNames(context, view, em);
+    drawNames(em);
     drawChosen(view, places);
-    shown = places;
+    shown = [places, view.teacher];
   }
 
   function drawChosen(view, places) {
@@ -403,7 +413,7 @@ function embedding(model, change) {
 
   function nearest([x, y]) {
     let best = -1, least = 16;
-    for (const places of [model.get("snapshot") === null ? [] : shown, current.teacher]) {
+    for (const places of shown) {
       for (let i = 0; i < count; i++) {
         const distance = apart(at(places, i), [x, y]);
         if (distance < least) [best, least] = [i, distance];
@@ -412,7 +422,6 @@ function embedding(model, change) {
     return best;
   }
 
-  let current = null;
   canvas.addEventListener("click", (event) => {
     const point = nearest([event.offsetX, event.offsetY]);
     if (point >= 0) change({ point });
@@ -451,7 +460,6 @@ function embedding(model, change) {
       canvas,
     ),
     draw(view, { em, width }) {
-      current = view;
       const high = Math.round(clamp(0.86 * width, 200, 31 * em));
       const wanted = [view.view, view.teacher_layer, view.student_layer, width, em, devicePixelRatio].join();
       if (grounded !== wanted) {
@@ -520,7 +528,10 @@ function layerMap(model, change) {
   // From input to output goes upwards for the teacher and to the right for the student.
   const lines = rows.flatMap((name, t) => [html("span", { class: "layer" }, name), ...cells[t]].map((part) => [t, part]));
   const ordered = lines.sort(([t], [u]) => u - t).map(([, part]) => part);
-  const feet = ["", ...columns].map((name) => html("span", { class: "layer foot" }, name));
+  const feet = [
+    html("span", { class: "layer who student" }, "student’s →"),
+    ...columns.map((name) => html("span", { class: "layer foot" }, name)),
+  ];
   const grid = html(
     "div",
     { class: "grid", role: "radiogroup", "aria-label": "CKA of each layer of the teacher with each of the student" },
@@ -534,7 +545,6 @@ function layerMap(model, change) {
       { class: "map" },
       html("div", { class: "title" }, html("span", { class: "who teacher" }, "teacher’s layer ↑"), kernels.element),
       grid,
-      html("p", { class: "who student under" }, "student’s layer →"),
     ),
     draw(view) {
       kernels.select.value = view.kernel;
@@ -568,7 +578,7 @@ function curves(model) {
   let drawn = null, x = null, y = null;
 
   function drawFrame(view, width, em) {
-    const bottom = 7.4 * em, left = 2.1 * em;
+    const bottom = 5.9 * em, left = 2.1 * em;
     const longest = Math.max(...runs.map((name) => name.length));
     const right = width - Math.min(0.58 * em * longest + 0.6 * em, 0.42 * width);
     x = (step) => left + (step / steps.at(-1)) * (right - left);
@@ -606,9 +616,8 @@ function curves(model) {
     setAttributes(dot, { r: 0.3 * em });
   }
 
-  const title = html("p", { class: "title" });
   return {
-    element: html("div", { class: "curves" }, title, picture),
+    element: html("div", { class: "curves" }, html("p", { class: "title" }, "CKA of the framed cell, all trainings"), picture),
     draw(view, { em, width }) {
       const wanted = [view.run, view.teacher_layer, view.student_layer, view.kernel, width, em].join();
       if (drawn !== wanted) drawFrame(view, width, em);
@@ -620,7 +629,6 @@ function curves(model) {
       dot.style.display = value === null ? "none" : "";
       setAttributes(dot, { cx: x(view.step), cy: y(value ?? 0) });
       const what = `CKA of ${view.names.teacher} and ${view.names.student}`;
-      setText(title, `${what}, all trainings`);
       setAttributes(picture, { "aria-label": `${what} along the training steps. Now: ${decimals(value)}` });
     },
   };
@@ -634,7 +642,7 @@ function neighbourhood(model) {
   const labels = model.get("labels"), classes = model.get("classes"), near = model.get("near");
   const picture = (row) => bytes.subarray(row * size, (row + 1) * size);
   const big = html("canvas", { class: "big", role: "img" });
-  const truth = html("p");
+  const truth = html("p"), common = html("p", { class: "quiet" });
   const makeRow = (who) => {
     const name = html("p", { class: `who ${who}` });
     const images = Array.from({ length: near }, () => html("canvas", { role: "img" }));
@@ -656,19 +664,20 @@ function neighbourhood(model) {
     element: html(
       "div",
       { class: "neighbourhood" },
-      html("div", { class: "subject" }, big, truth),
+      html("div", { class: "subject" }, big, truth, common),
       html("div", {}, theirs.element, ours.element),
     ),
     draw(view) {
       const wanted = [view.point, ...view.nearTeacher, ...view.nearStudent].join();
       const name = classes[labels[view.point]];
-      setText(theirs.name, `Nearest for the teacher (${view.names.teacher})`);
-      setText(ours.name, `Nearest for the student (${view.names.student}); ${view.common.length} of ${near} framed: in both`);
+      setText(theirs.name, `Nearest in the teacher’s ${view.names.teacher} (rings)`);
+      setText(ours.name, `Nearest in the student’s ${view.names.student} (rings)`);
       if (painted === wanted) return;
       painted = wanted;
       paint(big, picture(view.point), shape);
       setAttributes(big, { "aria-label": `The image chosen; its true class is ${name}` });
       truth.replaceChildren("true class ", html("b", {}, name));
+      setText(common, `${view.common.length} of ${near} in both rows, framed`);
       show(theirs, view.nearTeacher, view.common);
       show(ours, view.nearStudent, view.common);
     },
@@ -682,13 +691,13 @@ export function sentence(view, near, count) {
   const [cka, first] = [pair[kernel][run][snapshot], pair[kernel][run][0]];
   const [overlap, before] = [pair.overlaps[run][snapshot], pair.overlaps[run][0]];
   const [left, began] = [pair.distances[run][snapshot], pair.distances[run][0]];
-  const since = (text) => (snapshot === 0 ? "" : ` (${text} before training)`);
+  const when = snapshot === 0 ? "Before training" : `At step ${view.step} of ${names.run}`;
+  const since = (text) => (snapshot === 0 ? "" : ` (before training ${text})`);
   return (
-    `${names.run}, ${snapshot === 0 ? "before training" : `step ${view.step}`}: the CKA of the teacher’s ` +
-    `${names.teacher} and the student’s ${names.student} is ${decimals(cka)}${since(decimals(first))}. ` +
-    `What Procrustes leaves between them is ${decimals(left)} of at most 2${since(decimals(began))}. ` +
-    `Of its ${near} nearest neighbours an image has ${percent(overlap)} in common${since(percent(before))}; ` +
-    `by chance it were ${percent(near / (count - 1))}.`
+    `${when}, the CKA of the teacher’s ${names.teacher} and the student’s ${names.student} is ` +
+    `${decimals(cka)}${since(decimals(first))}. Procrustes leaves a distance of ${decimals(left)} of at most ` +
+    `2${since(decimals(began))}. An image has ${percent(overlap)} of its ${near} nearest neighbours in ` +
+    `common${since(percent(before))}; by chance it would be ${percent(near / (count - 1))}.`
   );
 }
 
@@ -709,14 +718,13 @@ function reading(model) {
 
 const CAPTIONS = {
   pca:
-    "How to read this: the student’s features are centred, brought to the teacher’s size and turned to fit them " +
-    "best (Procrustes); both are seen along the teacher’s two main directions, 1 being its mean distance from the " +
-    "middle. Where lines shrink, the student comes to arrange the images as the teacher does. Click an image, or a " +
-    "cell of the map to see other layers.",
+    "How to read this: the student’s features are centred, scaled and turned to fit the teacher’s best (Procrustes). " +
+    "Both are drawn along the teacher’s two main directions; the unit is its root mean square distance from the " +
+    "middle. Shorter lines: more alike. Click an image, or a cell of the map.",
   tsne:
-    "How to read this: the teacher’s map is made by t-SNE; each of the student’s points is put among those " +
-    "teacher’s points that it is most like once it is turned to fit (Procrustes). Who is near whom is to be " +
-    "trusted, sizes and gaps are not. Click an image, or a cell of the map to see other layers.",
+    "How to read this: the map is the teacher’s t-SNE. A student’s point, turned to fit (Procrustes), is put among " +
+    "the teacher’s points that it is most like. Trust who is near whom, not sizes and gaps. Click an image, or a " +
+    "cell of the map.",
 };
 
 // ---- The panel ----

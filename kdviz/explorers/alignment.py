@@ -89,32 +89,40 @@ class AlignmentExplorer(Explorer):
         """
         order, labels = _by_class(labels, classes)
         images = _images(images, len(labels))[order]
-        known = _ordered(teacher, order, "the teacher")
-        seen = {
+        teacher = _ordered(teacher, order, "the teacher")
+        students = {
             name: [_ordered(one, order, repr(name)) for one in snapshots]
             for name, snapshots in students.items()
         }
-        layers = _same_layers(seen, steps)
+        layers = _same_layers(students, steps)
+        known = [_Axes(features) for features in teacher.values()]
+        ways = [[np.stack([one[layer] for one in run]) for layer in layers] for run in students.values()]
+        near = [[[neighbours(one, NEAR) for one in way] for way in run] for run in ways]
+        t, s = _last_hidden(known), _last_hidden(layers)
         start = {
             "run": 0,
             "snapshot": 0,
-            "teacher_layer": _last_hidden(known),
-            "student_layer": _last_hidden(layers),
+            "teacher_layer": t,
+            "student_layer": s,
             "view": "pca",
             "kernel": "linear",
-            "point": 0,
+            "point": _most_changed(known[t].near, near[0][s]),
         }
+        bits = (len(labels) - 1).bit_length()
         return cls(
             images=b64encode(np.rint(images * 255).astype(np.uint8).tobytes()).decode("ascii"),
             image_shape=list(images.shape[1:]),
             labels=labels.tolist(),
             classes=[str(name) for name in classes],
-            runs=list(seen),
+            runs=list(students),
             steps=[int(step) for step in steps],
-            teacher_layers=list(known),
+            teacher_layers=list(teacher),
             student_layers=layers,
+            variance=[_plain(axes.variance) for axes in known],
+            pairs=_pairs(known, ways, near),
+            teacher_near=[_packed(axes.near, bits) for axes in known],
+            student_near=[[_packed(lists, bits) for lists in run] for run in near],
             defaults=start,
-            **_computed(list(known.values()), list(seen.values()), layers),
             **start,
         )
 
@@ -237,7 +245,7 @@ def _by_class(labels, classes):
 def _ordered(features, order, whose):
     """Features in the order shown, checked to have one row for each image."""
     if not isinstance(features, dict) or not features:
-        raise TypeError(f"the features of {whose} must be a dictionary from layers to arrays; got {features!r}")
+        raise TypeError(f"the features of {whose} must be a dictionary from layers; got {features!r}")
     placed = {}
     for layer, values in features.items():
         (samples,) = as_samples(values)
@@ -270,35 +278,33 @@ def _last_hidden(layers):
     return max(0, len(layers) - 2)
 
 
-def _computed(known, seen, layers):
-    """All that is shown, from the features: those known by layer, those seen by run, snapshot, layer."""
-    axes = [_Axes(features) for features in known]
-    bits = (len(known[0]) - 1).bit_length()
-    ways = [[np.stack([one[layer] for one in run]) for layer in layers] for run in seen]
-    near = [[[neighbours(one, NEAR) for one in way] for way in run] for run in ways]
-    likeness = {kernel: [_cka(known, run, kernel) for run in ways] for kernel in KERNELS}
-    return {
-        "variance": [_plain(onto.variance) for onto in axes],
-        "teacher_near": [_packed(onto.near, bits) for onto in axes],
-        "student_near": [[_packed(lists, bits) for lists in run] for run in near],
-        "pairs": [
-            [
-                {
-                    **{kernel: [_plain(run[t, s]) for run in likeness[kernel]] for kernel in KERNELS},
-                    "overlaps": [_plain([shared(onto.near, one) for one in run[s]]) for run in near],
-                    **onto.laid([run[s] for run in ways]),
-                }
-                for s in range(len(layers))
-            ]
-            for t, onto in enumerate(axes)
-        ],
+def _most_changed(known, lists):
+    """The image that has gained most neighbours in common with the teacher at the end of a training."""
+    first, last = ((known[:, :, None] == lists[place][:, None]).sum((1, 2)) for place in (0, -1))
+    return int((last - first).argmax())
+
+
+def _pairs(known, ways, near):
+    """What is shown of each layer of the teacher with each of the student, by run and snapshot."""
+    likeness = {
+        kernel: [
+            cka_map([axes.features for axes in known], [one for way in run for one in way], kernel)
+            for run in ways
+        ]
+        for kernel in KERNELS
     }
 
+    def pair(t, s):
+        after = [slice(s * len(run[s]), (s + 1) * len(run[s])) for run in ways]
+        return {
+            kernel: [_plain(found[t, part]) for found, part in zip(runs, after, strict=True)]
+            for kernel, runs in likeness.items()
+        } | {
+            "overlaps": [_plain([shared(known[t].near, one) for one in run[s]]) for run in near],
+            **known[t].laid([run[s] for run in ways]),
+        }
 
-def _cka(known, run, kernel):
-    """By layer of the teacher, layer of the student, snapshot."""
-    found = cka_map(known, [one for way in run for one in way], kernel)
-    return found.reshape(len(known), len(run), -1)
+    return [[pair(t, s) for s in range(len(ways[0]))] for t in range(len(known))]
 
 
 class _Axes:
