@@ -253,11 +253,8 @@ function makePlayer(model, change) {
 // ---- The picture of both embeddings ----
 
 const AXES = {
-  pca: ([first, second], layer) => [
-    `teacher’s 1st principal component of ${layer} (${percent(first)} of its variance)`,
-    `2nd (${percent(second)})`,
-  ],
-  tsne: (_, layer) => [`t-SNE of the teacher’s ${layer}: near is alike, axes have no unit`, ""],
+  pca: ([first, second]) => [`teacher’s 1st principal component (${percent(first)} of variance)`, `2nd (${percent(second)})`],
+  tsne: () => ["t-SNE of the teacher: near is alike, no unit", ""],
 };
 
 function embedding(model, change) {
@@ -309,7 +306,7 @@ function embedding(model, change) {
     brush.font = `${0.9 * em}px system-ui, sans-serif`;
     brush.fillStyle = "#555";
     brush.textAlign = "center";
-    const titles = AXES[view.view](model.get("variance")[view.teacher_layer], view.names.teacher);
+    const titles = AXES[view.view](model.get("variance")[view.teacher_layer]);
     brush.fillText(titles[0], (wide + room.left) / 2, high - 0.3 * em, wide - room.left);
     brush.save();
     brush.translate(0.9 * em, (high - room.bottom) / 2);
@@ -455,12 +452,12 @@ function embedding(model, change) {
         { class: "key" },
         html("span", { class: "who teacher" }, "○ teacher"),
         html("span", { class: "who student" }, "◆ student"),
-        html("span", {}, "a line joins the two of one image"),
+        html("span", {}, "line: the same image"),
       ),
       canvas,
     ),
     draw(view, { em, width }) {
-      const high = Math.round(clamp(0.86 * width, 200, 31 * em));
+      const high = Math.round(clamp(0.95 * width, 200, 29 * em));
       const wanted = [view.view, view.teacher_layer, view.student_layer, width, em, devicePixelRatio].join();
       if (grounded !== wanted) {
         canvas.style.height = `${high}px`;
@@ -644,9 +641,9 @@ function neighbourhood(model) {
   const big = html("canvas", { class: "big", role: "img" });
   const truth = html("p"), common = html("p", { class: "quiet" });
   const makeRow = (who) => {
-    const name = html("p", { class: `who ${who}` });
+    const name = html("p", { class: `who ${who}` }, `Nearest for the ${who} (rings)`);
     const images = Array.from({ length: near }, () => html("canvas", { role: "img" }));
-    return { name, images, element: html("div", { class: `near ${who}` }, name, html("div", { class: "images" }, ...images)) };
+    return { images, element: html("div", { class: `near ${who}` }, name, html("div", { class: "images" }, ...images)) };
   };
   const theirs = makeRow("teacher"), ours = makeRow("student");
   let painted = null;
@@ -670,8 +667,6 @@ function neighbourhood(model) {
     draw(view) {
       const wanted = [view.point, ...view.nearTeacher, ...view.nearStudent].join();
       const name = classes[labels[view.point]];
-      setText(theirs.name, `Nearest in the teacher’s ${view.names.teacher} (rings)`);
-      setText(ours.name, `Nearest in the student’s ${view.names.student} (rings)`);
       if (painted === wanted) return;
       painted = wanted;
       paint(big, picture(view.point), shape);

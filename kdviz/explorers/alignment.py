@@ -96,7 +96,7 @@ class AlignmentExplorer(Explorer):
         }
         layers = _same_layers(students, steps)
         known = [_Axes(features) for features in teacher.values()]
-        ways = [[np.stack([one[layer] for one in run]) for layer in layers] for run in students.values()]
+        ways = [[[one[layer] for one in run] for layer in layers] for run in students.values()]
         near = [[[neighbours(one, NEAR) for one in way] for way in run] for run in ways]
         t, s = _last_hidden(known), _last_hidden(layers)
         start = {
