@@ -163,7 +163,8 @@ function chooser(text, options, onChange) {
 }
 
 function paint(canvas, pixels, [height, width]) {
-  Object.assign(canvas, { width, height });
+  // Setting even the same size again would give the canvas new memory.
+  if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
   const image = new ImageData(width, height);
   pixels.forEach((ink, i) => {
     image.data.set([255 - ink, 255 - ink, 255 - ink, 255], 4 * i);
@@ -452,7 +453,7 @@ function embedding(model, change) {
         { class: "key" },
         html("span", { class: "who teacher" }, "○ teacher"),
         html("span", { class: "who student" }, "◆ student"),
-        html("span", {}, "line: the same image"),
+        html("span", {}, "lines join the same image"),
       ),
       canvas,
     ),
@@ -643,18 +644,19 @@ function neighbourhood(model) {
   const makeRow = (who) => {
     const name = html("p", { class: `who ${who}` }, `Nearest for the ${who} (rings)`);
     const images = Array.from({ length: near }, () => html("canvas", { role: "img" }));
-    return { images, element: html("div", { class: `near ${who}` }, name, html("div", { class: "images" }, ...images)) };
+    return { images, rows: [], element: html("div", { class: `near ${who}` }, name, html("div", { class: "images" }, ...images)) };
   };
   const theirs = makeRow("teacher"), ours = makeRow("student");
   let painted = null;
 
   function show(row, rows, common) {
     row.images.forEach((canvas, i) => {
-      paint(canvas, picture(rows[i]), shape);
+      if (row.rows[i] !== rows[i]) paint(canvas, picture(rows[i]), shape);
       canvas.classList.toggle("common", common.includes(rows[i]));
       const also = common.includes(rows[i]) ? ", in both rows" : "";
       setAttributes(canvas, { "aria-label": `class ${classes[labels[rows[i]]]}${also}`, title: classes[labels[rows[i]]] });
     });
+    row.rows = rows;
   }
 
   return {

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 import torch
-from scipy import linalg, spatial, stats
+from scipy import linalg, optimize, spatial, stats
 
 from kdviz.measure import cka, cka_map, neighbour_overlap, neighbours, procrustes, procrustes_distance
+from kdviz.measure.similarity import tsne_places
 from kdviz.models import mlp
 from kdviz.tracing import trace
 
@@ -64,6 +65,7 @@ def test_the_biased_linear_cka_is_the_formula_of_the_features():
 
 
 def test_unrelated_features_are_alike_only_to_the_biased_estimate():
+    random = np.random.default_rng(1)
     draws = [random.normal(size=(2, 30, 200)) for _ in range(20)]
     biased = [cka(x, y, unbiased=False) for x, y in draws]
     unbiased = [cka(x, y) for x, y in draws]
@@ -73,7 +75,7 @@ def test_unrelated_features_are_alike_only_to_the_biased_estimate():
 
 @pytest.mark.parametrize("kernel", ["linear", "rbf"])
 def test_a_map_holds_the_cka_of_each_pair_of_layers(kernel):
-    maps = random.normal(size=(40, 3, 2, 2))
+    maps = np.random.default_rng(2).normal(size=(40, 3, 2, 2))
     found = cka_map([WIDE, maps], [NARROW, WIDE, maps], kernel)
     assert found.shape == (2, 3)
     assert found[0, 0] == pytest.approx(cka(WIDE, NARROW, kernel))
@@ -136,6 +138,46 @@ def test_overlap_counted_by_hand():
     # Nearest: 1, 0, 1, 2 on the line; 1, 0, 3, 2 once 3 has moved to 3.5.
     moved = np.array([[0.0], [1.0], [3.0], [3.5]])
     assert neighbour_overlap(line, moved, 1) == 0.75
+
+
+def kl_on_the_map(y, p, rows, places):
+    closeness = 1 / (1 + ((places - y) ** 2).sum(1))
+    return (p * np.log(p / (closeness / closeness.sum())[rows])).sum()
+
+
+def test_a_new_point_goes_where_the_divergence_of_tsne_is_least():
+    random = np.random.default_rng(3)
+    places = 5 * random.normal(size=(40, 2))
+    new = WIDE[:6] + 0.5 * random.normal(size=(6, 12))
+    found = tsne_places(new, WIDE, places, perplexity=5, rounds=3000)
+    for y, sample in zip(found, new, strict=True):
+        squares = ((WIDE - sample) ** 2).sum(1)
+        rows = squares.argsort()[:15]
+
+        def gaussian(precision, near=squares[rows]):
+            weights = np.exp(-precision * (near - near.min()))
+            return weights / weights.sum()
+
+        def excess(log_precision, gaussian=gaussian):
+            p = gaussian(np.exp(log_precision))
+            return stats.entropy(p) - np.log(5)
+
+        p = gaussian(np.exp(optimize.brentq(excess, -8, 8)))
+        here = kl_on_the_map(y, p, rows, places)
+        least = optimize.minimize(kl_on_the_map, y.astype(float), (p, rows, places))
+        assert here == pytest.approx(least.fun, abs=1e-3)
+        assert here < kl_on_the_map(p @ places[rows], p, rows, places) - 0.05
+
+
+def test_a_copy_is_placed_in_the_cluster_of_its_original():
+    random = np.random.default_rng(4)
+    points = np.repeat(10 * random.normal(size=(8, 6)), 5, 0) + 0.1 * random.normal(size=(40, 6))
+    places = np.repeat(20 * random.normal(size=(8, 2)), 5, 0) + random.normal(size=(40, 2))
+    found = tsne_places(points, points, places)
+    nearest = spatial.distance.cdist(found, places).argmin(1)
+    np.testing.assert_array_equal(nearest // 5, np.arange(40) // 5)
+    with pytest.raises(ValueError, match=r"shape \(known, 2\).*got \(39, 2\) for 40"):
+        tsne_places(points, points, places[:39])
 
 
 def test_rotated_shuffled_and_untrained_are_told_apart():
