@@ -1,7 +1,7 @@
 """Arrays and tables in, one plotly figure out. No training, no widget, no model."""
 
-from kdviz.figures.attention import attention_maps
 from kdviz.figures.alignment import cka_map
+from kdviz.figures.attention import attention_maps
 from kdviz.figures.classes import class_bars, image_row
 from kdviz.figures.curves import learning_curves, lines, temperature_curves
 from kdviz.figures.landscape import landscape
