@@ -2,6 +2,7 @@
 
 from kdviz.explorers.alignment import AlignmentExplorer, alignment
 from kdviz.explorers.attention import AttentionExplorer, attention
+from kdviz.explorers.anatomy import Anatomy, anatomy
 from kdviz.explorers.base import Explorer
 from kdviz.explorers.landscape import Landscape, landscape
 from kdviz.explorers.prediction import Prediction, prediction
@@ -11,6 +12,7 @@ from kdviz.explorers.soft_targets import SoftTargetExplorer, soft_targets
 __all__ = [
     "AttentionExplorer",
     "AlignmentExplorer",
+    "Anatomy",
     "Explorer",
     "Landscape",
     "Prediction",
@@ -18,6 +20,7 @@ __all__ = [
     "SoftTargetExplorer",
     "attention",
     "alignment",
+    "anatomy",
     "landscape",
     "prediction",
     "relations",
