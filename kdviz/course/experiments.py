@@ -6,6 +6,7 @@ course shows them.
 """
 
 import tempfile
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -13,8 +14,14 @@ import torch
 from kdviz.datasets import digits
 from kdviz.knowledge.response import (
     CrossEntropy,
+    Decoupled,
+    JensenShannon,
     LabelSmoothing,
+    LogitMatching,
+    PredictionCorrelation,
+    ReverseKL,
     SoftTargets,
+    StandardisedSoftTargets,
     permute_dark_knowledge,
 )
 from kdviz.measure import accuracy, class_bias, recall
@@ -171,6 +178,56 @@ def other_orders(seeds, copies=64):
     return rows
 
 
+RESPONSE_LOSSES = {
+    "soft targets": SoftTargets(),
+    "decoupled (DKD)": Decoupled(),
+    "correlation (DIST)": PredictionCorrelation(),
+    "reverse KL": ReverseKL(),
+    "Jensen-Shannon": JensenShannon(),
+    "logit standardisation": StandardisedSoftTargets(),
+    "logit matching": LogitMatching("limit"),
+}
+
+
+def response_mixture(arm, soft_weight=0.0, temperature=None):
+    """Hard labels and a response loss by name; without a temperature the loss keeps its own."""
+    if arm == "hard labels":
+        return 1.0 * CrossEntropy()
+    loss = RESPONSE_LOSSES[arm]
+    if temperature is not None:
+        loss = replace(loss, temperature=temperature)
+    return (1 - soft_weight) * CrossEntropy() + soft_weight * loss
+
+
+def response_points(arms=tuple(RESPONSE_LOSSES), temperatures=(1.0, 4.0, 16.0), soft_weights=(0.1, 0.5, 0.9)):
+    """The hard-label baseline, and every loss at every weight and, where it has one, temperature."""
+    points = [{"arm": "hard labels"}]
+    for arm in arms:
+        for weight in soft_weights:
+            here = {"arm": arm, "soft_weight": weight}
+            tempered = hasattr(RESPONSE_LOSSES[arm], "temperature")
+            points += [{**here, "temperature": t} for t in temperatures] if tempered else [here]
+    return points
+
+
+def shuffled_teacher(data):
+    """A control that should fail: the teacher's answers with their dark knowledge permuted."""
+    (teacher,) = teachers([data])
+    return permute_dark_knowledge(_answer(teacher, data.transfer), data.transfer.labels, data.seed)
+
+
+def response_losses(seeds, regime):
+    """Every response loss at several weights and temperatures, beside the hard-label baseline."""
+    few = partial(digits, labels=50, transfer="labelled")
+    settings = {
+        "50 labels": {"data": few},
+        "50 labels, shuffled": {"data": few, "teacher": shuffled_teacher},
+        "all labels": {"data": digits},
+    }[regime]
+    rows = _swept(response_points(), seeds, response_mixture, **settings)
+    return [{"regime": regime, **row} for row in rows]
+
+
 def label_noise(seeds, steps=600, noise=0.4):
     """Wrong training labels, for teacher and student alike: accuracies along the training.
 
@@ -205,13 +262,13 @@ def label_noise(seeds, steps=600, noise=0.4):
     ]
 
 
-def _swept(points, seeds, **settings):
+def _swept(points, seeds, objective=mixture, **settings):
     """The rows of a sweep, never taken from the store: what is computed again must be computed."""
     with tempfile.TemporaryDirectory() as folder:
-        found = sweep(points, mixture, seeds=list(seeds), store=Store(folder), **settings)
+        found = sweep(points, objective, seeds=list(seeds), store=Store(folder), **settings)
         table = found.finish(progress=False).table
-    measured = ["seed", "temperature", "soft_weight", "validation_accuracy", "test_accuracy"]
-    return table[measured].to_dict("records")
+    measured = ["seed", *dict.fromkeys(name for point in points for name in point)]
+    return table[[*measured, "validation_accuracy", "test_accuracy"]].to_dict("records")
 
 
 def _stack_accuracy(students, samples):

@@ -51,6 +51,11 @@ RESULTS = {
         Result("longer_training", experiments.longer_training, {"steps": (600, 1800, 3600)}),
         # Networks that learn wrong labels by heart magnify rounding: 1.5 points were seen on one machine.
         Result("label_noise", experiments.label_noise, {"steps": (600, 1500)}, tolerance=5.0),
+        Result(
+            "response_losses",
+            experiments.response_losses,
+            {"regime": ("50 labels", "50 labels, shuffled", "all labels")},
+        ),
         Result("other_orders", experiments.other_orders, {"copies": (64,)}),
     )
 }

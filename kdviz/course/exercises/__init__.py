@@ -9,7 +9,7 @@ from kdviz.course.exercises.base import Exercise, Feedback
 
 __all__ = ["Exercise", "Feedback", "exercise", "exercises"]
 
-_NOTEBOOKS = ("start_here", "soft_targets", "temperature_and_weight")
+_NOTEBOOKS = ("start_here", "soft_targets", "temperature_and_weight", "responses")
 
 
 def exercises():
