@@ -51,10 +51,12 @@ RESULTS = {
         Result("longer_training", experiments.longer_training, {"steps": (600, 1800, 3600)}),
         # Networks that learn wrong labels by heart magnify rounding: 1.5 points were seen on one machine.
         Result("label_noise", experiments.label_noise, {"steps": (600, 1500)}, tolerance=5.0),
+        # Shuffled teachers magnify rounding too: 1 point was seen on one machine.
         Result(
             "response_losses",
             experiments.response_losses,
             {"regime": ("50 labels", "50 labels, shuffled", "all labels")},
+            tolerance=4.0,
         ),
         Result("other_orders", experiments.other_orders, {"copies": (64,)}),
     )
