@@ -1,8 +1,8 @@
 """What a reader touches: each explorer is one ES module with a Python face."""
 
 from kdviz.explorers.alignment import AlignmentExplorer, alignment
-from kdviz.explorers.attention import AttentionExplorer, attention
 from kdviz.explorers.anatomy import Anatomy, anatomy
+from kdviz.explorers.attention import AttentionExplorer, attention
 from kdviz.explorers.base import Explorer
 from kdviz.explorers.landscape import Landscape, landscape
 from kdviz.explorers.prediction import Prediction, prediction
