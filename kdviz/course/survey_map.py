@@ -8,7 +8,7 @@ from html import escape
 
 from kdviz.course.place import course_folder
 
-WIDTH, HEIGHT = 900, 900
+WIDTH, HEIGHT = 900, 970
 TEACHER, STUDENT, INK, QUIET, LINE = "#0072B2", "#D55E00", "#222222", "#5F5F5F", "#B8BEC4"
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 
@@ -55,8 +55,10 @@ INGREDIENTS = (
         (
             Topic("Response", "2.1", "what the last layer says", "soft_targets"),
             Topic("Temperature", "", "how soft it is, and its weight", "temperature_and_weight"),
+            Topic("Other losses", "", "beyond soft targets", "responses"),
             Topic("Feature", "2.2", "what the layers inside see", "features"),
             Topic("Relation", "2.3", "how samples and layers relate", "relations"),
+            Topic("Museum", "", "when losses lie", "when_losses_lie"),
         ),
     ),
     Region(
@@ -178,15 +180,16 @@ _STYLE = """
 _MARGIN, _GAP = 16, 16
 _INNER = WIDTH - 2 * _MARGIN
 _COLUMN = (_INNER - 2 * _GAP) / 3
-_TOP, _HEAD, _PAD, _FOOT = 220, 62, 12, 38
+_TOP, _TALL, _HEAD, _PAD, _FOOT = 220, 420, 62, 12, 38
 
 
 def _panels():
     """The box of each region: three columns, and the families below them."""
     columns = [
-        ((_MARGIN + i * (_COLUMN + _GAP), _TOP, _COLUMN, 350), region) for i, region in enumerate(INGREDIENTS)
+        ((_MARGIN + i * (_COLUMN + _GAP), _TOP, _COLUMN, _TALL), region)
+        for i, region in enumerate(INGREDIENTS)
     ]
-    return [*columns, ((_MARGIN, _TOP + 350 + _GAP, _INNER, 206), FAMILIES)]
+    return [*columns, ((_MARGIN, _TOP + _TALL + _GAP, _INNER, 206), FAMILIES)]
 
 
 def _places():
