@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import torch
 
 from kdviz.knowledge.objective import as_objective
+from kdviz.tracing import Trace
 from kdviz.training.threads import limited_threads
 
 
@@ -16,7 +17,8 @@ class Record:
 
     ``losses`` holds each term's unweighted value at the last step, ``total`` their weighted sum,
     ``measures`` what the scheme measured, ``changes`` the settings changed since the last record,
-    as (step, address, old value, new value).
+    as (step, address, old value, new value). Where several students learn together, ``total`` and each
+    of the ``losses`` hold one number for each, as an array.
     """
 
     step: int
@@ -41,6 +43,11 @@ class Run:
 
     ``lesson(student, step)`` is what makes a scheme: it returns the student's trace, the teacher's
     trace (or None) and the labels for this step. ``examine(student)`` returns the measures of a record.
+
+    Logits of shape (N, C) are one student's, logits of shape (students, 1, N, C) those of students that
+    learn together. Those of the teacher may have shape (students, teachers, N, C), or (teachers, N, C)
+    for one student: its loss is the mean over its teachers. The losses of the students are added up, so
+    that students which share nothing learn as they would alone.
     """
 
     student: torch.nn.Module
@@ -123,10 +130,11 @@ class Run:
         if self.learned is None:
             self._begin_to_learn(student, teacher)
         total, values = self.objective(student, teacher, labels, self.learned)
-        if not torch.isfinite(total):
+        total, values = _over_teachers(total), {name: _over_teachers(v) for name, v in values.items()}
+        if not torch.isfinite(total).all():
             raise ValueError(self._what_diverged(values))
         self._optimizer.zero_grad()
-        total.backward()
+        total.sum().backward()
         for group in self._optimizer.param_groups:
             group["lr"] = self.learning_rate * cosine(self.step, self.steps)
         self._optimizer.step()
@@ -135,13 +143,25 @@ class Run:
 
     def _begin_to_learn(self, student, teacher):
         """Take in what the losses themselves learn; its sizes are known once layers have been seen."""
-        self.learned = self.objective.initial(student, teacher)
-        parts = [part.requires_grad_() for parts in self.learned.values() for part in parts.values()]
+        self.learned = self._initial(student, teacher)
+        parts = [part for parts in self.learned.values() for part in parts.values()]
         if parts:
             self._optimizer.add_param_group({"params": parts})
 
+    def _initial(self, student, teacher):
+        """What the losses learn, a copy of the same start for each of several students."""
+        shape = student.logits.shape[:-2]
+        alone = self.objective.initial(_first(student), _first(teacher))
+        return {
+            name: {
+                key: part.expand(*shape, *part.shape).contiguous().clone().requires_grad_()
+                for key, part in parts.items()
+            }
+            for name, parts in alone.items()
+        }
+
     def _what_diverged(self, values):
-        bad = [name for name, value in values.items() if not torch.isfinite(value)]
+        bad = [name for name, value in values.items() if not torch.isfinite(value).all()]
         return (
             f"the loss is not a finite number at step {self.step}: {', '.join(bad) or 'the total'}. "
             "The student is kept as it was before this step. Look for inputs or logits that are not "
@@ -161,7 +181,21 @@ def cosine(step, steps):
     return 0.02 + 0.98 * (1 + math.cos(math.pi * step / steps)) / 2
 
 
+def _over_teachers(value):
+    """The mean over the last axis, that of a student's teachers; a single number stays as it is."""
+    return value.mean(-1)
+
+
+def _first(trace):
+    """The trace of the first student on its own, or of its first teacher."""
+    if trace is None:
+        return None
+    stack = trace.logits.ndim - 2
+    features = {path: feature[(0,) * stack] for path, feature in trace.features.items()}
+    return Trace(trace.logits[(0,) * stack], features)
+
+
 def _plain(value):
-    """One student's number as a float, a stack's as an array."""
+    """One student's number as a float, those of several as an array."""
     value = value.detach().cpu()
     return float(value) if value.ndim == 0 else value.numpy()

@@ -6,7 +6,6 @@ import numpy as np
 import torch
 from torch.optim.adam import adam
 
-from kdviz.tracing import Trace
 from kdviz.training.loop import Run, cosine
 
 
@@ -76,15 +75,8 @@ class Stack(Run):
 
     def _begin_to_learn(self, student, teacher):
         """A copy for each student of what the losses learn, from the same start as alone."""
-        alone = self.objective.initial(_first(student), _first(teacher))
+        self.learned = self._initial(student, teacher)
         shape = self.student.shape
-        self.learned = {
-            name: {
-                key: part.expand(*shape, *part.shape).contiguous().clone().requires_grad_()
-                for key, part in parts.items()
-            }
-            for name, parts in alone.items()
-        }
         for part in (part for parts in self.learned.values() for part in parts.values()):
             rates = self._rates
             if rates is not None:
@@ -136,13 +128,6 @@ class _Adam:
             # Adam moves by its rate times a direction that does not depend on it.
             self.weights.addcmul_(self._displacement, self._rates)
             self._displacement.zero_()
-
-
-def _first(trace):
-    """The trace of the first student of a stack on its own, or of the teacher of the first seed."""
-    return trace and Trace(
-        trace.logits[0, 0], {path: feature[0, 0] for path, feature in trace.features.items()}
-    )
 
 
 def _on(device, objective):
