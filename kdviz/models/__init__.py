@@ -2,6 +2,21 @@
 
 from kdviz.models.convnet import convnet
 from kdviz.models.cost import Cost, cost
+from kdviz.models.frozen import Frozen, Residual
+from kdviz.models.heads import exits, fused_branches, gated_branches, grouped_branches
 from kdviz.models.mlp import mlp
+from kdviz.models.separable import separable_convnet
 
-__all__ = ["Cost", "convnet", "cost", "mlp"]
+__all__ = [
+    "Cost",
+    "Frozen",
+    "Residual",
+    "convnet",
+    "cost",
+    "exits",
+    "fused_branches",
+    "gated_branches",
+    "grouped_branches",
+    "mlp",
+    "separable_convnet",
+]

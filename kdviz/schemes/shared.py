@@ -1,7 +1,11 @@
 """What schemes share: several students as one trace, who is teacher among them, and what is measured."""
 
+from itertools import product
+
 import torch
 
+from kdviz.knowledge.objective import as_objective
+from kdviz.knowledge.response import CrossEntropy, SoftTargets
 from kdviz.measure.predictions import accuracy, agreement
 from kdviz.tracing import Trace, trace
 from kdviz.training.batches import batches
@@ -19,6 +23,16 @@ def begin(student, lesson, objective, examine, *, steps=600, learning_rate=5e-3,
         record_every=record_every or max(1, steps // 20),
         examine=examine,
     )
+
+
+def labels_and_soft_targets(objective, temperature):
+    """The objective given, or the usual one: the labels and the teacher, each with weight 1."""
+    return as_objective(CrossEntropy() + SoftTargets(temperature) if objective is None else objective)
+
+
+def generator(data, seed):
+    """A source of random numbers that belongs to the data's seed, or to the one given."""
+    return torch.Generator().manual_seed(data.seed if seed is None else seed)
 
 
 def rows_of(data, batch_size, seed):
@@ -50,6 +64,16 @@ def _stacked(values):
     return torch.stack(values).unsqueeze(1)
 
 
+def heads(model, inputs, layers):
+    """The heads of one network as students: (heads, 1, N, ...); a layer is looked up in each head."""
+    paths = [f"{head}.{layer}" for head, layer in product(model.heads, ("logits", *layers))]
+    seen = trace(model, inputs, paths).features
+    return together(
+        Trace(seen[f"{head}.logits"], {layer: seen[f"{head}.{layer}"] for layer in layers})
+        for head in model.heads
+    )
+
+
 def mapped(function, *traces):
     """A trace made from the logits of others, and its features from theirs in the same way."""
     features = {path: function(*(one.features[path] for one in traces)) for path in traces[0].features}
@@ -68,6 +92,18 @@ def others(trace):
     return mapped(lambda values: values.detach()[:, 0][rows], trace)
 
 
+def last_teaches(student, data, objective, batch_size, seed, training):
+    """A run in which the last head of a network teaches all its heads: to itself it says nothing new."""
+    rows, samples, layers = rows_of(data, batch_size, seed), data.transfer, layers_of(objective)
+
+    def lesson(student, step):
+        batch = next(rows)
+        seen = heads(student, samples.inputs[batch], layers)
+        return seen, mapped(lambda values: values.detach()[-1:], seen), samples.labels[batch]
+
+    return begin(student, lesson, objective, heads_exam(data), **training)
+
+
 def exam(data):
     """Examine one student: its validation accuracy."""
 
@@ -82,15 +118,27 @@ def group_exam(data):
     labels = data.validation.labels
 
     def examine(students):
-        said = [_answers(student, data) for student in students]
+        said = torch.stack([_answers(student, data) for student in students])
         each = [accuracy(logits, labels) for logits in said]
         pairs = [agreement(one, other) for place, one in enumerate(said) for other in said[:place]]
         return {
             "accuracy": sum(each) / len(each),
             **{f"accuracy_{place}": value for place, value in enumerate(each)},
-            "ensemble_accuracy": accuracy(torch.stack(said).softmax(-1).mean(0), labels),
+            "ensemble_accuracy": accuracy(said.softmax(-1).mean(0), labels),
             "agreement": sum(pairs) / len(pairs),
         }
+
+    return examine
+
+
+def heads_exam(data):
+    """Examine the heads of one network: the last one's accuracy, and each one's by name."""
+
+    @torch.no_grad()
+    def examine(student):
+        said = heads(student, data.validation.inputs, ()).logits[:, 0]
+        each = [accuracy(logits, data.validation.labels) for logits in said]
+        return {"accuracy": each[-1], **dict(zip(student.heads, each, strict=True))}
 
     return examine
 

@@ -3,6 +3,7 @@ import torch
 
 from kdviz import CrossEntropy, SoftTargets, distill, train
 from kdviz.datasets import digits
+from kdviz.datasets.distortions import noisy
 from kdviz.models import mlp
 from kdviz.schemes.self_distillation import born_again, mean_teacher
 
@@ -76,12 +77,12 @@ def test_the_mean_teacher_learns_by_averaging_alone(data, student):
     assert run.student[1].weight.data_ptr() != run.teacher[1].weight.data_ptr()
 
 
-def test_the_mean_teacher_without_noise_and_without_memory_teaches_nothing(data, student):
+def test_the_mean_teacher_without_distortion_and_without_memory_teaches_nothing(data, student):
     """At decay 0 the teacher is the student of this step, so their divergence is 0."""
-    run = mean_teacher(student, data, decay=0.0, noise=0.0, steps=10).finish()
+    run = mean_teacher(student, data, decay=0.0, distort=noisy(0.0), steps=10).finish()
     assert run.records[-1].losses["soft_targets"] == pytest.approx(0, abs=1e-6)
-    noisy = mean_teacher(student, data, decay=0.0, noise=0.3, steps=10).finish()
-    assert noisy.records[-1].losses["soft_targets"] > 1e-3
+    run = mean_teacher(student, data, decay=0.0, distort=noisy(0.3), steps=10).finish()
+    assert run.records[-1].losses["soft_targets"] > 1e-3
 
 
 def test_unlabelled_images_reach_the_mean_teachers_student(student):

@@ -1,0 +1,217 @@
+"""Networks with several answers: early exits along one network, and branches on one trunk.
+
+Each answer is a head. ``model.heads`` names them; the logits of head ``"exit1"`` are at the path
+``"exit1.logits"``, what it saw just before at ``"exit1.embedding"``. The network's own output is its last
+head's, so it can be used wherever a plain network can. ``model.alone("exit1")`` is what is deployed: the
+network up to that head, with the same weights.
+"""
+
+import copy
+from collections import OrderedDict
+
+import torch
+from torch import nn
+
+from kdviz.models.seeding import seeded
+
+
+class Exits(nn.Module):
+    """A network cut into blocks with a head after each: ``exit1``, ``exit2``, ... the last at its end."""
+
+    def __init__(self, blocks, exits):
+        super().__init__()
+        self.heads = tuple(f"exit{place}" for place in range(1, len(exits) + 1))
+        self.blocks = tuple(f"block{place}" for place in range(1, len(blocks) + 1))
+        for names, parts in ((self.blocks, blocks), (self.heads, exits)):
+            for name, part in zip(names, parts, strict=True):
+                self.add_module(name, part)
+
+    def forward(self, inputs):
+        for block, head in zip(self.blocks, self.heads, strict=True):
+            inputs = self.get_submodule(block)(inputs)
+            logits = self.get_submodule(head)(inputs)
+        return logits
+
+    def alone(self, head):
+        place = _place(self, head)
+        return nn.Sequential(*[self.get_submodule(name) for name in (*self.blocks[: place + 1], head)])
+
+
+class Branches(nn.Module):
+    """Branches on one trunk: ``branch1``, ``branch2``, ... Subclasses say how their answers are combined."""
+
+    def __init__(self, trunk, branches):
+        super().__init__()
+        self.trunk = trunk
+        self.branches = tuple(f"branch{place}" for place in range(1, len(branches) + 1))
+        self.heads = self.branches
+        for name, branch in zip(self.branches, branches, strict=True):
+            self.add_module(name, branch)
+
+    def alone(self, head):
+        if head not in self.branches:
+            raise ValueError(f"only a branch stands alone: {', '.join(self.branches)}; got {head!r}")
+        return nn.Sequential(self.trunk, self.get_submodule(head))
+
+    def said(self, shared):
+        """Embeddings and logits of all branches, (branches, N, ...)."""
+        branches = [self.get_submodule(name) for name in self.branches]
+        embeddings = [branch.embedding(shared) for branch in branches]
+        logits = [branch.logits(seen) for branch, seen in zip(branches, embeddings, strict=True)]
+        return torch.stack(embeddings), torch.stack(logits)
+
+
+class GatedBranches(Branches):
+    """Branches and their ensemble, in which a gate that sees the trunk's features weighs each sample's."""
+
+    def __init__(self, trunk, branches, width):
+        super().__init__(trunk, branches)
+        self.heads = (*self.branches, "ensemble")
+        count = len(branches)
+        self.gate = nn.Sequential(nn.Linear(width, count), nn.BatchNorm1d(count), nn.ReLU(), nn.Softmax(-1))
+        self.ensemble = nn.ModuleDict({"logits": nn.Identity()})
+
+    def forward(self, inputs):
+        shared = self.trunk(inputs)
+        _, logits = self.said(shared)
+        weights = self.gate(_pooled(shared)).T.unsqueeze(-1)
+        return self.ensemble.logits((weights * logits).sum(0))
+
+
+class FusedBranches(Branches):
+    """Branches and a classifier on all their embeddings together."""
+
+    def __init__(self, trunk, branches, width, classes):
+        super().__init__(trunk, branches)
+        self.heads = (*self.branches, "fusion")
+        embedding = nn.Sequential(nn.Linear(len(branches) * width, width), nn.ReLU())
+        self.fusion = _head(embedding, nn.Linear(width, classes))
+
+    def forward(self, inputs):
+        embeddings, _ = self.said(self.trunk(inputs))
+        return self.fusion(torch.cat(tuple(embeddings), -1))
+
+
+class GroupedBranches(Branches):
+    """Auxiliary branches that attend to each other, and the last branch, their leader."""
+
+    def __init__(self, trunk, branches, width):
+        super().__init__(trunk, branches)
+        self.query = nn.Linear(width, max(1, width // 8), bias=False)
+        self.key = nn.Linear(width, max(1, width // 8), bias=False)
+
+    def forward(self, inputs):
+        return self.said(self.trunk(inputs))[1][-1]
+
+    def attention(self, embeddings):
+        """How much each auxiliary listens to each, for embeddings (A, N, D): (N, A, A), rows add up to 1."""
+        seen = embeddings.transpose(0, 1)
+        return (self.query(seen) @ self.key(seen).mT).softmax(-1)
+
+
+def exits(network, after, inputs, *, seed=0):
+    """A plain sequence of layers with an early exit after each of the layers named.
+
+    An early exit brings what it sees to the width of the last embedding, so that the two can be compared:
+    ``embedding`` (average over positions, linear, ReLU), then ``logits``. The last exit is the network's
+    own end.
+
+    Parameters
+    ----------
+    network : mlp, convnet or another ``nn.Sequential`` whose last layer is called ``logits``; it is copied
+    after : names of its layers, in order
+    inputs : some inputs, to find the widths
+    """
+    network = copy.deepcopy(network)
+    parts = _cut(network, after)
+    width, classes = _widths(network, inputs)
+    heads = []
+    with seeded(seed):
+        for part in parts[:-1]:
+            inputs = part(inputs)
+            seen = nn.Sequential(_Pool(), nn.Linear(_pooled(inputs).shape[1], width), nn.ReLU())
+            heads.append(_head(seen, nn.Linear(width, classes)))
+    heads.append(_head(parts[-1][:-1], parts[-1][-1]))
+    return Exits([*parts[:-1], nn.Sequential()], heads)
+
+
+def gated_branches(network, after, count, inputs, *, seed=0):
+    """A network whose part after the layer named is there ``count`` times, with a gate: for ONE."""
+    trunk, branches, shared, _, _ = _branched(network, after, count, inputs, seed)
+    with seeded(seed + count):
+        return GatedBranches(trunk, branches, shared)
+
+
+def fused_branches(network, after, count, inputs, *, seed=0):
+    """A network whose part after the layer named is there ``count`` times, and a fusion of them: for FFL."""
+    trunk, branches, _, width, classes = _branched(network, after, count, inputs, seed)
+    with seeded(seed + count):
+        return FusedBranches(trunk, branches, width, classes)
+
+
+def grouped_branches(network, after, count, inputs, *, seed=0):
+    """A network whose part after the layer named is there ``count`` times, the last as leader: for OKDDip."""
+    trunk, branches, _, width, _ = _branched(network, after, count, inputs, seed)
+    with seeded(seed + count):
+        return GroupedBranches(trunk, branches, width)
+
+
+def _branched(network, after, count, inputs, seed):
+    if not isinstance(count, int) or count < 2:
+        raise ValueError(f"a network with branches has two or more; got {count!r}")
+    network = copy.deepcopy(network)
+    trunk, rest = _cut(network, [after])
+    branches = []
+    for place in range(count):
+        branch = copy.deepcopy(rest)
+        with seeded(seed + place):
+            for layer in branch:
+                if hasattr(layer, "reset_parameters"):
+                    layer.reset_parameters()
+        branches.append(_head(branch[:-1], branch[-1]))
+    with torch.no_grad():
+        shared = _pooled(trunk(inputs)).shape[1]
+    return trunk, branches, shared, *_widths(network, inputs)
+
+
+def _cut(network, after):
+    """The parts of a sequence: up to and with each of the layers named, and the rest."""
+    names = [name for name, _ in network.named_children()]
+    if not isinstance(network, nn.Sequential) or names[-1] != "logits":
+        raise ValueError(
+            "heads can be put on a plain sequence of layers that ends in 'logits', such as "
+            f"mlp(64, 32, 32, 10) or convnet(8, 16); got {type(network).__name__} with the layers "
+            f"{', '.join(names)}"
+        )
+    places = [names.index(name) + 1 if name in names[:-1] else 0 for name in after]
+    if not places or 0 in places or places != sorted(set(places)):
+        raise ValueError(
+            f"name layers in order, before the logits, out of {', '.join(names[:-1])}; got {list(after)}"
+        )
+    return [network[start:end] for start, end in zip([0, *places], [*places, len(names)], strict=True)]
+
+
+def _widths(network, inputs):
+    with torch.no_grad():
+        embedding = network[:-1](inputs[:1])
+        return embedding.shape[1], network[-1](embedding).shape[1]
+
+
+def _head(embedding, logits):
+    return nn.Sequential(OrderedDict(embedding=embedding, logits=logits))
+
+
+def _place(model, head):
+    if head not in model.heads:
+        raise ValueError(f"there is no head {head!r}; the heads are {', '.join(model.heads)}")
+    return model.heads.index(head)
+
+
+def _pooled(values):
+    """One vector a sample: maps averaged over their positions."""
+    return values.flatten(2).mean(2) if values.ndim > 2 else values
+
+
+class _Pool(nn.Module):
+    def forward(self, inputs):
+        return _pooled(inputs)
