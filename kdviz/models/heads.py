@@ -122,50 +122,51 @@ def exits(network, after, inputs, *, seed=0):
     after : names of its layers, in order
     inputs : some inputs, to find the widths
     """
-    network = copy.deepcopy(network)
+    mode, network = network.training, copy.deepcopy(network).eval()
     parts = _cut(network, after)
     width, classes = _widths(network, inputs)
     heads = []
     with seeded(seed):
         for part in parts[:-1]:
-            inputs = part(inputs)
+            with torch.no_grad():
+                inputs = part(inputs)
             seen = nn.Sequential(_Pool(), nn.Linear(_pooled(inputs).shape[1], width), nn.ReLU())
             heads.append(_head(seen, nn.Linear(width, classes)))
     heads.append(_head(parts[-1][:-1], parts[-1][-1]))
-    return Exits([*parts[:-1], nn.Sequential()], heads)
+    return Exits([*parts[:-1], nn.Sequential()], heads).train(mode)
 
 
 def gated_branches(network, after, count, inputs, *, seed=0):
     """A network whose part after the layer named is there ``count`` times, with a gate: for ONE."""
     trunk, branches, shared, _, _ = _branched(network, after, count, inputs, seed)
     with seeded(seed + count):
-        return GatedBranches(trunk, branches, shared)
+        return GatedBranches(trunk, branches, shared).train(network.training)
 
 
 def fused_branches(network, after, count, inputs, *, seed=0):
     """A network whose part after the layer named is there ``count`` times, and a fusion of them: for FFL."""
     trunk, branches, _, width, classes = _branched(network, after, count, inputs, seed)
     with seeded(seed + count):
-        return FusedBranches(trunk, branches, width, classes)
+        return FusedBranches(trunk, branches, width, classes).train(network.training)
 
 
 def grouped_branches(network, after, count, inputs, *, seed=0):
     """A network whose part after the layer named is there ``count`` times, the last as leader: for OKDDip."""
     trunk, branches, _, width, _ = _branched(network, after, count, inputs, seed)
     with seeded(seed + count):
-        return GroupedBranches(trunk, branches, width)
+        return GroupedBranches(trunk, branches, width).train(network.training)
 
 
 def _branched(network, after, count, inputs, seed):
     if not isinstance(count, int) or count < 2:
         raise ValueError(f"a network with branches has two or more; got {count!r}")
-    network = copy.deepcopy(network)
+    network = copy.deepcopy(network).eval()
     trunk, rest = _cut(network, [after])
     branches = []
     for place in range(count):
         branch = copy.deepcopy(rest)
         with seeded(seed + place):
-            for layer in branch:
+            for layer in branch.modules():
                 if hasattr(layer, "reset_parameters"):
                     layer.reset_parameters()
         branches.append(_head(branch[:-1], branch[-1]))

@@ -1,11 +1,15 @@
 """What must hold for every scheme, whoever is teacher in it."""
 
+from collections import OrderedDict
+
 import pytest
 import torch
 from torch import nn
 
 from kdviz import CrossEntropy, SoftTargets
 from kdviz.datasets import digits
+from kdviz.knowledge.feature import AttentionTransfer
+from kdviz.models import exits, fused_branches, gated_branches, grouped_branches
 from kdviz.schemes import online, self_distillation
 
 
@@ -21,18 +25,66 @@ class Witness(nn.Module):
 
 def network(seed=0):
     torch.manual_seed(seed)
-    return nn.Sequential(
-        nn.Flatten(), nn.Linear(64, 6), nn.BatchNorm1d(6), Witness(), nn.ReLU(), nn.Linear(6, 10)
-    )
+    layers = {
+        "flatten": nn.Flatten(),
+        "hidden1": nn.Linear(64, 6),
+        "norm1": nn.BatchNorm1d(6),
+        "witness": Witness(),
+        "activation1": nn.ReLU(),
+        "hidden2": nn.Linear(6, 6),
+        "activation2": nn.ReLU(),
+        "logits": nn.Linear(6, 10),
+    }
+    return nn.Sequential(OrderedDict(layers))
+
+
+class Maps(nn.Module):
+    """A small network with maps of two sizes, for attention."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.low, self.norm, self.witness = nn.Conv2d(1, 3, 3, padding=1), nn.BatchNorm2d(3), Witness()
+        self.deep, self.logits = nn.Conv2d(3, 4, 3, stride=2, padding=1), nn.Linear(4, 10)
+
+    def forward(self, inputs):
+        low = self.witness(self.norm(self.low(inputs)))
+        return self.logits(self.deep(low).relu().mean((2, 3)))
+
+
+def two():
+    return [network(0), network(1)]
+
+
+def branched(maker):
+    return maker(network(), "activation1", 3, torch.zeros(2, 1, 8, 8))
 
 
 OBJECTIVE = 0.5 * CrossEntropy() + 0.5 * SoftTargets(2)
+ATTENTION = CrossEntropy() + AttentionTransfer("low", "deep", pool=True)
 SCHEMES = {
-    "mutual": lambda data, **s: online.mutual([network(0), network(1)], data, OBJECTIVE, **s),
-    "born_again": lambda data, **s: self_distillation.born_again(
-        [network(0), network(1)], data, OBJECTIVE, **s
+    "mutual": lambda data, **s: online.mutual(two(), data, OBJECTIVE, **s),
+    "codistillation": lambda data, **s: online.codistillation(two(), data, OBJECTIVE, exchange=3, **s),
+    "collaborative": lambda data, **s: online.collaborative(two(), data, OBJECTIVE, **s),
+    "general": lambda data, **s: online.collaborative(two(), data, OBJECTIVE, ensemble="general", **s),
+    "native_ensemble": lambda data, **s: online.native_ensemble(
+        branched(gated_branches), data, OBJECTIVE, **s
     ),
+    "feature_fusion": lambda data, **s: online.feature_fusion(branched(fused_branches), data, OBJECTIVE, **s),
+    "diverse_peers": lambda data, **s: online.diverse_peers(branched(grouped_branches), data, **s),
+    "born_again": lambda data, **s: self_distillation.born_again(two(), data, OBJECTIVE, **s),
+    "teacher_free": lambda data, **s: self_distillation.teacher_free(network(), data, OBJECTIVE, **s),
+    "snapshot": lambda data, **s: self_distillation.snapshot(network(), data, OBJECTIVE, **s),
     "mean_teacher": lambda data, **s: self_distillation.mean_teacher(network(), data, OBJECTIVE, **s),
+    "progressive": lambda data, **s: self_distillation.progressive(
+        network(), data, OBJECTIVE, batch_size=25, **s
+    ),
+    "class_wise": lambda data, **s: self_distillation.class_wise(network(), data, OBJECTIVE, **s),
+    "two_views": lambda data, **s: self_distillation.two_views(network(), data, OBJECTIVE, **s),
+    "be_your_own_teacher": lambda data, **s: self_distillation.be_your_own_teacher(
+        exits(network(), ["activation1"], torch.zeros(2, 1, 8, 8)), data, OBJECTIVE, **s
+    ),
+    "self_attention": lambda data, **s: self_distillation.self_attention(Maps(), data, ATTENTION, **s),
 }
 every_scheme = pytest.mark.parametrize("name", SCHEMES)
 

@@ -1,11 +1,26 @@
 import pytest
 import torch
+from torch.nn.functional import cross_entropy, kl_div
 
 from kdviz import CrossEntropy, SoftTargets, distill, train
 from kdviz.datasets import digits
 from kdviz.datasets.distortions import noisy
-from kdviz.models import mlp
-from kdviz.schemes.self_distillation import born_again, mean_teacher
+from kdviz.knowledge.feature import AttentionTransfer, Hint, attention_map
+from kdviz.models import convnet, exits, mlp
+from kdviz.schemes.offline import ask
+from kdviz.schemes.self_distillation import (
+    be_your_own_teacher,
+    born_again,
+    class_wise,
+    mean_teacher,
+    progressive,
+    self_attention,
+    snapshot,
+    teacher_free,
+    two_views,
+)
+from kdviz.schemes.self_distillation.pairs import same_class
+from kdviz.training.batches import batches
 
 
 @pytest.fixture(scope="module")
@@ -90,3 +105,143 @@ def test_unlabelled_images_reach_the_mean_teachers_student(student):
     few = digits(labels=50, transfer="labelled")
     one, two = (mean_teacher(student, part, steps=5, batch_size=50).finish() for part in (every, few))
     assert not torch.equal(weights(one.student), weights(two.student))
+
+
+def test_teacher_free_learns_again_from_the_same_start(data, student):
+    stages = teacher_free(student, data, steps=15).finish()
+    first = train(student, data, steps=15).finish().student
+    again = distill(first, student, data, CrossEntropy() + SoftTargets(1), steps=15).finish().student
+    assert torch.equal(weights(stages.student), weights(again))
+
+
+def test_a_snapshot_goes_on_from_its_weights_and_is_taught_by_where_it_was(data, student):
+    stages = snapshot(student, data, generations=3, steps=15).finish()
+    before = train(student, data, steps=15).finish().student
+    for run in stages.runs[1:]:
+        before = distill(before, before, data, CrossEntropy() + SoftTargets(2), steps=15).finish().student
+        assert torch.equal(weights(run.student), weights(before))
+    assert [record.step for record in stages.records][-1] == 45
+
+
+def test_progressive_targets_are_the_labels_and_the_answers_of_the_last_epoch(data, student):
+    """Four epochs of two steps; the recorded divergence against the equation, epoch by epoch."""
+    run = progressive(student, data, share=0.6, batch_size=25, steps=8, record_every=1)
+    rows, samples = batches(50, 25, data.seed), data.labelled
+    truth = torch.nn.functional.one_hot(samples.labels, 10).float()
+    for step in range(8):
+        epoch = step // 2 + 1
+        if step % 2 == 0:
+            said = ask(run.student, samples.inputs).logits.softmax(-1)
+            share = 0.6 * epoch / 4 if epoch > 1 else 0.0
+        batch = next(rows)
+        q = (1 - share) * truth[batch] + share * said[batch]
+        now = run.student(samples.inputs[batch]).log_softmax(-1)
+        expected = torch.nn.functional.kl_div(now, q, reduction="batchmean").item()
+        assert next(run).losses["soft_targets"] == pytest.approx(expected, abs=1e-5)
+
+
+def test_progressive_without_its_own_answers_is_training_on_labels(data, student):
+    own = progressive(student, data, share=0.0, steps=20).finish()
+    alone = train(student, data, steps=20).finish()
+    torch.testing.assert_close(weights(own.student), weights(alone.student), rtol=1e-3, atol=1e-4)
+
+
+def test_partners_are_of_the_same_class_and_another_image_wherever_there_is_one():
+    random = torch.Generator().manual_seed(0)
+    labels = torch.tensor([3, 0, 3, 1, 0, 3, 0])
+    rows = torch.arange(7).repeat(200)
+    partners = same_class(labels, rows, random)
+    assert torch.equal(labels[partners], labels[rows])
+    assert ((partners == rows) == (rows == 3)).all()
+    drawn = partners[rows == 0].bincount(minlength=7)
+    assert drawn.tolist() == [0, 0, int(drawn[2]), 0, 0, int(drawn[5]), 0]
+    assert 60 < drawn[2] < 140
+
+
+def test_class_wise_is_taught_by_the_student_itself_on_the_partners(data, student):
+    run = class_wise(student, data, batch_size=50, steps=1)
+    batch = next(batches(50, 50, data.seed))
+    partners = same_class(data.labelled.labels, batch, torch.Generator().manual_seed(data.seed))
+    own, other = (student(data.labelled.inputs[rows]) / 4 for rows in (batch, partners))
+    expected = 16 * kl_div(own.log_softmax(-1), other.softmax(-1), reduction="batchmean")
+    assert next(run).losses["soft_targets"] == pytest.approx(expected.item(), rel=1e-3)
+
+
+def test_two_views_teach_each_other(data, student):
+    random = torch.Generator().manual_seed(data.seed)
+    batch = next(batches(50, 50, data.seed))
+    images, labels = data.transfer.inputs[batch], data.transfer.labels[batch]
+    run = two_views(student, data, distort=noisy(0.5), batch_size=50, steps=1).finish()
+    one, two = (student(noisy(0.5)(images, random)) for _ in range(2))
+    total = 0
+    for own, other in ((one, two), (two, one)):
+        pull = kl_div((own / 3).log_softmax(-1), (other.detach() / 3).softmax(-1), reduction="batchmean")
+        total = total + cross_entropy(own, labels) + 9 * pull
+    total.backward()
+    check_gradients(run.student, student)
+
+
+def test_the_last_exit_teaches_the_others_and_is_taught_by_nobody(data):
+    start = exits(mlp(64, 8, 6, 10), ["activation1"], data.transfer.inputs[:2])
+    run = be_your_own_teacher(start, data, batch_size=50, steps=1).finish()
+    images, labels = data.transfer.inputs, data.transfer.labels
+    shallow, deep = start.block1(images), start.block1(images)
+    seen, last = start.exit1.embedding(shallow), start.exit2.embedding(deep)
+    first, final = start.exit1.logits(seen), start.exit2.logits(last)
+    pull = kl_div((first / 3).log_softmax(-1), (final.detach() / 3).softmax(-1), reduction="batchmean")
+    hint = (seen - last.detach()).square().sum() / (2 * len(images))
+    total = 0.7 * (cross_entropy(first, labels) + cross_entropy(final, labels)) + 0.3 * 9 * pull + 0.03 * hint
+    total.backward()
+    check_gradients(run.student, start)
+    assert run.records[-1].losses["soft_targets"][1] == pytest.approx(0, abs=1e-6)
+    assert run.records[-1].losses["hint"][1] == 0
+
+
+def test_a_weight_may_differ_between_exits(data):
+    start = exits(mlp(64, 8, 6, 10), ["activation1"], data.transfer.inputs[:2])
+    only_last = torch.tensor([[0.0], [1.0]]) * CrossEntropy()
+    run = be_your_own_teacher(start, data, only_last, steps=5).finish()
+    first = [weights(model.exit1) for model in (start, run.student)]
+    assert torch.equal(*first)
+    assert not torch.equal(weights(start.exit2), weights(run.student.exit2))
+
+
+def test_an_exit_alone_answers_as_it_does_inside(data):
+    start = exits(convnet(4, 6, 8), ["activation1", "activation2"], data.transfer.inputs[:2])
+    run = be_your_own_teacher(start, data, CrossEntropy(), steps=5).finish()
+    inside = run.student.exit2.logits(
+        run.student.exit2.embedding(run.student.block2(run.student.block1(data.test.inputs)))
+    )
+    assert torch.equal(run.student.alone("exit2")(data.test.inputs), inside)
+    assert torch.equal(run.student.alone("exit3")(data.test.inputs), run.student(data.test.inputs))
+
+
+def test_a_network_without_exits_is_refused(data, student):
+    with pytest.raises(TypeError, match="early exits.*got Sequential"):
+        be_your_own_teacher(student, data)
+
+
+def test_self_attention_moves_the_lower_layer_towards_the_deeper_one_only(data):
+    start = convnet(4, 6)
+    objective = 1.0 * AttentionTransfer("activation1", "activation2", pool=True)
+    run = self_attention(start, data, objective, batch_size=50, steps=1).finish()
+    images = data.transfer.inputs
+    low = start.activation1(start.convolution1(images))
+    deep = start.activation2(start.convolution2(low)).detach()
+    low = torch.nn.functional.adaptive_avg_pool2d(low, deep.shape[-2:])
+    total = (attention_map(low) - attention_map(deep)).norm(dim=-1).mean()
+    total.backward()
+    torch.testing.assert_close(run.student.convolution1.weight.grad, start.convolution1.weight.grad)
+    assert run.student.convolution2.weight.grad is None
+    assert start.convolution1.weight.grad.abs().sum() > 0
+
+
+def check_gradients(student, start):
+    for moved, expected in zip(student.parameters(), start.parameters(), strict=True):
+        torch.testing.assert_close(moved.grad, expected.grad, rtol=1e-4, atol=1e-6)
+
+
+def test_a_layer_is_looked_up_in_each_exit(data):
+    start = exits(mlp(64, 8, 6, 10), ["activation1"], data.transfer.inputs[:2])
+    with pytest.raises(ValueError, match="exit1.hidden9"):
+        be_your_own_teacher(start, data, CrossEntropy() + Hint("hidden9"), steps=1).finish()
