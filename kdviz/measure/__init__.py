@@ -1,6 +1,12 @@
 """Numbers about models: how good, how alike, how calibrated, and how sure we are."""
 
 from kdviz.measure.class_bias import class_bias
+from kdviz.measure.distillation_score import (
+    best_by_weight,
+    distillation_score,
+    distillation_scores,
+    score_lines,
+)
 from kdviz.measure.predictions import (
     accuracy,
     agreement,
@@ -23,11 +29,14 @@ __all__ = [
     "Interval",
     "accuracy",
     "agreement",
+    "best_by_weight",
     "bootstrap",
     "calibration_error",
     "cka",
     "cka_map",
     "class_bias",
+    "distillation_score",
+    "distillation_scores",
     "kl_to_teacher",
     "negative_log_likelihood",
     "neighbour_overlap",
@@ -36,6 +45,7 @@ __all__ = [
     "procrustes",
     "procrustes_distance",
     "recall",
+    "score_lines",
     "seeds_needed",
     "unpaired",
 ]

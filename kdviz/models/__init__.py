@@ -1,10 +1,12 @@
 """WHO: small teachers and students with named layers, and what a model costs."""
 
 from kdviz.models.convnet import convnet
-from kdviz.models.cost import Cost, cost
+from kdviz.models.cost import Cost, cost, latency
 from kdviz.models.frozen import Frozen, Residual
 from kdviz.models.heads import exits, fused_branches, gated_branches, grouped_branches
+from kdviz.models.low_rank import low_rank
 from kdviz.models.mlp import mlp
+from kdviz.models.quantised import quantised
 from kdviz.models.separable import separable_convnet
 
 __all__ = [
@@ -17,6 +19,9 @@ __all__ = [
     "fused_branches",
     "gated_branches",
     "grouped_branches",
+    "latency",
+    "low_rank",
     "mlp",
+    "quantised",
     "separable_convnet",
 ]

@@ -1,6 +1,7 @@
-"""What a model costs: parameters, bytes, multiply-accumulates."""
+"""What a model costs: parameters, bytes, multiply-accumulates, and the time of an answer."""
 
 from dataclasses import dataclass
+from math import ceil
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -22,13 +23,38 @@ def cost(model, inputs):
     """Count a model's parameters, bytes and MACs, the last by running it on one of ``inputs``.
 
     The count is torch's own (``torch.utils.flop_counter``, which sees matrix products and
-    convolutions and counts two operations for each multiply-accumulate).
+    convolutions and counts two operations for each multiply-accumulate). Weights of a quantised copy count
+    with their bits.
     """
-    held = [*model.parameters(), *model.buffers()]
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         model(inputs[:1])
     return Cost(
         parameters=sum(parameter.numel() for parameter in model.parameters()),
-        bytes=sum(tensor.numel() * tensor.element_size() for tensor in held),
+        bytes=_bytes(model),
         macs=counter.get_total_flops() // 2,
     )
+
+
+def latency(model, inputs, seconds=0.2):
+    """The median time in seconds of an answer to all of ``inputs``, measured for about so long.
+
+    On one thread, in the mode the model is in. It belongs to this machine and this batch size.
+    """
+    # On first use: it is slow to import.
+    from torch.utils.benchmark import Timer
+
+    with torch.no_grad():
+        timer = Timer("model(inputs)", globals={"model": model, "inputs": inputs})
+        return timer.blocked_autorange(min_run_time=seconds).median
+
+
+def _bytes(model):
+    bits = {
+        id(module.original): part.bits
+        for module in model.modules()
+        if hasattr(module, "original")
+        for part in module.children()
+        if hasattr(part, "bits")
+    }
+    held = [*model.parameters(), *model.buffers()]
+    return sum(ceil(part.numel() * bits.get(id(part), 8 * part.element_size()) / 8) for part in held)

@@ -1,21 +1,70 @@
-"""HOW: who is teacher at each step."""
+"""HOW: who is teacher at each step.
 
+Offline (``distill`` and its chains), online (``mutual`` ...), self (``born_again`` ...). Each scheme returns
+a run, or stages of runs, to be iterated.
+"""
+
+from kdviz.schemes.chains import (
+    assistants,
+    block_wise,
+    checkpoints,
+    early_stopped,
+    residual,
+    route_constrained,
+    two_stages,
+)
 from kdviz.schemes.offline import distill
-from kdviz.schemes.online import mutual
-from kdviz.schemes.self_distillation import born_again, mean_teacher
+from kdviz.schemes.online import (
+    codistillation,
+    collaborative,
+    diverse_peers,
+    feature_fusion,
+    mutual,
+    native_ensemble,
+)
+from kdviz.schemes.self_distillation import (
+    be_your_own_teacher,
+    born_again,
+    class_wise,
+    mean_teacher,
+    progressive,
+    self_attention,
+    snapshot,
+    teacher_free,
+    two_views,
+)
 from kdviz.schemes.stacked import distill_stack, teachers, train_stack
 from kdviz.schemes.supervised import teacher, train
 from kdviz.schemes.sweep import sweep
 
 __all__ = [
+    "assistants",
+    "be_your_own_teacher",
+    "block_wise",
     "born_again",
+    "checkpoints",
+    "class_wise",
+    "codistillation",
+    "collaborative",
     "distill",
     "distill_stack",
+    "diverse_peers",
+    "early_stopped",
+    "feature_fusion",
     "mean_teacher",
     "mutual",
+    "native_ensemble",
+    "progressive",
+    "residual",
+    "route_constrained",
+    "self_attention",
+    "snapshot",
     "sweep",
     "teacher",
+    "teacher_free",
     "teachers",
     "train",
     "train_stack",
+    "two_stages",
+    "two_views",
 ]

@@ -8,19 +8,23 @@ from torch import nn
 
 from kdviz import CrossEntropy, SoftTargets
 from kdviz.datasets import digits
-from kdviz.knowledge.feature import AttentionTransfer
+from kdviz.knowledge.feature import AttentionTransfer, Hint
 from kdviz.models import exits, fused_branches, gated_branches, grouped_branches
-from kdviz.schemes import online, self_distillation
+from kdviz.schemes import chains, online, self_distillation
 
 
 class Witness(nn.Module):
-    """Sees each forward pass: whether in train mode, and whether a gradient will be asked for."""
+    """Sees each forward pass: whether in train mode, and whether it learns from it."""
 
     seen = []
 
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(()))
+
     def forward(self, inputs):
-        self.seen.append((self.training, torch.is_grad_enabled()))
-        return inputs
+        self.seen.append((self.training, torch.is_grad_enabled() and self.scale.requires_grad))
+        return self.scale * inputs
 
 
 def network(seed=0):
@@ -85,6 +89,16 @@ SCHEMES = {
         exits(network(), ["activation1"], torch.zeros(2, 1, 8, 8)), data, OBJECTIVE, **s
     ),
     "self_attention": lambda data, **s: self_distillation.self_attention(Maps(), data, ATTENTION, **s),
+    "assistants": lambda data, **s: chains.assistants(network(5), two(), data, OBJECTIVE, **s),
+    "route_constrained": lambda data, **s: chains.route_constrained(two(), network(5), data, OBJECTIVE, **s),
+    "two_stages": lambda data, **s: chains.two_stages(
+        network(5), network(), data, CrossEntropy() + Hint("hidden1"), OBJECTIVE, **s
+    ),
+    "early_stopped": lambda data, **s: chains.early_stopped(
+        network(5), network(), data, OBJECTIVE, until=5, **s
+    ),
+    "residual": lambda data, **s: chains.residual(network(5), *two(), data, OBJECTIVE, **s),
+    "block_wise": lambda data, **s: chains.block_wise(network(5), network(), data, OBJECTIVE, **s),
 }
 every_scheme = pytest.mark.parametrize("name", SCHEMES)
 
@@ -105,7 +119,7 @@ def test_students_are_in_train_mode_at_every_step_and_in_eval_mode_between(name,
     for _ in run:
         assert not run.student.training
         assert not any(part.training for part in run.student.modules())
-    learning = [training for training, with_gradient in Witness.seen if with_gradient]
+    learning = [training for training, learns in Witness.seen if learns]
     assert len(learning) >= 6 and all(learning)
 
 

@@ -1,0 +1,191 @@
+"""Offline distillation in stages: other teachers, other objectives, other parts one after another."""
+
+import copy
+import inspect
+from collections import OrderedDict
+
+from torch import nn
+
+from kdviz.knowledge.feature import Hint
+from kdviz.knowledge.response import CrossEntropy
+from kdviz.models.frozen import Frozen, Residual
+from kdviz.schemes.offline import distill
+from kdviz.training.stages import Stages
+
+
+def checkpoints(run):
+    """Train a run to its end and keep a frozen copy of its student at each record, by step.
+
+    They are the route of :func:`route_constrained`, and early-stopped teachers:
+    ``checkpoints(train(mlp(64, 256, 10), data, on="train", steps=600, record_every=100))[200]`` (Cho and
+    Hariharan 2019, *On the Efficacy of Knowledge Distillation*, section 4).
+    """
+    return {record.step: copy.deepcopy(run.student).eval().requires_grad_(False) for record in run}
+
+
+def assistants(teacher, students, data, objective, **training):
+    """Teacher assistants (TAKD): the teacher teaches the first, the first teaches the second, and so on.
+
+    Source: Mirzadeh et al. 2020, *Improved Knowledge Distillation via Teacher Assistant*, section 3.
+
+    Parameters
+    ----------
+    students : list of networks
+        Assistants from large to small, the student last. They are copied.
+    teacher, data, objective, steps, learning_rate, batch_size, seed, record_every
+        As in :func:`kdviz.distill`, for each of the students.
+
+    Returns
+    -------
+    Stages
+        ``stages.runs`` holds the run of each; ``stages.student`` is the last begun.
+    """
+
+    def link(number, before):
+        return distill(teacher if before is None else before, students[number], data, objective, **training)
+
+    return Stages(link, len(students))
+
+
+def route_constrained(route, student, data, objective, **training):
+    """Route-constrained optimisation (RCO): the student follows the teacher along its own training.
+
+    Its teachers are checkpoints of one teacher, from early to late; it keeps its weights from stage to stage.
+    Source: Jin et al. 2019, *Knowledge Distillation via Route Constrained Optimization*, section 3.
+
+    Parameters
+    ----------
+    route : list of teachers, early to late
+        For example ``list(checkpoints(run).values())``.
+    student, data, objective, steps, learning_rate, batch_size, seed, record_every
+        As in :func:`kdviz.distill`, for each stage.
+    """
+    route = list(route)
+
+    def stage(number, before):
+        return distill(route[number], student if before is None else before, data, objective, **training)
+
+    return Stages(stage, len(route))
+
+
+def two_stages(teacher, student, data, hints, objective, *, hint_steps=None, **training):
+    """Hints first (FitNets): the student's lower layers follow the teacher's, then all of it its answers.
+
+    In the first stage what lies above the guided layer gets no gradient and stays as it is. The regressor
+    of the hints is not kept. Source: Romero et al. 2015, *FitNets: Hints for Thin Deep Nets*, section 2.3.
+
+    Parameters
+    ----------
+    hints : Objective
+        Of the first stage, such as ``1.0 * Hint("activation1", adapter="linear")``.
+    objective : Objective
+        Of the second.
+    hint_steps : int, default ``steps``
+    teacher, student, data, steps, learning_rate, batch_size, seed, record_every
+        As in :func:`kdviz.distill`.
+    """
+
+    def stage(number, before):
+        if number == 0:
+            first = training if hint_steps is None else {**training, "steps": hint_steps}
+            return distill(teacher, student, data, hints, **first)
+        return distill(teacher, before, data, objective, **training)
+
+    return Stages(stage, 2)
+
+
+def early_stopped(teacher, student, data, objective, *, until, **training):
+    """Distillation that ends early (ESKD): from step ``until`` on the student learns from the labels alone.
+
+    The weights of the terms that need a teacher are set to 0 then, as ``run.set`` would. Source: Cho and
+    Hariharan 2019, *On the Efficacy of Knowledge Distillation*, section 4.2.
+
+    Parameters are those of :func:`kdviz.distill`; the objective has to have a term without a teacher.
+    """
+    run = distill(teacher, student, data, objective, **training)
+    taught = [name for name, term in run.objective.named.items() if term.loss.needs_teacher]
+    if len(taught) == len(run.objective.named):
+        raise ValueError(f"nothing is left to learn from once {run.objective} has lost its teacher")
+    guided = run.lesson
+
+    def lesson(student, step):
+        if step == until:
+            for name in taught:
+                run.set(f"{name}.weight", 0.0)
+        return guided(student, step)
+
+    run.lesson = lesson
+    return run
+
+
+def residual(teacher, student, assistant, data, objective, **training):
+    """Residual distillation: a student first, then an assistant that learns what the student leaves over.
+
+    In the second stage the finished student is frozen, and the teacher teaches the sum of the two: with
+    ``LogitMatching`` the assistant regresses on the teacher's logits less the student's. Source: Gao et al.
+    2021, *Residual Knowledge Distillation*, whose residual is one of feature maps; with logits, Li et al.
+    2021, *ResKD: Residual-Guided Knowledge Distillation*.
+
+    Parameters
+    ----------
+    student, assistant : networks with as many classes
+    teacher, data, objective, steps, learning_rate, batch_size, seed, record_every
+        As in :func:`kdviz.distill`, for each of the two stages.
+
+    Returns
+    -------
+    Stages
+        At the end ``stages.student`` is the :class:`kdviz.models.Residual` of both.
+    """
+
+    def stage(number, before):
+        learner = student if number == 0 else Residual(before, assistant)
+        return distill(teacher, learner, data, objective, **training)
+
+    return Stages(stage, 2)
+
+
+def block_wise(teacher, student, data, objective=None, **training):
+    """Block-wise progressive distillation: the teacher's blocks give way to the student's one by one.
+
+    In stage k the network is the student's first k blocks with the teacher's others behind them, and only
+    block k learns: from the labels, and to give what the teacher's block gives. Source: Wang et al. 2018,
+    *Progressive Blockwise Knowledge Distillation for Neural Network Acceleration*, section 3.
+
+    Parameters
+    ----------
+    teacher, student : ``nn.Sequential`` with the same layer names
+        Each layer of the student gives what the teacher's of that name gives in shape, for example
+        :func:`kdviz.models.low_rank` of the teacher. Layers without weights make no stage.
+    objective : function of the block's name, or an objective
+        By default ``CrossEntropy() + Hint(name)``.
+    data, steps, learning_rate, batch_size, seed, record_every
+        As in :func:`kdviz.distill`, for each stage.
+
+    Returns
+    -------
+    Stages
+        At the end ``stages.student`` holds the student's blocks, all but the last of them frozen.
+    """
+    if list(dict(teacher.named_children())) != list(dict(student.named_children())):
+        raise ValueError(
+            "teacher and student must have the same layer names, block by block; got "
+            f"{', '.join(dict(teacher.named_children()))} and {', '.join(dict(student.named_children()))}"
+        )
+    blocks = [name for name, block in student.named_children() if list(block.parameters())]
+
+    def stage(number, before):
+        name = blocks[number]
+        network = _with_block(teacher if before is None else before, name, student.get_submodule(name))
+        wanted = objective(name) if inspect.isroutine(objective) else objective
+        return distill(teacher, network, data, wanted or CrossEntropy() + Hint(name), **training)
+
+    return Stages(stage, len(blocks))
+
+
+def _with_block(network, name, block):
+    """A network with one block changed for another, and all its other blocks frozen."""
+    layers = OrderedDict(
+        (path, part if isinstance(part, Frozen) else Frozen(part)) for path, part in network.named_children()
+    )
+    return nn.Sequential(OrderedDict(layers, **{name: block}))
