@@ -13,6 +13,7 @@ from kdviz.schemes.chains import (
     route_constrained,
     two_stages,
 )
+from kdviz.schemes.links import stack_chains
 from kdviz.schemes.offline import distill
 from kdviz.schemes.online import (
     codistillation,
@@ -59,6 +60,7 @@ __all__ = [
     "route_constrained",
     "self_attention",
     "snapshot",
+    "stack_chains",
     "sweep",
     "teacher",
     "teacher_free",

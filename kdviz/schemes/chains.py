@@ -9,8 +9,8 @@ from torch import nn
 from kdviz.knowledge.feature import Hint
 from kdviz.knowledge.response import CrossEntropy
 from kdviz.models.frozen import Frozen, Residual
+from kdviz.schemes.links import Chain
 from kdviz.schemes.offline import distill
-from kdviz.training.stages import Stages
 
 
 def checkpoints(run):
@@ -37,14 +37,14 @@ def assistants(teacher, students, data, objective, **training):
 
     Returns
     -------
-    Stages
+    Chain
         ``stages.runs`` holds the run of each; ``stages.student`` is the last begun.
     """
 
     def link(number, before):
-        return distill(teacher if before is None else before, students[number], data, objective, **training)
+        return teacher if before is None else before, students[number], objective
 
-    return Stages(link, len(students))
+    return Chain(link, len(students), data, training)
 
 
 def route_constrained(route, student, data, objective, **training):
@@ -62,13 +62,13 @@ def route_constrained(route, student, data, objective, **training):
     """
     route = list(route)
 
-    def stage(number, before):
-        return distill(route[number], student if before is None else before, data, objective, **training)
+    def link(number, before):
+        return route[number], student if before is None else before, objective
 
-    return Stages(stage, len(route))
+    return Chain(link, len(route), data, training)
 
 
-def two_stages(teacher, student, data, hints, objective, *, hint_steps=None, **training):
+def two_stages(teacher, student, data, hints, objective, **training):
     """Hints first (FitNets): the student's lower layers follow the teacher's, then all of it its answers.
 
     In the first stage what lies above the guided layer gets no gradient and stays as it is. The regressor
@@ -80,18 +80,14 @@ def two_stages(teacher, student, data, hints, objective, *, hint_steps=None, **t
         Of the first stage, such as ``1.0 * Hint("activation1", adapter="linear")``.
     objective : Objective
         Of the second.
-    hint_steps : int, default ``steps``
     teacher, student, data, steps, learning_rate, batch_size, seed, record_every
-        As in :func:`kdviz.distill`.
+        As in :func:`kdviz.distill`, for each of the two stages.
     """
 
-    def stage(number, before):
-        if number == 0:
-            first = training if hint_steps is None else {**training, "steps": hint_steps}
-            return distill(teacher, student, data, hints, **first)
-        return distill(teacher, before, data, objective, **training)
+    def link(number, before):
+        return (teacher, student, hints) if number == 0 else (teacher, before, objective)
 
-    return Stages(stage, 2)
+    return Chain(link, 2, data, training)
 
 
 def early_stopped(teacher, student, data, objective, *, until, **training):
@@ -134,15 +130,14 @@ def residual(teacher, student, assistant, data, objective, **training):
 
     Returns
     -------
-    Stages
+    Chain
         At the end ``stages.student`` is the :class:`kdviz.models.Residual` of both.
     """
 
-    def stage(number, before):
-        learner = student if number == 0 else Residual(before, assistant)
-        return distill(teacher, learner, data, objective, **training)
+    def link(number, before):
+        return teacher, student if number == 0 else Residual(before, assistant), objective
 
-    return Stages(stage, 2)
+    return Chain(link, 2, data, training)
 
 
 def block_wise(teacher, student, data, objective=None, **training):
@@ -164,7 +159,7 @@ def block_wise(teacher, student, data, objective=None, **training):
 
     Returns
     -------
-    Stages
+    Chain
         At the end ``stages.student`` holds the student's blocks, all but the last of them frozen.
     """
     if list(dict(teacher.named_children())) != list(dict(student.named_children())):
@@ -174,13 +169,13 @@ def block_wise(teacher, student, data, objective=None, **training):
         )
     blocks = [name for name, block in student.named_children() if list(block.parameters())]
 
-    def stage(number, before):
+    def link(number, before):
         name = blocks[number]
         network = _with_block(teacher if before is None else before, name, student.get_submodule(name))
         wanted = objective(name) if inspect.isroutine(objective) else objective
-        return distill(teacher, network, data, wanted or CrossEntropy() + Hint(name), **training)
+        return teacher, network, wanted or CrossEntropy() + Hint(name)
 
-    return Stages(stage, len(blocks))
+    return Chain(link, len(blocks), data, training)
 
 
 def _with_block(network, name, block):

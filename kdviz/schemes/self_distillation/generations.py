@@ -1,9 +1,8 @@
 """Generations: a network is taught by the one it was before, and starts afresh or goes on."""
 
-from kdviz.schemes.offline import distill
+from kdviz.knowledge.response import CrossEntropy
+from kdviz.schemes.links import Chain
 from kdviz.schemes.shared import labels_and_soft_targets
-from kdviz.schemes.supervised import train
-from kdviz.training.stages import Stages
 
 
 def born_again(students, data, objective=None, **training):
@@ -24,17 +23,15 @@ def born_again(students, data, objective=None, **training):
 
     Returns
     -------
-    Stages
+    Chain
         ``stages.runs[g].student`` is generation g; ``stages.student`` the last.
     """
     objective = labels_and_soft_targets(objective, temperature=1)
 
     def generation(number, before):
-        if number == 0:
-            return train(students[0], data, **training)
-        return distill(before, students[number], data, objective, **training)
+        return before, students[number], objective if number else CrossEntropy()
 
-    return Stages(generation, len(students))
+    return Chain(generation, len(students), data, training)
 
 
 def teacher_free(student, data, objective=None, **training):
@@ -67,13 +64,11 @@ def snapshot(student, data, objective=None, *, generations=4, **training):
 
     Returns
     -------
-    Stages
+    Chain
     """
     objective = labels_and_soft_targets(objective, temperature=2)
 
     def cycle(number, before):
-        if number == 0:
-            return train(student, data, **training)
-        return distill(before, before, data, objective, **training)
+        return (before, before, objective) if number else (None, student, CrossEntropy())
 
-    return Stages(cycle, generations)
+    return Chain(cycle, generations, data, training)
