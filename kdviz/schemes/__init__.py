@@ -34,7 +34,7 @@ from kdviz.schemes.self_distillation import (
     teacher_free,
     two_views,
 )
-from kdviz.schemes.stacked import distill_stack, teachers, train_stack
+from kdviz.schemes.stacked import distill_stack, mutual_stack, teachers, train_stack
 from kdviz.schemes.supervised import teacher, train
 from kdviz.schemes.sweep import sweep
 
@@ -54,6 +54,7 @@ __all__ = [
     "feature_fusion",
     "mean_teacher",
     "mutual",
+    "mutual_stack",
     "native_ensemble",
     "progressive",
     "residual",

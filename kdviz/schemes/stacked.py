@@ -1,4 +1,4 @@
-"""Offline distillation and learning from labels for a stack: S seeds, each under K settings."""
+"""Offline distillation, learning from labels and mutual learning for a stack: S seeds, K settings each."""
 
 import torch
 
@@ -7,6 +7,8 @@ from kdviz.knowledge.objective import as_objective
 from kdviz.knowledge.response import CrossEntropy
 from kdviz.knowledge.response.shared import at_label
 from kdviz.schemes.offline import ask
+from kdviz.schemes.online.peers import peers_of
+from kdviz.schemes.shared import labels_and_soft_targets, layers_of, mapped
 from kdviz.schemes.supervised import described_teacher
 from kdviz.training.batches import StackedBatches, samples_last
 from kdviz.training.stack import Stack
@@ -51,6 +53,48 @@ def train_stack(students, data, objective=None, *, on="labelled", batch_size=64,
     return _stack(students, data, samples, None, objective, batch_size, seeds, training)
 
 
+def mutual_stack(pairs, data, objective=None, *, settings=1, batch_size=64, seeds=None, **training):
+    """:func:`kdviz.schemes.mutual` for pairs of peers, many pairs at once.
+
+    More than two peers are trained seed by seed: a student of a stack has one teacher.
+
+    Parameters
+    ----------
+    pairs : list of two networks for each seed, all of one architecture
+    data : one Dataset for each seed, with equally large transfer sets
+    objective : default ``CrossEntropy() + SoftTargets(temperature=1)``
+        Its numbers may be tensors with a value for each of the settings.
+    settings : int
+        How many settings K; each pair of a seed starts from the same weights.
+    batch_size, seeds, steps, learning_rate, record_every, threads
+        As in :func:`distill_stack`.
+
+    Returns
+    -------
+    Stack
+        Peer p of seed s under setting k is ``run.student.student(2 * s + p, k)``; a record's numbers are
+        arrays (2 seeds, K) in that order.
+    """
+    for pair in pairs:
+        if len(pair) != 2:
+            raise ValueError(f"a stack holds pairs of peers; got {len(pair)} for one seed")
+    objective = labels_and_soft_targets(objective, temperature=1)
+    students = StackedModel([peer for pair in pairs for peer in peers_of(pair)], settings)
+    twice = [part for part in data for _ in range(2)]
+    other = torch.arange(len(twice)).view(-1, 2).flip(1).flatten()
+    return _stack(
+        students,
+        twice,
+        [part.transfer for part in twice],
+        None,
+        objective,
+        batch_size,
+        None if seeds is None else [seed for seed in seeds for _ in range(2)],
+        training,
+        live=lambda seen: mapped(lambda values: values.detach()[other], seen),
+    )
+
+
 def teachers(data, model=None, *, on="train", store=None, threads=1, stopped=lambda: False, **recipe):
     """:func:`kdviz.teacher` for many splits: those that the store does not hold are trained in one stack.
 
@@ -91,15 +135,19 @@ def _of_equal_size(places, sizes):
     return groups.values()
 
 
-def _stack(students, data, samples, answers, objective, batch_size, seeds, training):
+def _stack(students, data, samples, answers, objective, batch_size, seeds, training, live=None):
+    """A stack taught by cached ``answers``, by nobody, or by what ``live`` makes of the students' trace."""
     batches = StackedBatches(
         samples, answers, batch_size, [part.seed for part in data] if seeds is None else seeds
     )
     exam = Exam([part.validation for part in data])
 
+    layers = objective.student_layers if live is None else layers_of(objective)
+
     def lesson(students, step):
         inputs, taught, labels = next(batches)
-        return students.trace(inputs, objective.student_layers), taught, labels
+        seen = students.trace(inputs, layers)
+        return seen, taught if live is None else live(seen), labels
 
     steps = training.setdefault("steps", 600)
     training.setdefault("learning_rate", 5e-3)
