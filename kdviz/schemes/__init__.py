@@ -2,6 +2,14 @@
 
 Offline (``distill`` and its chains), online (``mutual`` ...), self (``born_again`` ...). Each scheme returns
 a run, or stages of runs, to be iterated.
+
+Many seeds at once: ``distill_stack``, ``train_stack``, ``mutual_stack`` for pairs, and ``stack_chains`` for
+born-again, teacher-free and snapshot generations, assistants, routes and hints. The others run seed by seed:
+a stack gives each student one batch of its seed, one teacher and no running statistics, and these need
+views or partners of a batch (``two_views``, ``class_wise``, ``mean_teacher``, ``collaborative``), several
+teachers (``mutual`` of three or more, ``codistillation``), heads (all schemes with branches or exits, and
+``self_attention``), frozen parts (``residual``, ``block_wise``), or a change on the way (``progressive``,
+``early_stopped``).
 """
 
 from kdviz.schemes.chains import (

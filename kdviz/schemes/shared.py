@@ -40,6 +40,12 @@ def rows_of(data, batch_size, seed):
     return batches(len(data.transfer), batch_size, data.seed if seed is None else seed)
 
 
+def check_reads_no_layers(objective, why):
+    """Some teachers have nothing but logits."""
+    if layers_of(objective):
+        raise ValueError(f"{why}, but the objective reads {', '.join(layers_of(objective))}")
+
+
 def layers_of(objective):
     """The layers to trace where students are teachers too."""
     return tuple(dict.fromkeys(objective.student_layers + objective.teacher_layers))

@@ -1,12 +1,13 @@
 """What must hold for every scheme, whoever is teacher in it."""
 
+import inspect
 from collections import OrderedDict
 
 import pytest
 import torch
 from torch import nn
 
-from kdviz import CrossEntropy, SoftTargets
+from kdviz import CrossEntropy, SoftTargets, schemes
 from kdviz.datasets import digits
 from kdviz.knowledge.feature import AttentionTransfer, Hint
 from kdviz.models import exits, fused_branches, gated_branches, grouped_branches
@@ -167,3 +168,48 @@ def test_a_weight_set_while_it_trains_acts_on_the_steps_to_come(name, data):
     assert run.finish().objective.settings()[address] == 0.25
     unchanged = SCHEMES[name](data, steps=8, record_every=2).finish()
     assert not torch.equal(state(run.student), state(unchanged.student))
+
+
+def test_there_is_a_case_for_every_scheme():
+    offered = {name for room in (online, self_distillation) for name in room.__all__}
+    offered |= {name for name in schemes.__all__ if getattr(schemes, name).__module__ == chains.__name__}
+    helpers = {"GroupTargets", "ensemble_logits", "general_weights", "checkpoints"}
+    assert offered - helpers == set(SCHEMES) - {"general"}
+
+
+@every_scheme
+def test_a_scheme_is_a_few_lines(name):
+    scheme = getattr(schemes, "collaborative" if name == "general" else name)
+    lines, _ = inspect.getsourcelines(scheme)
+    code = len(lines) - len(scheme.__doc__.splitlines())
+    assert code <= 40
+
+
+READS_A_LAYER = CrossEntropy() + Hint("hidden1")
+
+
+@pytest.mark.parametrize(
+    "scheme",
+    [
+        lambda data: online.collaborative(two(), data, READS_A_LAYER),
+        lambda data: online.diverse_peers(branched(grouped_branches), data, READS_A_LAYER),
+        lambda data: self_distillation.progressive(network(), data, READS_A_LAYER),
+    ],
+)
+def test_teachers_without_layers_refuse_an_objective_that_reads_them(scheme, data):
+    with pytest.raises(ValueError, match="reads hidden1"):
+        scheme(data)
+
+
+@pytest.mark.parametrize(
+    "scheme, says",
+    [
+        (lambda data: online.codistillation(two(), data, exchange=0), "exchange"),
+        (lambda data: self_distillation.mean_teacher(network(), data, decay=1.5), "decay"),
+        (lambda data: self_distillation.progressive(network(), data, share=-1), "share"),
+        (lambda data: self_distillation.snapshot(network(), data, generations=0), "stage"),
+    ],
+)
+def test_impossible_settings_are_refused(scheme, says, data):
+    with pytest.raises(ValueError, match=says):
+        scheme(data)

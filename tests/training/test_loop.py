@@ -1,9 +1,12 @@
 import pytest
 import torch
+from torch import nn
 
-from kdviz import CrossEntropy, SoftTargets, distill, train
+from kdviz import CrossEntropy, LogitMatching, SoftTargets, distill, trace, train
 from kdviz.datasets import digits
 from kdviz.models import mlp
+from kdviz.tracing import Trace
+from kdviz.training import Run
 from kdviz.training.batches import batches
 
 
@@ -105,6 +108,42 @@ def test_a_setting_changed_while_it_trains_acts_on_the_next_step(data, student):
     assert objective.settings()["soft_targets.temperature"] == 4
     unchanged = distill(torch.zeros(50, 10), student, data, objective, steps=20).finish()
     assert not torch.equal(weights(run.student), weights(unchanged.student))
+
+
+def test_a_students_loss_is_the_mean_over_its_teachers(data, student):
+    """Two teachers at once pull as the mean of their losses does; the labels count once."""
+    inputs, labels = data.transfer.inputs, data.transfer.labels
+    said = torch.randn(2, 50, 10, generator=torch.Generator().manual_seed(0))
+    objective = 0.3 * CrossEntropy() + 0.7 * LogitMatching()
+
+    def lesson(student, step):
+        return trace(student, inputs), Trace(said), labels
+
+    settings = {"steps": 1, "learning_rate": 1e-3, "record_every": 1, "examine": lambda student: {}}
+    run = Run(student, lesson, objective, **settings).finish()
+    total = 0
+    for one in said:
+        total = total + objective(trace(student, inputs), Trace(one), labels)[0] / 2
+    total.backward()
+    for moved, expected in zip(run.student.parameters(), student.parameters(), strict=True):
+        torch.testing.assert_close(moved.grad, expected.grad)
+    assert run.records[0].total == pytest.approx(total.item(), rel=1e-6)
+
+
+def test_one_student_that_diverges_stops_all(data):
+    """Students that learn together are kept as they were before the step at which one left the numbers."""
+    pair = nn.ModuleList([mlp(64, 8, 10, seed=0), mlp(64, 8, 10, seed=1)])
+    inputs, labels = data.transfer.inputs, data.transfer.labels
+
+    def lesson(pair, step):
+        logits = torch.stack([one(inputs) for one in pair]).unsqueeze(1)
+        return Trace(logits * torch.tensor([1.0, float("inf")])[:, None, None, None]), None, labels
+
+    settings = {"steps": 5, "learning_rate": 1e-3, "record_every": 1, "examine": lambda student: {}}
+    run = Run(pair, lesson, CrossEntropy(), **settings)
+    with pytest.raises(ValueError, match="step 0: cross_entropy"):
+        run.finish()
+    assert torch.equal(weights(run.student), weights(pair))
 
 
 def test_threads_are_given_back(data, student):

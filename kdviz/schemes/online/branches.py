@@ -10,6 +10,7 @@ from kdviz.knowledge.response import CrossEntropy, SoftTargets
 from kdviz.knowledge.response.shared import for_each_student, log_softmax
 from kdviz.schemes.shared import (
     begin,
+    check_reads_no_layers,
     heads,
     heads_exam,
     labels_and_soft_targets,
@@ -122,6 +123,7 @@ def diverse_peers(student, data, objective=None, *, batch_size=64, seed=None, **
     """
     _check_heads(student, "query", "grouped_branches")
     objective = as_objective(CrossEntropy() + GroupTargets(3) if objective is None else objective)
+    check_reads_no_layers(objective, "the targets of diverse peers are logits")
     rows, samples = rows_of(data, batch_size, seed), data.transfer
 
     def lesson(student, step):

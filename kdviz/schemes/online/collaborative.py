@@ -8,7 +8,15 @@ from kdviz.datasets.distortions import SLIGHT_NOISE
 from kdviz.knowledge.checks import check_form
 from kdviz.schemes.offline import ask
 from kdviz.schemes.online.peers import peers_of
-from kdviz.schemes.shared import begin, generator, group_exam, labels_and_soft_targets, rows_of, together
+from kdviz.schemes.shared import (
+    begin,
+    check_reads_no_layers,
+    generator,
+    group_exam,
+    labels_and_soft_targets,
+    rows_of,
+    together,
+)
 from kdviz.tracing import Trace, trace
 
 ENSEMBLES = ("minimum", "naive", "linear", "general")
@@ -44,6 +52,7 @@ def collaborative(
     """
     objective = labels_and_soft_targets(objective, temperature=2)
     check_form(ensemble, ENSEMBLES)
+    check_reads_no_layers(objective, "an ensemble of peers has logits only")
     samples, random = data.transfer, generator(data, seed)
     rows, epoch = rows_of(data, batch_size, seed), max(1, len(samples) // batch_size)
     weights = None

@@ -80,6 +80,8 @@ def codistillation(
         ``run.student`` holds the peers.
     """
     objective = labels_and_soft_targets(objective, temperature=1)
+    if not isinstance(exchange, int) or exchange < 1:
+        raise ValueError(f"exchange must be a whole number of steps from 1 up; got {exchange!r}")
     samples, layers = data.transfer, layers_of(objective)
     first = data.seed if seed is None else seed
     rows = [rows_of(data, batch_size, first + place) for place in range(len(peers))]

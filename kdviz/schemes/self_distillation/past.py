@@ -9,7 +9,14 @@ from kdviz.knowledge.objective import as_objective
 from kdviz.knowledge.response import SoftTargets
 from kdviz.knowledge.response.shared import one_hot
 from kdviz.schemes.offline import ask
-from kdviz.schemes.shared import begin, exam, generator, labels_and_soft_targets, rows_of
+from kdviz.schemes.shared import (
+    begin,
+    check_reads_no_layers,
+    exam,
+    generator,
+    labels_and_soft_targets,
+    rows_of,
+)
 from kdviz.tracing import Trace, trace
 from kdviz.training.batches import batches
 
@@ -42,6 +49,7 @@ def mean_teacher(
     Run
         ``run.student``, and ``run.teacher``, its average.
     """
+    check_share("decay", decay)
     objective = labels_and_soft_targets(objective, temperature=1)
     samples, rows, random = data.transfer, rows_of(data, batch_size, seed), generator(data, seed)
 
@@ -95,6 +103,7 @@ def progressive(student, data, objective=None, *, share=0.8, batch_size=64, seed
     """
     check_share("share", share)
     objective = as_objective(SoftTargets(1) if objective is None else objective)
+    check_reads_no_layers(objective, "softened labels are all that this teacher gives")
     samples = data.labelled
     rows = batches(len(samples), batch_size, data.seed if seed is None else seed)
     epoch = max(1, len(samples) // batch_size)
