@@ -2,6 +2,7 @@
 
 from kdviz.models.convnet import convnet
 from kdviz.models.cost import Cost, cost, latency
+from kdviz.models.ensemble import Ensemble
 from kdviz.models.frozen import Frozen, Residual
 from kdviz.models.heads import exits, fused_branches, gated_branches, grouped_branches
 from kdviz.models.low_rank import low_rank
@@ -11,6 +12,7 @@ from kdviz.models.separable import separable_convnet
 
 __all__ = [
     "Cost",
+    "Ensemble",
     "Frozen",
     "Residual",
     "convnet",

@@ -36,6 +36,22 @@ class Exits(nn.Module):
         place = _place(self, head)
         return nn.Sequential(*[self.get_submodule(name) for name in (*self.blocks[: place + 1], head)])
 
+    @torch.no_grad()
+    def until_sure(self, inputs, confidence):
+        """Each sample's logits at the first exit whose largest probability is that high, and which it is.
+
+        The last exit answers whatever is left. Exits are numbered from 0, as in ``heads``.
+        """
+        said = []
+        for block, head in zip(self.blocks, self.heads, strict=True):
+            inputs = self.get_submodule(block)(inputs)
+            said.append(self.get_submodule(head)(inputs))
+        said = torch.stack(said)
+        sure = said.softmax(-1).amax(-1) >= confidence
+        sure[-1] = True
+        first = sure.int().argmax(0)
+        return said[first, torch.arange(len(first), device=first.device)], first
+
 
 class Branches(nn.Module):
     """Branches on one trunk: ``branch1``, ``branch2``, ... Subclasses say how their answers are combined."""

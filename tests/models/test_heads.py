@@ -4,6 +4,7 @@ from torch import nn
 
 from kdviz import trace
 from kdviz.models import (
+    Ensemble,
     Frozen,
     Residual,
     convnet,
@@ -134,3 +135,27 @@ def test_a_residual_is_the_sum_and_only_the_assistant_learns():
     assert torch.equal(model(IMAGES), student(IMAGES) + assistant(IMAGES))
     learns = [name for name, weight in model.named_parameters() if weight.requires_grad]
     assert learns and all(name.startswith("assistant.") for name in learns)
+
+
+def test_an_ensemble_answers_with_the_mean_probability():
+    networks = [mlp(64, 8, 10, seed=seed) for seed in range(3)]
+    expected = sum(network(IMAGES).softmax(-1) for network in networks) / 3
+    torch.testing.assert_close(Ensemble(networks)(IMAGES).softmax(-1), expected)
+    torch.testing.assert_close(Ensemble(networks)(IMAGES).exp(), expected)
+    with pytest.raises(ValueError, match="at least one"):
+        Ensemble([])
+
+
+def test_a_sample_leaves_at_the_first_exit_that_is_sure():
+    model = exits(mlp(64, 16, 16, 16, 10), ["activation1", "activation2"], IMAGES).eval()
+    images = 8 * torch.randn(200, 1, 8, 8, generator=torch.Generator().manual_seed(1))
+    logits, taken = model.until_sure(images, 0.2)
+    assert set(taken.tolist()) == {0, 1, 2}
+    each = torch.stack([model.alone(head)(images) for head in model.heads])
+    for sample in range(200):
+        sure = (each[:, sample].softmax(-1).amax(-1) >= 0.2).tolist()
+        expected = sure.index(True) if True in sure[:2] else 2
+        assert taken[sample] == expected
+        torch.testing.assert_close(logits[sample], each[expected, sample])
+    assert (model.until_sure(images, 0.0)[1] == 0).all()
+    assert (model.until_sure(images, 1.1)[1] == 2).all()

@@ -6,6 +6,7 @@ from kdviz import CrossEntropy, SoftTargets, distill, train
 from kdviz.datasets import digits
 from kdviz.datasets.distortions import noisy
 from kdviz.knowledge.feature import AttentionTransfer, Hint, attention_map
+from kdviz.knowledge.response import VirtualTeacher
 from kdviz.models import convnet, exits, mlp
 from kdviz.schemes.offline import ask
 from kdviz.schemes.self_distillation import (
@@ -112,6 +113,11 @@ def test_teacher_free_learns_again_from_the_same_start(data, student):
     first = train(student, data, steps=15).finish().student
     again = distill(first, student, data, CrossEntropy() + SoftTargets(1), steps=15).finish().student
     assert torch.equal(weights(stages.student), weights(again))
+
+
+def test_a_virtual_teacher_needs_no_scheme(data, student):
+    run = train(student, data, 0.1 * CrossEntropy() + 0.9 * VirtualTeacher(), steps=200).finish()
+    assert run.records[-1].losses["virtual_teacher"] < run.records[0].losses["virtual_teacher"] / 4
 
 
 def test_a_snapshot_goes_on_from_its_weights_and_is_taught_by_where_it_was(data, student):

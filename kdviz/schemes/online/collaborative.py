@@ -99,7 +99,7 @@ def ensemble_logits(logits, labels, form="minimum", weights=None):
 
 def _best_mixture(logits, labels):
     """The weights of KDCL-Linear: a small convex problem."""
-    values = logits.double()
+    values, labels = logits.double().cpu(), labels.cpu()
     truth = torch.nn.functional.one_hot(labels, logits.shape[-1]).double()
 
     def loss(weights):
@@ -119,8 +119,8 @@ def general_weights(logits, data):
 
     C holds the mean products of the peers' errors, probability less label, on the validation images.
     """
-    truth = torch.nn.functional.one_hot(data.validation.labels, logits[0].shape[-1]).double()
-    errors = torch.stack([(own.double().softmax(-1) - truth).flatten() for own in logits])
+    truth = torch.nn.functional.one_hot(data.validation.labels.cpu(), logits[0].shape[-1]).double()
+    errors = torch.stack([(own.double().cpu().softmax(-1) - truth).flatten() for own in logits])
     products = errors @ errors.T / len(truth)
     ridge = 1e-6 * products.diagonal().mean() * torch.eye(len(logits), dtype=torch.float64)
     weights = torch.linalg.solve(products + ridge, torch.ones(len(logits), dtype=torch.float64))

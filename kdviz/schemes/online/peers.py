@@ -70,7 +70,7 @@ def codistillation(
     Parameters
     ----------
     exchange, burn_in : int
-        In steps. With ``exchange=1`` the copies are one step old at most.
+        In steps. With ``exchange=1`` the copies are as the others are now.
     peers, data, objective, batch_size, seed, steps, learning_rate, record_every
         As in :func:`mutual`; peer k draws its batches with seed + k.
 
