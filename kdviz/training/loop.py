@@ -154,7 +154,7 @@ class Run:
         alone = self.objective.initial(_first(student), _first(teacher))
         return {
             name: {
-                key: part.expand(*shape, *part.shape).contiguous().clone().requires_grad_()
+                key: part.expand((*shape, *part.shape)).contiguous().clone().requires_grad_()
                 for key, part in parts.items()
             }
             for name, parts in alone.items()
