@@ -31,6 +31,7 @@ from kdviz.schemes.online import (
     mutual,
     native_ensemble,
 )
+from kdviz.schemes.ramp import ramp_up
 from kdviz.schemes.self_distillation import (
     be_your_own_teacher,
     born_again,
@@ -65,6 +66,7 @@ __all__ = [
     "mutual_stack",
     "native_ensemble",
     "progressive",
+    "ramp_up",
     "residual",
     "route_constrained",
     "self_attention",

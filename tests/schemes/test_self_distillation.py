@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 from torch.nn.functional import cross_entropy, kl_div
@@ -8,6 +10,7 @@ from kdviz.datasets.distortions import noisy
 from kdviz.knowledge.feature import AttentionTransfer, Hint, attention_map
 from kdviz.knowledge.response import VirtualTeacher
 from kdviz.models import convnet, exits, mlp
+from kdviz.schemes import ramp_up
 from kdviz.schemes.offline import ask
 from kdviz.schemes.self_distillation import (
     be_your_own_teacher,
@@ -99,6 +102,29 @@ def test_the_mean_teacher_without_distortion_and_without_memory_teaches_nothing(
     assert run.records[-1].losses["soft_targets"] == pytest.approx(0, abs=1e-6)
     run = mean_teacher(student, data, decay=0.0, distort=noisy(0.3), steps=10).finish()
     assert run.records[-1].losses["soft_targets"] > 1e-3
+
+
+def test_a_weight_rises_along_the_papers_curve_and_stays(data, student):
+    run = mean_teacher(student, data, steps=50, record_every=10)
+    changes = [
+        change for record in ramp_up(run, "soft_targets.weight", 2.0, over=30) for change in record.changes
+    ]
+    expected = [2 * math.exp(-5 * (1 - step / 30) ** 2) for step in (0, 10, 20, 30)]
+    assert [step for step, *_ in changes] == [0, 10, 20, 30]
+    assert [value for *_, value in changes] == pytest.approx(expected)
+    assert expected[-1] == 2.0 and run.step == 50
+    with pytest.raises(ValueError, match="over"):
+        next(ramp_up(run, "soft_targets.weight", 2.0, over=0))
+
+
+def test_a_rise_that_is_left_can_be_gone_on_without(data, student):
+    run = mean_teacher(student, data, steps=50, record_every=10)
+    for record in ramp_up(run, "soft_targets.weight", 2.0, over=30):
+        if record.step == 20:
+            break
+    run.set("soft_targets.weight", 0.5)
+    assert run.finish().objective.settings()["soft_targets.weight"] == 0.5
+    assert run.step == 50
 
 
 def test_unlabelled_images_reach_the_mean_teachers_student(student):

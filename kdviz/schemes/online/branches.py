@@ -26,7 +26,8 @@ def native_ensemble(student, data, objective=None, *, batch_size=64, seed=None, 
     """On-the-fly native ensemble (ONE): the gated ensemble of a network's branches teaches each branch.
 
     Branches and ensemble all learn from the labels, and the gate with them; the ensemble is taught by
-    nobody. Source: Lan et al. 2018, *Knowledge Distillation by On-the-Fly Native Ensemble*, equation 8.
+    nobody. Source: Lan et al. 2018, *Knowledge Distillation by On-the-Fly Native Ensemble*, equation 8;
+    their code raises the weight of the ensemble's answers at first: :func:`kdviz.schemes.ramp_up`.
 
     Parameters
     ----------

@@ -33,7 +33,8 @@ def mean_teacher(
     a distortion of its own. Source: Tarvainen and Valpola 2017, *Mean teachers are better role models*,
     section 2; the decay grows as in their code. Their consistency cost is the squared distance of the
     probabilities; here it is any term of the objective. The teacher answers in eval mode, with the
-    student's batch statistics.
+    student's batch statistics. They raise the weight of consistency over the first steps:
+    :func:`kdviz.schemes.ramp_up`; without, a teacher that knows nothing yet holds its student back.
 
     Parameters
     ----------
