@@ -1,12 +1,13 @@
-"""Experiments on features and relations: which knowledge helps, when, and with which control.
+"""Experiments on features and relations: which knowledge helps, when, and beside which control.
 
-As in :mod:`kdviz.course.experiments`: each takes seeds and returns rows, one dictionary a student; within
-a seed all students share the split, the teacher, the initial weights and the batches; shares are in percent.
+As in :mod:`kdviz.course.experiments`: each takes seeds and returns rows, one dictionary a student. Within
+a seed all students share the split, the teacher, the initial weights and the order of the batches. Shares
+are in percent.
 """
 
 import tempfile
-from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -14,69 +15,124 @@ from torch import nn
 from kdviz.datasets import digits
 from kdviz.knowledge import feature, relation
 from kdviz.knowledge.response import CrossEntropy, SoftTargets
-from kdviz.models import mlp
-from kdviz.schemes import sweep, teachers
+from kdviz.models import convnet, mlp
+from kdviz.schemes import distill_stack, sweep, teachers, train_stack
+from kdviz.schemes.stacked import Exam
 from kdviz.tracing import trace
+from kdviz.training.stacked_model import StackedModel
 from kdviz.training.store import Store
 
-# The student's layer before its logits, and the teacher's.
-LAYERS = ("activation2", "activation1")
+# --- which knowledge helps
 
 
-def deep_student(seed=0):
-    """The usual student of these experiments, with a layer of its own to be compared."""
-    return mlp(64, 16, 16, 10, seed=seed)
+class Kind(NamedTuple):
+    """A kind of knowledge: its loss, as a function of the student's and the teacher's layer, and its weights.
 
-
-@dataclass(frozen=True)
-class Kind:
-    """A kind of knowledge: what is matched, and the weights that are tried.
-
-    ``loss`` is a function of the student's and the teacher's layer. Published weights belong to other
-    networks, so each kind gets its own grid, wide enough that its best weight lies inside.
+    Published weights belong to other networks and batches, so each kind gets a grid of its own.
     """
 
-    family: str
     loss: callable
     weights: tuple
 
 
-def _distances_and_angles(student_layer, teacher_layer):
-    angles = relation.AngleRelation(student_layer, teacher_layer)
-    return relation.DistanceRelation(student_layer, teacher_layer) + 2 * angles
+def _distances_and_angles(*layers):
+    return relation.DistanceRelation(*layers) + 2 * relation.AngleRelation(*layers)
 
 
 KINDS = {
-    "hint": Kind("feature", partial(feature.Hint, adapter="linear"), (0.001, 0.01, 0.1, 1.0)),
-    "direction": Kind("feature", partial(feature.NormalisedHint, adapter="linear"), (0.1, 1.0, 10.0, 100.0)),
-    "distances": Kind("relation", relation.DistanceRelation, (1.0, 10.0, 100.0, 1000.0)),
-    "similarities": Kind("relation", relation.SimilarityPreserving, (10.0, 100.0, 1000.0, 10000.0)),
-    "neighbours": Kind("relation", relation.ProbabilisticTransfer, (1.0, 10.0, 100.0, 1000.0)),
-    "distances and angles": Kind("relation", _distances_and_angles, (1.0, 10.0, 100.0)),
+    "hint": Kind(partial(feature.Hint, adapter="linear"), (0.01, 0.1, 1.0, 10.0)),
+    "distances": Kind(relation.DistanceRelation, (1.0, 10.0, 100.0, 1000.0)),
+    "similarities": Kind(relation.SimilarityPreserving, (10.0, 100.0, 1000.0, 10000.0)),
+    "neighbours": Kind(relation.ProbabilisticTransfer, (1.0, 10.0, 100.0, 1000.0)),
+    "distances and angles": Kind(_distances_and_angles, (1.0, 10.0, 100.0)),
+    "attention": Kind(feature.AttentionTransfer, (0.1, 1.0, 10.0, 100.0)),
 }
 # What a kind of knowledge is added to.
 BASES = {
     "hard labels": lambda: 1.0 * CrossEntropy(),
     "soft targets": lambda: 0.1 * CrossEntropy() + 0.9 * SoftTargets(temperature=4),
 }
+QUICK_KINDS = ("hint", "distances", "similarities", "neighbours")
+# The student's layer before its logits, and the teacher's.
+LAYERS = ("activation2", "activation1")
 
 
-def objective(base, knowledge, weight, layers=LAYERS):
+def deep_student(seed=0):
+    """The usual student of these experiments: it has a last layer as wide as it is deep enough to compare."""
+    return mlp(64, 16, 16, 10, seed=seed)
+
+
+def with_knowledge(base, knowledge, weight, layers=LAYERS):
     """Hard labels or soft targets, plus one kind of knowledge, or none."""
-    return BASES[base]() if knowledge == "none" else BASES[base]() + weight * KINDS[knowledge].loss(*layers)
+    if knowledge == "none":
+        return BASES[base]()
+    return BASES[base]() + weight * KINDS[knowledge].loss(*layers)
+
+
+def knowledge(seeds, labels, kinds=QUICK_KINDS, bases=tuple(BASES)):
+    """Which knowledge helps? Each kind with hard labels and with soft targets, at every weight of its grid.
+
+    All learn from the same labelled images. The rows of the knowledge "none" are the two baselines.
+    """
+    return _swept(_points(labels, kinds, bases), seeds, data=partial(digits, transfer="labelled"))
+
+
+def attention(seeds, labels):
+    """The same for convolutional networks, attention transfer and hints between their last maps."""
+    return _swept(
+        _points(labels, ("attention", "hint of maps")),
+        seeds,
+        objective=partial(with_knowledge, layers=("activation2",)),
+        data=partial(digits, transfer="labelled"),
+        student=partial(convnet, 4, 8),
+        teacher=convolutional_teacher,
+        steps=1500,
+    )
+
+
+def chosen(table):
+    """The rows of the weight that has the best mean validation accuracy, for each kind of knowledge.
+
+    One weight for all seeds: a seed's own 200 validation images tell neighbouring weights badly apart.
+    """
+    setting = ["labels", "base", "knowledge", "weight"]
+    means = table.groupby(setting).validation_accuracy.mean()
+    best = means.groupby(setting[:-1]).idxmax()
+    return table.set_index(setting).loc[best.to_list()].reset_index()
+
+
+def _points(labels, kinds, bases=tuple(BASES)):
+    weights = {"none": (0.0,), **{kind: KINDS[kind].weights for kind in kinds}}
+    return [
+        {"labels": labels, "base": base, "knowledge": kind, "weight": weight}
+        for base in bases
+        for kind in weights
+        for weight in weights[kind]
+    ]
+
+
+def _swept(points, seeds, *, objective=with_knowledge, student=deep_student, **settings):
+    """The rows of a sweep, never taken from the store: what is computed again must be computed."""
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(folder)
+        found = sweep(points, objective, seeds=list(seeds), student=student, store=store, **settings)
+        table = found.finish(progress=False).table
+    measured = ["seed", *points[0], "validation_accuracy", "test_accuracy"]
+    return table[measured].rename(columns={"test_accuracy": "accuracy"}).to_dict("records")
+
+
+# --- the control: relations of other images
 
 
 class ShuffledPairs(nn.Module):
-    """A teacher whose features, under the name ``shuffled``, belong to other samples; its logits do not.
+    """A teacher whose features, under the name ``shuffled``, belong to other images; its logits do not.
 
-    ``order`` says whose features each sample of the transfer set gets. The relations between features
-    stay real ones; they are those of other images.
+    ``order`` says whose features each sample of the transfer set gets.
     """
 
     def __init__(self, teacher, layer, order):
         super().__init__()
-        self.teacher, self.layer = teacher, layer
-        self.shuffled = _Rows(order)
+        self.teacher, self.layer, self.shuffled = teacher, layer, _Rows(order)
 
     def forward(self, inputs):
         seen = trace(self.teacher, inputs, (self.layer,))
@@ -90,19 +146,19 @@ class _Rows(nn.Module):
         self.order = order
 
     def forward(self, features):
-        # Only the transfer set is shuffled; a teacher asked about other images need not tell.
+        # Asked about other images than those of the transfer set, there is nothing to shuffle.
         return features[self.order] if len(features) == len(self.order) else features
 
 
 def shuffled(data, within_class=False):
-    """An order of the transfer set in which every sample stands in for another one.
+    """An order of the transfer set in which every sample has another one's place.
 
-    ``within_class`` exchanges only samples with one label: then what the classes are to each other stays
-    right, and only what is special to an image is lost.
+    ``within_class`` exchanges samples of one label only: what a class is to another stays right, and only
+    what belongs to the single image is lost.
     """
     labels = data.transfer.labels if within_class else torch.zeros(len(data.transfer), dtype=torch.long)
-    order = torch.empty(len(labels), dtype=torch.long)
     generator = torch.Generator().manual_seed(data.seed)
+    order = torch.empty(len(labels), dtype=torch.long)
     for label in labels.unique():
         (rows,) = (labels == label).nonzero(as_tuple=True)
         mixed = rows[torch.randperm(len(rows), generator=generator)]
@@ -116,27 +172,183 @@ def shuffled_teacher(data, within_class=False, layer=LAYERS[1]):
     return ShuffledPairs(teacher, layer, shuffled(data, within_class))
 
 
-def knowledge(seeds, labels, kinds=tuple(KINDS)):
-    """Which knowledge helps? Every kind with hard labels and with soft targets, at every weight of its grid.
-
-    The rows without knowledge are the two baselines. All learn from the same labelled images.
-    """
-    weights = {"none": (0.0,), **{kind: KINDS[kind].weights for kind in kinds}}
-    points = [
-        {"labels": labels, "base": base, "knowledge": kind, "weight": weight}
-        for base in BASES
-        for kind in weights
-        for weight in weights[kind]
-    ]
-    return _swept(points, seeds, data=partial(digits, transfer="labelled"))
+SHUFFLES = {"shuffled": False, "shuffled within a class": True}
 
 
-def _swept(points, seeds, **settings):
-    """The rows of a sweep, never taken from the store: what is computed again must be computed."""
-    with tempfile.TemporaryDirectory() as folder:
-        found = sweep(
-            points, objective, seeds=list(seeds), student=deep_student, store=Store(folder), **settings
+def shuffled_pairs(seeds, labels=50, kinds=("hint", "distances", "similarities")):
+    """The controls of :func:`knowledge`: the same losses and weights, with the features of other images."""
+    return [
+        {"pairs": pairs, **row}
+        for pairs, within_class in SHUFFLES.items()
+        for row in _swept(
+            [point for point in _points(labels, kinds) if point["knowledge"] != "none"],
+            seeds,
+            objective=partial(with_knowledge, layers=(LAYERS[0], "shuffled")),
+            data=partial(digits, transfer="labelled"),
+            teacher=partial(shuffled_teacher, within_class=within_class),
         )
-        table = found.finish(progress=False).table
-    names = ["seed", *points[0], "validation_accuracy", "test_accuracy", "problem"]
-    return table[names].rename(columns={"test_accuracy": "accuracy"}).to_dict("records")
+    ]
+
+
+# --- relations only
+
+
+EMBEDDING = ("hidden2", "activation1")
+WITHOUT_LABELS = {
+    "distances": partial(relation.DistanceRelation, *EMBEDDING),
+    "angles": partial(relation.AngleRelation, *EMBEDDING),
+    "similarities": partial(relation.SimilarityPreserving, *EMBEDDING),
+    "neighbours": partial(relation.ProbabilisticTransfer, *EMBEDDING),
+    "distances, shuffled pairs": partial(relation.DistanceRelation, EMBEDDING[0], "shuffled"),
+}
+RELATIONS_ONLY_ARMS = ("pixels", "teacher", "untrained", *WITHOUT_LABELS, "50 labels", "all labels")
+
+
+def embedding_student(seed=0):
+    """A network with an embedding of 8 numbers, ``hidden2``, before its logits."""
+    return mlp(64, 64, 8, 10, seed=seed)
+
+
+def relations_only(seeds, steps=600, arms=RELATIONS_ONLY_ARMS):
+    """Students that never see a label and only learn how images stand to each other in the teacher.
+
+    ``accuracy`` is that of the nearest among 50 labelled images, ``among_all`` that of the vote of the 5
+    nearest among all 1,200 training images. ``similarity`` is the linear CKA to the teacher's layer on the
+    test images, from 0 to 100.
+    """
+    data = [digits(labels=50, seed=seed) for seed in seeds]
+    taught = teachers(data)
+    embeddings = _embeddings(data, taught, steps)
+    return [
+        {"seed": part.seed, "steps": steps, "arm": arm, **_read_out(embed, teacher, part)}
+        for arm in arms
+        for part, teacher, embed in zip(data, taught, embeddings(arm), strict=True)
+    ]
+
+
+def _embeddings(data, taught, steps):
+    """A function of an arm that gives, for each seed, a function from images to embeddings."""
+    starts = [embedding_student(part.seed) for part in data]
+
+    def trained(run):
+        return [run.finish().student.student(row, 0) for row in range(len(data))]
+
+    def of_arm(arm):
+        if arm == "pixels":
+            return [lambda images: images.flatten(1)] * len(data)
+        if arm == "teacher":
+            return [layer_of(teacher, EMBEDDING[1]) for teacher in taught]
+        if arm == "untrained":
+            students = starts
+        elif arm in WITHOUT_LABELS:
+            who = [shuffled_teacher(part) for part in data] if "shuffled" in arm else taught
+            stack = StackedModel(starts)
+            students = trained(distill_stack(who, stack, data, WITHOUT_LABELS[arm](), steps=steps))
+        else:
+            on = {"50 labels": "labelled", "all labels": "train"}[arm]
+            students = trained(train_stack(StackedModel(starts), data, on=on, steps=steps))
+        return [layer_of(student, EMBEDDING[0]) for student in students]
+
+    return of_arm
+
+
+def layer_of(model, layer):
+    """A function from images to what a layer of a network says about them."""
+
+    @torch.no_grad()
+    def embed(images):
+        return trace(model, images, (layer,)).features[layer].flatten(1)
+
+    return embed
+
+
+def _read_out(embed, teacher, data):
+    seen = embed(data.test.inputs)
+    few = nearest_neighbours(embed(data.labelled.inputs), data.labelled.labels, seen, count=1)
+    every = nearest_neighbours(embed(data.train.inputs), data.train.labels, seen, count=5)
+    right = [100 * float((said == data.test.labels).double().mean()) for said in (few, every)]
+    similarity = 100 * linear_cka(seen, layer_of(teacher, EMBEDDING[1])(data.test.inputs))
+    return {"accuracy": right[0], "among_all": right[1], "similarity": similarity}
+
+
+def nearest_neighbours(known, labels, asked, count):
+    """The labels that the nearest known embeddings give to the embeddings asked about."""
+    from sklearn.neighbors import KNeighborsClassifier
+
+    vote = KNeighborsClassifier(count).fit(known.numpy(), labels.numpy())
+    return torch.from_numpy(vote.predict(asked.numpy()))
+
+
+def linear_cka(features, others):
+    """Linear CKA of two layers on the same images: 1 for one and the same geometry, near 0 for none."""
+    a, b = (part.double() - part.double().mean(0) for part in (features, others))
+    return float((a.T @ b).square().sum() / ((a.T @ a).norm() * (b.T @ b).norm()))
+
+
+# --- deep and thin
+
+
+THIN_ARMS = {
+    # The first stage's knowledge, and the second stage's base.
+    "hard labels": ("hard labels", "hard labels"),
+    "soft targets": ("hard labels", "soft targets"),
+    "hint, then hard labels": ("hint", "hard labels"),
+    "hint, then soft targets": ("hint", "soft targets"),
+    "shuffled hint, then hard labels": ("shuffled hint", "hard labels"),
+    "similarities, then hard labels": ("similarities", "hard labels"),
+}
+
+
+def thin_student(seed=0):
+    """Eight hidden layers of ten units: hard to train from labels alone."""
+    return mlp(64, *[10] * 8, 10, seed=seed)
+
+
+def deep_and_thin(seeds, first=500, second=1000):
+    """FitNets: hints to the middle of a deep thin student first, then labels or soft targets.
+
+    Every arm gets the same number of steps and the same two schedules of the learning rate, so that neither
+    more training nor the restart explains a difference. "hard labels in one stage" has one schedule for all.
+    """
+    data = [digits(seed=seed) for seed in seeds]
+    starts = [thin_student(seed) for seed in seeds]
+    first_stage = _first_stages(data, starts, first)
+    ends = {
+        arm: _distilled(teachers(data), begun, data, BASES[base](), second)
+        for arm, (stage, base) in THIN_ARMS.items()
+        for begun in [first_stage(stage)]
+    }
+    whole = first + second
+    ends["hard labels in one stage"] = _distilled(
+        teachers(data), starts, data, BASES["hard labels"](), whole
+    )
+    tests = Exam([part.test for part in data])
+    return [
+        {"seed": part.seed, "arm": arm, "accuracy": 100 * float(accuracy)}
+        for arm, students in ends.items()
+        for part, accuracy in zip(data, tests.accuracy(StackedModel(students))[:, 0], strict=True)
+    ]
+
+
+def _first_stages(data, starts, steps):
+    """A function of a stage's name that gives its students."""
+    hint = partial(feature.Hint, "activation4", adapter="linear")
+
+    def stage(name):
+        objective, taught = {
+            "hard labels": lambda: (BASES["hard labels"](), teachers(data)),
+            "hint": lambda: (hint("activation1"), teachers(data)),
+            "shuffled hint": lambda: (hint("shuffled"), [shuffled_teacher(part) for part in data]),
+            "similarities": lambda: (
+                relation.SimilarityPreserving("activation4", "activation1"),
+                teachers(data),
+            ),
+        }[name]()
+        return _distilled(taught, starts, data, objective, steps)
+
+    return stage
+
+
+def _distilled(taught, starts, data, objective, steps):
+    run = distill_stack(taught, StackedModel(starts), data, objective, steps=steps).finish()
+    return [run.student.student(row, 0) for row in range(len(starts))]
