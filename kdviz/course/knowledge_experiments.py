@@ -35,30 +35,27 @@ class Kind(NamedTuple):
     weights: tuple
 
 
-def _distances_and_angles(*layers):
-    return relation.DistanceRelation(*layers) + 2 * relation.AngleRelation(*layers)
-
-
 KINDS = {
     "hint": Kind(partial(feature.Hint, adapter="linear"), (0.01, 0.1, 1.0, 10.0)),
     "distances": Kind(relation.DistanceRelation, (1.0, 10.0, 100.0, 1000.0)),
     "similarities": Kind(relation.SimilarityPreserving, (10.0, 100.0, 1000.0, 10000.0)),
     "neighbours": Kind(relation.ProbabilisticTransfer, (1.0, 10.0, 100.0, 1000.0)),
-    "distances and angles": Kind(_distances_and_angles, (1.0, 10.0, 100.0)),
-    "attention": Kind(feature.AttentionTransfer, (0.1, 1.0, 10.0, 100.0)),
+    "attention": Kind(feature.AttentionTransfer, (0.1, 1.0, 10.0)),
+    "hint of maps": Kind(partial(feature.Hint, adapter="convolution"), (0.001, 0.01, 0.1)),
 }
 # What a kind of knowledge is added to.
 BASES = {
     "hard labels": lambda: 1.0 * CrossEntropy(),
     "soft targets": lambda: 0.1 * CrossEntropy() + 0.9 * SoftTargets(temperature=4),
 }
-QUICK_KINDS = ("hint", "distances", "similarities", "neighbours")
+EMBEDDING_KINDS = ("hint", "distances", "similarities", "neighbours")
+MAP_KINDS = ("attention", "hint of maps")
 # The student's layer before its logits, and the teacher's.
 LAYERS = ("activation2", "activation1")
 
 
 def deep_student(seed=0):
-    """The usual student of these experiments: it has a last layer as wide as it is deep enough to compare."""
+    """The usual student of these experiments."""
     return mlp(64, 16, 16, 10, seed=seed)
 
 
@@ -69,7 +66,7 @@ def with_knowledge(base, knowledge, weight, layers=LAYERS):
     return BASES[base]() + weight * KINDS[knowledge].loss(*layers)
 
 
-def knowledge(seeds, labels, kinds=QUICK_KINDS, bases=tuple(BASES)):
+def knowledge(seeds, labels, kinds=EMBEDDING_KINDS, bases=tuple(BASES)):
     """Which knowledge helps? Each kind with hard labels and with soft targets, at every weight of its grid.
 
     All learn from the same labelled images. The rows of the knowledge "none" are the two baselines.
@@ -78,16 +75,26 @@ def knowledge(seeds, labels, kinds=QUICK_KINDS, bases=tuple(BASES)):
 
 
 def attention(seeds, labels):
-    """The same for convolutional networks, attention transfer and hints between their last maps."""
+    """The same for convolutional networks: attention transfer, and hints, between maps of 4 × 4 places."""
     return _swept(
-        _points(labels, ("attention", "hint of maps")),
+        _points(labels, MAP_KINDS),
         seeds,
         objective=partial(with_knowledge, layers=("activation2",)),
         data=partial(digits, transfer="labelled"),
-        student=partial(convnet, 4, 8),
+        student=convolutional_student,
         teacher=convolutional_teacher,
-        steps=1500,
+        learning_rate=1e-2,
     )
+
+
+def convolutional_student(seed=0):
+    return convnet(8, 16, seed=seed)
+
+
+def convolutional_teacher(data):
+    """A teacher with maps, of a split; the store keeps it."""
+    start = convnet(16, 32, 64, seed=data.seed)
+    return teachers([data], start, learning_rate=1e-2)[0]
 
 
 def chosen(table):

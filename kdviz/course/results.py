@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from kdviz.course import experiments
+from kdviz.course import experiments, knowledge_experiments
 from kdviz.course.place import course_folder
 
 SEEDS = tuple(range(30))
@@ -59,6 +59,11 @@ RESULTS = {
             tolerance=4.0,
         ),
         Result("other_orders", experiments.other_orders, {"copies": (64,)}),
+        Result("knowledge", knowledge_experiments.knowledge, {"labels": (50, 100, 1000)}, tolerance=5.0),
+        Result("shuffled_pairs", knowledge_experiments.shuffled_pairs, {"labels": (50,)}, tolerance=5.0),
+        Result("relations_only", knowledge_experiments.relations_only, {"steps": (600,)}, tolerance=5.0),
+        Result("deep_and_thin", knowledge_experiments.deep_and_thin, {"first": (500,)}, tolerance=5.0),
+        Result("attention", knowledge_experiments.attention, {"labels": (100,)}, tolerance=5.0),
     )
 }
 
@@ -119,7 +124,8 @@ def code_hash():
     package = Path(__file__).parents[1]
     rooms = ("datasets", "knowledge", "measure", "models", "schemes", "training")
     files = sorted(path for room in rooms for path in (package / room).rglob("*.py"))
-    files += [package / "tracing.py", package / "course" / "experiments.py"]
+    course = [package / "course" / name for name in ("experiments.py", "knowledge_experiments.py")]
+    files += [package / "tracing.py", *course]
     digest = hashlib.sha256()
     for path in files:
         digest.update(path.relative_to(package).as_posix().encode() + path.read_bytes())

@@ -8,6 +8,8 @@ from kdviz.figures.landscape import landscape
 from kdviz.figures.omission import omitted_digit
 from kdviz.figures.relations import similarity_matrices
 from kdviz.figures.seeds import paired_dots
+from kdviz.figures.seeds import paired_dots, seed_dots
+from kdviz.figures.sheets import class_sheets
 from kdviz.figures.template import BASELINE, INK, STUDENT, TEACHER
 
 __all__ = [
@@ -18,6 +20,7 @@ __all__ = [
     "attention_maps",
     "cka_map",
     "class_bars",
+    "class_sheets",
     "image_row",
     "landscape",
     "learning_curves",
@@ -25,5 +28,6 @@ __all__ = [
     "omitted_digit",
     "paired_dots",
     "similarity_matrices",
+    "seed_dots",
     "temperature_curves",
 ]

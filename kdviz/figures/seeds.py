@@ -45,6 +45,53 @@ def paired_dots(table, baseline, arms, *, value="accuracy", by=None, title=""):
     return drawn
 
 
+def seed_dots(table, arms, *, value="accuracy", axis="accuracy (%)", title=""):
+    """The distribution over seeds: one row for each arm, one dot for each seed, and a line at the median.
+
+    A mean says little where some seeds fail. On the right stand the lowest, the median and the highest.
+
+    Parameters
+    ----------
+    table : DataFrame with the columns ``seed``, ``arm`` and ``value``
+    arms : the arms to show; the first is the baseline
+    """
+    drawn = go.Figure()
+    for place, arm in enumerate(arms):
+        rows = table[table.arm == arm].sort_values("seed")
+        if rows.empty:
+            raise ValueError(f"the table has no arm {arm!r}; its arms are: {', '.join(table.arm.unique())}")
+        look, values = BASELINE if place == 0 else STUDENT, rows[value].to_numpy()
+        # Dots of one height would hide each other.
+        heights = place + 0.5 * ((np.arange(len(values)) * 0.618) % 1 - 0.5)
+        drawn.add_scatter(
+            name=arm,
+            x=values,
+            y=heights,
+            mode="markers",
+            marker={"color": look.color, "symbol": look.symbol, "size": 7, "opacity": 0.5},
+            customdata=rows.seed.to_numpy(np.int32),
+            hovertemplate=f"seed %{{customdata}}: %{{x:.1f}}<extra>{arm}</extra>",
+        )
+        middle = float(np.median(values))
+        drawn.add_shape(
+            type="line", x0=middle, x1=middle, y0=place - 0.4, y1=place + 0.4, line={"color": INK, "width": 2}
+        )
+        drawn.add_annotation(
+            xref="paper",
+            x=1.01,
+            y=place,
+            text=f"{values.min():.0f} … <b>{middle:.0f}</b> … {values.max():.0f}",
+            showarrow=False,
+            xanchor="left",
+        )
+    drawn.update_xaxes(title_text=axis)
+    drawn.update_yaxes(
+        tickvals=list(range(len(arms))), ticktext=list(arms), range=[len(arms) - 0.5, -0.5], showgrid=False
+    )
+    drawn.update_layout(template="kdviz", title=title, height=140 + 45 * len(arms), margin={"r": 130})
+    return drawn
+
+
 def _panel(drawn, row, panel, baseline, arms, value):
     wide = panel.pivot(index="seed", columns="arm", values=value)
     missing = [arm for arm in (baseline, *arms) if arm not in wide]

@@ -10,6 +10,7 @@ from kdviz.course.exercises.base import Exercise, Feedback
 __all__ = ["Exercise", "Feedback", "exercise", "exercises"]
 
 _NOTEBOOKS = ("start_here", "soft_targets", "temperature_and_weight", "responses")
+_NOTEBOOKS = ("start_here", "soft_targets", "temperature_and_weight", "features", "relations")
 
 
 def exercises():
