@@ -9,12 +9,14 @@ import tempfile
 from functools import partial
 from typing import NamedTuple
 
+import pandas as pd
 import torch
 from torch import nn
 
 from kdviz.datasets import digits
 from kdviz.knowledge import feature, relation
 from kdviz.knowledge.response import CrossEntropy, SoftTargets
+from kdviz.measure import paired
 from kdviz.models import convnet, mlp
 from kdviz.schemes import distill_stack, sweep, teachers, train_stack
 from kdviz.schemes.stacked import Exam
@@ -106,6 +108,29 @@ def chosen(table):
     means = table.groupby(setting).validation_accuracy.mean()
     best = means.groupby(setting[:-1]).idxmax()
     return table.set_index(setting).loc[best.to_list()].reset_index()
+
+
+def gains(table):
+    """The one table: each knowledge at its chosen weight, what it gains over its base, in percentage points.
+
+    A row for each kind of knowledge and a column for each base and number of labels; "soft targets" in the
+    column of the hard labels is the other base itself.
+    """
+    rows = chosen(table)
+    accuracy = rows.pivot(index="seed", columns=["base", "labels", "knowledge"], values="accuracy")
+    found = {}
+    for base, labels, kind in accuracy:
+        if kind == "none" and base == "hard labels":
+            continue
+        name, onto = (base, "hard labels") if kind == "none" else (kind, base)
+        against = accuracy[onto, labels, "none"]
+        found.setdefault((onto, labels), {})[name] = _short(paired(accuracy[base, labels, kind], against))
+    return pd.DataFrame(found).rename_axis(columns=["added to", "labels"]).sort_index(axis=1).fillna("")
+
+
+def _short(interval):
+    half = (interval.high - interval.low) / 2
+    return f"{interval.mean:+.1f} ± {half:.1f}" + ("" if interval.sure else " null")
 
 
 def _points(labels, kinds, bases=tuple(BASES)):
@@ -201,14 +226,15 @@ def shuffled_pairs(seeds, labels=50, kinds=("hint", "distances", "similarities")
 
 
 EMBEDDING = ("hidden2", "activation1")
-WITHOUT_LABELS = {
+FROM_TEACHER = {
     "distances": partial(relation.DistanceRelation, *EMBEDDING),
     "angles": partial(relation.AngleRelation, *EMBEDDING),
     "similarities": partial(relation.SimilarityPreserving, *EMBEDDING),
     "neighbours": partial(relation.ProbabilisticTransfer, *EMBEDDING),
     "distances, shuffled pairs": partial(relation.DistanceRelation, EMBEDDING[0], "shuffled"),
+    "soft targets": partial(SoftTargets, temperature=4),
 }
-RELATIONS_ONLY_ARMS = ("pixels", "teacher", "untrained", *WITHOUT_LABELS, "50 labels", "all labels")
+RELATIONS_ONLY_ARMS = ("pixels", "teacher", "untrained", *FROM_TEACHER, "50 labels", "all labels")
 
 
 def embedding_student(seed=0):
@@ -219,6 +245,7 @@ def embedding_student(seed=0):
 def relations_only(seeds, steps=600, arms=RELATIONS_ONLY_ARMS):
     """Students that never see a label and only learn how images stand to each other in the teacher.
 
+    Beside them: what needs no training, what soft targets on the same images do, and what labels do.
     ``accuracy`` is that of the nearest among 50 labelled images, ``among_all`` that of the vote of the 5
     nearest among all 1,200 training images. ``similarity`` is the linear CKA to the teacher's layer on the
     test images, from 0 to 100.
@@ -247,10 +274,10 @@ def _embeddings(data, taught, steps):
             return [layer_of(teacher, EMBEDDING[1]) for teacher in taught]
         if arm == "untrained":
             students = starts
-        elif arm in WITHOUT_LABELS:
+        elif arm in FROM_TEACHER:
             who = [shuffled_teacher(part) for part in data] if "shuffled" in arm else taught
             stack = StackedModel(starts)
-            students = trained(distill_stack(who, stack, data, WITHOUT_LABELS[arm](), steps=steps))
+            students = trained(distill_stack(who, stack, data, FROM_TEACHER[arm](), steps=steps))
         else:
             on = {"50 labels": "labelled", "all labels": "train"}[arm]
             students = trained(train_stack(StackedModel(starts), data, on=on, steps=steps))
