@@ -207,13 +207,15 @@ def shuffled_teacher(data, within_class=False, layer=LAYERS[1]):
 SHUFFLES = {"shuffled": False, "shuffled within a class": True}
 
 
-def shuffled_pairs(seeds, labels=50, kinds=("hint", "distances", "similarities")):
+def shuffled_pairs(
+    seeds, labels=50, kinds=("hint", "distances", "similarities"), bases=tuple(BASES)
+):
     """The controls of :func:`knowledge`: the same losses and weights, with the features of other images."""
     return [
         {"pairs": pairs, **row}
         for pairs, within_class in SHUFFLES.items()
         for row in _swept(
-            [point for point in _points(labels, kinds) if point["knowledge"] != "none"],
+            [point for point in _points(labels, kinds, bases) if point["knowledge"] != "none"],
             seeds,
             objective=partial(with_knowledge, layers=(LAYERS[0], "shuffled")),
             data=partial(digits, transfer="labelled"),
