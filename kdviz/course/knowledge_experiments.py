@@ -207,9 +207,7 @@ def shuffled_teacher(data, within_class=False, layer=LAYERS[1]):
 SHUFFLES = {"shuffled": False, "shuffled within a class": True}
 
 
-def shuffled_pairs(
-    seeds, labels=50, kinds=("hint", "distances", "similarities"), bases=tuple(BASES)
-):
+def shuffled_pairs(seeds, labels=50, kinds=("hint", "distances", "similarities"), bases=tuple(BASES)):
     """The controls of :func:`knowledge`: the same losses and weights, with the features of other images."""
     return [
         {"pairs": pairs, **row}
@@ -355,9 +353,7 @@ def deep_and_thin(seeds, first=500, second=1000):
         for begun in [first_stage(stage)]
     }
     whole = first + second
-    ends["hard labels in one stage"] = _distilled(
-        teachers(data), starts, data, BASES["hard labels"](), whole
-    )
+    ends["hard labels in one stage"] = _distilled(teachers(data), starts, data, BASES["hard labels"](), whole)
     tests = Exam([part.test for part in data])
     return [
         {"seed": part.seed, "arm": arm, "accuracy": 100 * float(accuracy)}

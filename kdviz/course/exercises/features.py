@@ -52,8 +52,8 @@ def _authors(student, teacher):
 ATTENTION_MISTAKES = (
     Mistake(
         "no length",
-        "Your maps keep their size, so a layer with large values has a large loss. Divide each image's map by "
-        "its length first.",
+        "Your maps keep their size, so a layer with large values has a large loss. Divide each image's map "
+        "by its length first.",
         _without_length,
     ),
     Mistake(
@@ -194,8 +194,8 @@ EXERCISES = (
         minutes=5,
         difficulty="easy",
         hints=(
-            "Channels are dimension 1. After the sum over them one map of shape (H, W) is left for each image; "
-            "flatten it to a vector.",
+            "Channels are dimension 1. After the sum over them one map of shape (H, W) is left for each "
+            "image; flatten it to a vector.",
             "`torch.nn.functional.normalize(maps, dim=1)` makes vectors of length 1, and `.norm(dim=1)` of a "
             "difference is a distance. The mean comes last.",
         ),
@@ -216,16 +216,16 @@ def attention_loss(student, teacher):
         question=(
             "Write `explained(student, teacher)`. Both hold features of the same images, of shape "
             "(N, width). Find the best linear regressor with a constant from the student's features to the "
-            "teacher's, in the sense of least squares, and return the share of the teacher's variance that it "
-            "explains: 1 minus what is left of the squares, over the squares around each unit's mean, both "
+            "teacher's, in the sense of least squares, and return the share of the teacher's variance that "
+            "it explains: 1 minus what is left of the squares, over the squares around each unit's mean, both "
             "summed over all units."
         ),
         answer="explained",
         minutes=10,
         difficulty="medium",
         hints=(
-            "The best regressor has a closed form; no training is needed. A column of ones beside the student's "
-            "features gives it a constant.",
+            "The best regressor has a closed form; no training is needed. A column of ones beside the "
+            "student's features gives it a constant.",
             "`torch.linalg.lstsq(known, teacher).solution` holds its weights, and `known @ weights` what it "
             "says.",
         ),

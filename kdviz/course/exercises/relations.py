@@ -76,8 +76,8 @@ def _rooted(student, teacher):
 ANGLE_MISTAKES = (
     Mistake(
         "from the origin",
-        "That is the cosine between two embeddings, seen from the origin. The angle of a triangle is seen from "
-        "its corner: subtract the corner from both first.",
+        "That is the cosine between two embeddings, seen from the origin. The angle of a triangle is seen "
+        "from its corner: subtract the corner from both first.",
         _with(_from_origin),
     ),
     Mistake(
@@ -137,9 +137,9 @@ def _grade_blind(answer):
             raise NotYet(f'Write letters from A to E for {loss!r}, for example "AE"; got {letters!r}.')
         wrong = sorted(given ^ BLIND[loss])
         if wrong:
-            right = len(CHANGES) - len(wrong)
-            raise NotYet(f"{loss}: {right} of {len(CHANGES)}. Look at {wrong[0]} again: {_QUESTIONS[wrong[0]]}")
-    return "What a loss cannot see, the student is free to choose: that is why its width need not be the teacher's."
+            right, first = len(CHANGES) - len(wrong), wrong[0]
+            raise NotYet(f"{loss}: {right} of {len(CHANGES)}. Look at {first} again: {_QUESTIONS[first]}")
+    return "What a loss cannot see, the student is free to choose. So its width need not be the teacher's."
 
 
 # --- what the learner sees
@@ -150,19 +150,19 @@ EXERCISES = (
         title="The angle at an image",
         question=(
             "RKD has a second term. For three images $a, b, c$ it compares $\\cos \\angle\\, b\\,a\\,c$, the "
-            "angle at $a$ in the triangle of their embeddings. Write `angle_loss(student, teacher)`: the mean "
-            "over all $N^3$ triples of the squared difference of the student's and the teacher's cosine. Both "
-            "are tensors of shape (N, width), with different widths. Where two of the images are the same, "
-            "a side has length 0: let its cosine be 0."
+            "cosine of the angle at $a$ in the triangle of their embeddings. Write "
+            "`angle_loss(student, teacher)`: the mean over all $N^3$ triples of the squared difference of the "
+            "student's and the teacher's cosine. Both are tensors of shape (N, width), with different widths. "
+            "Where two of the images are the same, a side has length 0: let its cosine be 0."
         ),
         answer="angle_loss",
         minutes=10,
         difficulty="medium",
         hints=(
-            "Make all sides first: `sides[a, b]` is the embedding of b minus that of a, of shape (N, N, width). "
-            "Two sides that start at the same image form the angle there.",
-            "`torch.nn.functional.normalize(sides, dim=-1)` gives every side length 1 and leaves zeros alone; "
-            "`sides @ sides.mT` then holds the cosines, of shape (N, N, N).",
+            "Make all sides first: `sides[a, b]` is the embedding of b minus that of a; the shape is "
+            "(N, N, width). Two sides that start at the same image form the angle there.",
+            "`torch.nn.functional.normalize(sides, dim=-1)` gives every side length 1 and leaves zeros "
+            "alone; `sides @ sides.mT` then holds the cosines, of shape (N, N, N).",
         ),
         source="""
 import torch
