@@ -217,8 +217,8 @@ def attention_loss(student, teacher):
             "Write `explained(student, teacher)`. Both hold features of the same images, of shape "
             "(N, width). Find the best linear regressor with a constant from the student's features to the "
             "teacher's, in the sense of least squares, and return the share of the teacher's variance that "
-            "it explains: 1 minus what is left of the squares, over the squares around each unit's mean, both "
-            "summed over all units."
+            "it explains: 1 minus what is left of the squares, over the squares around each unit's mean. Both "
+            "are summed over all units."
         ),
         answer="explained",
         minutes=10,
