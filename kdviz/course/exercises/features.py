@@ -214,13 +214,13 @@ def attention_loss(student, teacher):
         name="4.2",
         title="What the regressor does by itself",
         question=(
-            "Write `explained(student, teacher)`. Both hold features of the same images, of shape "
+            "Write `explained_share(student, teacher)`. Both hold features of the same images, of shape "
             "(N, width). Find the best linear regressor with a constant from the student's features to the "
             "teacher's, in the sense of least squares, and return the share of the teacher's variance that "
-            "it explains: 1 minus what is left of the squares, over the squares around each unit's mean. Both "
-            "are summed over all units."
+            "it explains: 1 minus what is left of the squares, over the squares around each unit's mean. Sum "
+            "both over all units."
         ),
-        answer="explained",
+        answer="explained_share",
         minutes=10,
         difficulty="medium",
         hints=(
@@ -232,7 +232,7 @@ def attention_loss(student, teacher):
         source="""
 import torch
 
-def explained(student, teacher):
+def explained_share(student, teacher):
     known = torch.cat([student, torch.ones_like(student[:, :1])], dim=1)
     said = known @ torch.linalg.lstsq(known, teacher).solution
     left = (teacher - said).square().sum()

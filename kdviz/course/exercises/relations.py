@@ -152,7 +152,7 @@ EXERCISES = (
             "RKD has a second term. For three images $a, b, c$ it compares $\\cos \\angle\\, b\\,a\\,c$, the "
             "cosine of the angle at $a$ in the triangle of their embeddings. Write "
             "`angle_loss(student, teacher)`: the mean over all $N^3$ triples of the squared difference of "
-            "the student's and the teacher's cosine. Both are tensors of shape (N, width); the widths differ. "
+            "the student's and the teacher's cosine. Both are tensors of shape (N, width) of other widths. "
             "Where two of the images are the same, a side has length 0: let its cosine be 0."
         ),
         answer="angle_loss",
