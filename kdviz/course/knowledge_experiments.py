@@ -27,14 +27,19 @@ from kdviz.training.store import Store
 # --- which knowledge helps
 
 
+# The student's layer before its logits, and the teacher's.
+LAYERS = ("activation2", "activation1")
+
+
 class Kind(NamedTuple):
-    """A kind of knowledge: its loss, as a function of the student's and the teacher's layer, and its weights.
+    """A kind of knowledge: its loss, the weights that are tried, and the student's and the teacher's layer.
 
     Published weights belong to other networks and batches, so each kind gets a grid of its own.
     """
 
     loss: callable
     weights: tuple
+    layers: tuple = LAYERS
 
 
 KINDS = {
@@ -42,8 +47,9 @@ KINDS = {
     "distances": Kind(relation.DistanceRelation, (1.0, 10.0, 100.0, 1000.0)),
     "similarities": Kind(relation.SimilarityPreserving, (10.0, 100.0, 1000.0, 10000.0)),
     "neighbours": Kind(relation.ProbabilisticTransfer, (1.0, 10.0, 100.0, 1000.0)),
-    "attention": Kind(feature.AttentionTransfer, (0.1, 1.0, 10.0)),
-    "hint of maps": Kind(partial(feature.Hint, adapter="convolution"), (0.001, 0.01, 0.1)),
+    "attention, first maps": Kind(feature.AttentionTransfer, (0.1, 1.0, 10.0), ("activation1",)),
+    "attention, second maps": Kind(feature.AttentionTransfer, (0.1, 1.0, 10.0), ("activation2",)),
+    "attention, shuffled": Kind(feature.AttentionTransfer, (0.1, 1.0, 10.0), ("activation1", "shuffled")),
 }
 # What a kind of knowledge is added to.
 BASES = {
@@ -51,9 +57,7 @@ BASES = {
     "soft targets": lambda: 0.1 * CrossEntropy() + 0.9 * SoftTargets(temperature=4),
 }
 EMBEDDING_KINDS = ("hint", "distances", "similarities", "neighbours")
-MAP_KINDS = ("attention", "hint of maps")
-# The student's layer before its logits, and the teacher's.
-LAYERS = ("activation2", "activation1")
+MAP_KINDS = ("attention, first maps", "attention, second maps")
 
 
 def deep_student(seed=0):
@@ -61,11 +65,12 @@ def deep_student(seed=0):
     return mlp(64, 16, 16, 10, seed=seed)
 
 
-def with_knowledge(base, knowledge, weight, layers=LAYERS):
+def with_knowledge(base, knowledge, weight, layers=None):
     """Hard labels or soft targets, plus one kind of knowledge, or none."""
     if knowledge == "none":
         return BASES[base]()
-    return BASES[base]() + weight * KINDS[knowledge].loss(*layers)
+    kind = KINDS[knowledge]
+    return BASES[base]() + weight * kind.loss(*(layers or kind.layers))
 
 
 def knowledge(seeds, labels, kinds=EMBEDDING_KINDS, bases=tuple(BASES)):
@@ -77,16 +82,20 @@ def knowledge(seeds, labels, kinds=EMBEDDING_KINDS, bases=tuple(BASES)):
 
 
 def attention(seeds, labels):
-    """The same for convolutional networks: attention transfer, and hints, between maps of 4 × 4 places."""
-    return _swept(
-        _points(labels, MAP_KINDS),
-        seeds,
-        objective=partial(with_knowledge, layers=("activation2",)),
+    """The same for convolutional networks: attention transfer between maps of 8 × 8 or of 4 × 4 places.
+
+    "attention, shuffled" is the control: the first maps of other images.
+    """
+    swept = partial(
+        _swept,
+        seeds=seeds,
         data=partial(digits, transfer="labelled"),
         student=convolutional_student,
-        teacher=convolutional_teacher,
         learning_rate=1e-2,
     )
+    control = [point for point in _points(labels, ("attention, shuffled",)) if point["knowledge"] != "none"]
+    right = swept(_points(labels, MAP_KINDS), teacher=convolutional_teacher)
+    return right + swept(control, teacher=partial(shuffled_teacher, taught=convolutional_teacher))
 
 
 def convolutional_student(seed=0):
@@ -198,10 +207,13 @@ def shuffled(data, within_class=False):
     return order
 
 
-def shuffled_teacher(data, within_class=False, layer=LAYERS[1]):
-    """The usual teacher of a split with its features shuffled."""
-    (teacher,) = teachers([data])
-    return ShuffledPairs(teacher, layer, shuffled(data, within_class))
+def usual_teacher(data):
+    return teachers([data])[0]
+
+
+def shuffled_teacher(data, within_class=False, taught=usual_teacher):
+    """The teacher of a split with the features of its first layer shuffled."""
+    return ShuffledPairs(taught(data), LAYERS[1], shuffled(data, within_class))
 
 
 SHUFFLES = {"shuffled": False, "shuffled within a class": True}
