@@ -124,8 +124,7 @@ def code_hash():
     package = Path(__file__).parents[1]
     rooms = ("datasets", "knowledge", "measure", "models", "schemes", "training")
     files = sorted(path for room in rooms for path in (package / room).rglob("*.py"))
-    course = [package / "course" / name for name in ("experiments.py", "knowledge_experiments.py")]
-    files += [package / "tracing.py", *course]
+    files += [package / "tracing.py", *sorted((package / "course").glob("*experiments.py"))]
     digest = hashlib.sha256()
     for path in files:
         digest.update(path.relative_to(package).as_posix().encode() + path.read_bytes())

@@ -7,7 +7,6 @@ from kdviz.figures.curves import learning_curves, lines, temperature_curves
 from kdviz.figures.landscape import landscape
 from kdviz.figures.omission import omitted_digit
 from kdviz.figures.relations import similarity_matrices
-from kdviz.figures.seeds import paired_dots
 from kdviz.figures.seeds import paired_dots, seed_dots
 from kdviz.figures.sheets import class_sheets
 from kdviz.figures.template import BASELINE, INK, STUDENT, TEACHER

@@ -9,8 +9,14 @@ from kdviz.course.exercises.base import Exercise, Feedback
 
 __all__ = ["Exercise", "Feedback", "exercise", "exercises"]
 
-_NOTEBOOKS = ("start_here", "soft_targets", "temperature_and_weight", "responses")
-_NOTEBOOKS = ("start_here", "soft_targets", "temperature_and_weight", "features", "relations")
+_NOTEBOOKS = (
+    "start_here",
+    "soft_targets",
+    "temperature_and_weight",
+    "responses",
+    "features",
+    "relations",
+)
 
 
 def exercises():
