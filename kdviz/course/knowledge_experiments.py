@@ -16,7 +16,7 @@ from torch import nn
 from kdviz.datasets import digits
 from kdviz.knowledge import feature, relation
 from kdviz.knowledge.response import CrossEntropy, SoftTargets
-from kdviz.measure import paired
+from kdviz.measure import cka, paired
 from kdviz.models import convnet, mlp
 from kdviz.schemes import distill_stack, sweep, teachers, train_stack
 from kdviz.schemes.stacked import Exam
@@ -260,7 +260,7 @@ def relations_only(seeds, steps=600, arms=RELATIONS_ONLY_ARMS):
     Beside them: what needs no training, what soft targets on the same images do, and what labels do.
     ``accuracy`` is that of the nearest among 50 labelled images, ``among_all`` that of the vote of the 5
     nearest among all 1,200 training images. ``similarity`` is the linear CKA to the teacher's layer on the
-    test images, from 0 to 100.
+    test images, times 100.
     """
     data = [digits(labels=50, seed=seed) for seed in seeds]
     taught = teachers(data)
@@ -313,7 +313,7 @@ def _read_out(embed, teacher, data):
     few = nearest_neighbours(embed(data.labelled.inputs), data.labelled.labels, seen, count=1)
     every = nearest_neighbours(embed(data.train.inputs), data.train.labels, seen, count=5)
     right = [100 * float((said == data.test.labels).double().mean()) for said in (few, every)]
-    similarity = 100 * linear_cka(seen, layer_of(teacher, EMBEDDING[1])(data.test.inputs))
+    similarity = 100 * cka(seen, layer_of(teacher, EMBEDDING[1])(data.test.inputs))
     return {"accuracy": right[0], "among_all": right[1], "similarity": similarity}
 
 
@@ -323,12 +323,6 @@ def nearest_neighbours(known, labels, asked, count):
 
     vote = KNeighborsClassifier(count).fit(known.numpy(), labels.numpy())
     return torch.from_numpy(vote.predict(asked.numpy()))
-
-
-def linear_cka(features, others):
-    """Linear CKA of two layers on the same images: 1 for one and the same geometry, near 0 for none."""
-    a, b = (part.double() - part.double().mean(0) for part in (features, others))
-    return float((a.T @ b).square().sum() / ((a.T @ a).norm() * (b.T @ b).norm()))
 
 
 # --- deep and thin

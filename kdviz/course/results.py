@@ -1,22 +1,21 @@
 """Long results: tables that take too long for a cell, computed once by ``make results``.
 
 Each table is a CSV file in ``data/results`` beside a JSON file that says when it was computed, with
-which settings and seeds, and under which code. A notebook loads the table, says its age, and computes
+which settings and seeds, and by which code. A notebook loads the table, says its age, and computes
 a sample of its rows again.
 """
 
-import hashlib
 import itertools
 import json
 import time
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from pathlib import Path
 
 import pandas as pd
 
 from kdviz.course import experiments, knowledge_experiments
 from kdviz.course.place import course_folder
+from kdviz.course.sources import code_hash
 
 SEEDS = tuple(range(30))
 
@@ -81,11 +80,16 @@ class Table:
         """A sentence that says how old the table is and whether the code has changed since."""
         days = (datetime.now(UTC).date() - date.fromisoformat(self.made["date"])).days
         age = "today" if days == 0 else "a day ago" if days == 1 else f"{days} days ago"
-        code = "by the code you have" if self.made["code"] == code_hash() else "by an earlier code"
+        code = "by the code you have" if self.is_current else "by an earlier code"
         return (
             f"{len(self.rows)} rows over {len(self.made['seeds'])} seeds, computed {age} "
             f"({self.made['date']}) {code} with torch {self.made['torch']}."
         )
+
+    @property
+    def is_current(self):
+        """Whether the code it rests on is still the same."""
+        return self.made["code"] == code_hash(RESULTS[self.name].experiment)
 
     def check(self, seeds=(0,)):
         """Compute the rows of some seeds again; raise if a number is not the stored one.
@@ -119,31 +123,29 @@ def _known(name):
     return RESULTS[name]
 
 
-def code_hash():
-    """A hash of all code that the numbers depend on."""
-    package = Path(__file__).parents[1]
-    rooms = ("datasets", "knowledge", "measure", "models", "schemes", "training")
-    files = sorted(path for room in rooms for path in (package / room).rglob("*.py"))
-    files += [package / "tracing.py", *sorted((package / "course").glob("*experiments.py"))]
-    digest = hashlib.sha256()
-    for path in files:
-        digest.update(path.relative_to(package).as_posix().encode() + path.read_bytes())
-    return digest.hexdigest()[:16]
+def _outdated():
+    """The results without a table, or whose code has changed since."""
+    folder = course_folder() / "data" / "results"
+    return [
+        result
+        for name, result in RESULTS.items()
+        if not (folder / f"{name}.csv").exists() or not load(name).is_current
+    ]
 
 
 def main(names=()):
-    """Compute the tables and write them to ``data/results``."""
+    """Compute the tables named, or all whose code has changed, and write them to ``data/results``."""
     import torch
 
     folder = course_folder() / "data" / "results"
     folder.mkdir(parents=True, exist_ok=True)
-    for result in [_known(name) for name in names or RESULTS]:
+    for result in [_known(name) for name in names] or _outdated():
         start = time.perf_counter()
         rows = result.rows(result.seeds)
         print(f"{result.name}: {len(rows)} rows in {time.perf_counter() - start:.0f} s", flush=True)
         made = {
             "date": datetime.now(UTC).date().isoformat(),
-            "code": code_hash(),
+            "code": code_hash(result.experiment),
             "settings": {key: list(values) for key, values in result.grid.items()},
             "seeds": list(result.seeds),
             "torch": torch.__version__.split("+")[0],

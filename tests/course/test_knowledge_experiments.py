@@ -80,15 +80,6 @@ def test_a_gain_that_may_be_nothing_is_called_null():
     assert found["hard labels", 50]["hint"].endswith(" null")
 
 
-def test_linear_cka_sees_geometry_and_not_axes():
-    generator = torch.Generator().manual_seed(0)
-    features, noise = torch.randn(2, 300, 8, generator=generator)
-    turn = torch.linalg.qr(torch.randn(8, 8, generator=generator)).Q
-    assert experiments.linear_cka(features, 3 * features @ turn + 1) == pytest.approx(1, abs=1e-5)
-    assert experiments.linear_cka(features, features[torch.randperm(300, generator=generator)]) < 0.1
-    assert experiments.linear_cka(features, noise) < 0.1
-
-
 def test_the_nearest_neighbour_of_a_known_embedding_is_itself(data):
     known = data.labelled.inputs.flatten(1)
     said = experiments.nearest_neighbours(known, data.labelled.labels, known, count=1)

@@ -13,7 +13,7 @@ def table(request):
 
 
 def test_every_table_was_made_by_the_code_there_is(table):
-    assert table.made["code"] == results.code_hash(), "run 'make results'"
+    assert table.is_current, "run 'make results'"
 
 
 def test_every_table_holds_each_seed_and_setting_once(table):
@@ -44,6 +44,24 @@ def test_says_its_age_and_whether_the_code_has_changed():
     made = {"date": day, "code": "another", "seeds": [0, 1], "torch": "2.13.0"}
     age = results.Table("landscape", pd.DataFrame({"seed": [0]}), made).age
     assert "3 days ago" in age and "earlier code" in age
+
+
+def test_only_what_is_outdated_is_computed_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(results, "course_folder", lambda: tmp_path)
+    made = []
+
+    def counted(seeds, labels):
+        made.append(labels)
+        return tiny(seeds, labels)
+
+    only = results.Result("tiny", counted, {"labels": (1,)}, (0, 1))
+    monkeypatch.setattr(results, "RESULTS", {"tiny": only})
+    results.main()
+    results.main()
+    assert made == [1]
+    monkeypatch.setattr(results, "code_hash", lambda code: "of another code")
+    results.main()
+    assert made == [1, 1]
 
 
 def test_an_unknown_table_names_those_there_are():
