@@ -195,7 +195,7 @@ function controls(model, player, change) {
     player.stop();
     change(model.get("defaults"));
   });
-  const value = html("output");
+  const value = html("b");
   return {
     element: html(
       "div",
@@ -267,7 +267,7 @@ function embedding(model, change) {
   let grounded = null, scale = null, names = [], shown = null;
 
   function makeScale([left, bottom, width, height], wide, high, em) {
-    const room = { left: 1.9 * em, right: 0.8 * em, top: 0.8 * em, bottom: 2.1 * em };
+    const room = { left: 2.6 * em, right: 0.8 * em, top: 0.8 * em, bottom: 2.1 * em };
     const pixels = Math.min((wide - room.left - room.right) / width, (high - room.top - room.bottom) / height);
     const middle = [(wide + room.left - room.right) / 2, (high + room.top - room.bottom) / 2];
     return {
@@ -681,7 +681,7 @@ function neighbourhood(model) {
   };
 }
 
-// ---- The picture in words, spoken once it has come to rest ----
+// ---- The picture in words ----
 
 export function sentence(view, near, count) {
   const { run, snapshot, kernel, pair, names } = view;
@@ -698,16 +698,18 @@ export function sentence(view, near, count) {
   );
 }
 
+// The words follow every frame for the eye, and are spoken once they have come to rest.
 function reading(model) {
-  const element = html("p", { class: "sentence", role: "status", "aria-live": "polite" });
+  const seen = html("p", { class: "sentence", "aria-hidden": "true" });
+  const spoken = html("p", { class: "spoken", role: "status", "aria-live": "polite" });
   let timer = null;
   return {
-    element,
+    element: html("div", {}, seen, spoken),
     draw(view) {
+      const text = sentence(view, model.get("near"), model.get("labels").length);
+      setText(seen, text);
       clearTimeout(timer);
-      const say = () => setText(element, sentence(view, model.get("near"), model.get("labels").length));
-      if (element.textContent) timer = setTimeout(say, 200);
-      else say();
+      timer = setTimeout(setText, 200, spoken, text);
     },
     stop: () => clearTimeout(timer),
   };

@@ -47,7 +47,10 @@ def cka_map(values, rows, columns, *, row_network="teacher", column_network="stu
         heat,
         title=title,
         height=130 + 44 * max(3, len(rows)),
-        xaxis={"title": {"text": f"layer of the {column_network}"}, **axis},
+        xaxis={
+            "title": {"text": f"layer of the {column_network} (framed: the {row_network}’s most alike)"},
+            **axis,
+        },
         yaxis={"title": {"text": f"layer of the {row_network}"}, **axis},
         shapes=_frames(values),
     )
@@ -60,7 +63,7 @@ def _label(value):
 def _frames(values):
     line = {"color": INK, "width": 2}
     return [
-        {"type": "rect", "x0": c - 0.5, "x1": c + 0.5, "y0": r - 0.5, "y1": r + 0.5, "line": line}
+        {"type": "rect", "x0": c - 0.48, "x1": c + 0.48, "y0": r - 0.46, "y1": r + 0.46, "line": line}
         for c, column in enumerate(values.T)
         if not np.isnan(column).all()
         for r in [int(np.nanargmax(column))]

@@ -335,9 +335,11 @@ class Opened:
             route.abort()
 
     def sentence(self):
-        # It rests for 200 ms before it speaks.
+        # It is seen at once, and spoken when it has rested for 200 ms.
         self.page.wait_for_timeout(300)
-        return self.page.locator(".sentence").inner_text()
+        seen = self.page.locator(".sentence").inner_text()
+        assert self.page.get_by_role("status").inner_text() == seen
+        return seen
 
     def seen(self):
         """All that the reader sees: the words, the numbers of the map, the pictures."""
@@ -438,6 +440,11 @@ def test_play_runs_to_the_end_pause_holds_step_goes_on_and_reset_goes_back(opene
     button.press("Enter")
     view.page.wait_for_function("document.querySelector('input[type=range]').value > 3")
     assert button.inner_text() == "Pause"
+    # What is read while it plays is no older than what is seen.
+    reading = view.page.evaluate(
+        "[...document.querySelectorAll('.scrubber b, .sentence')].map((e) => e.textContent)"
+    )
+    assert reading[1].startswith(f"At step {reading[0].split()[0]} of soft targets")
     view.slider.press(" ")
     held = view.slider.input_value()
     view.page.wait_for_timeout(600)
@@ -497,11 +504,11 @@ def test_an_image_is_chosen_by_keyboard_and_by_click(opened):
     left, bottom, width, height = boxed["box"]
     area = view.canvas.bounding_box()
     em = 14
-    inside = (area["width"] - 2.7 * em, area["height"] - 2.9 * em)
+    inside = (area["width"] - 3.4 * em, area["height"] - 2.9 * em)
     pixels = min(inside[0] / width, inside[1] / height)
     view.canvas.click(
         position={
-            "x": (area["width"] + 1.1 * em) / 2 + (x - left - width / 2) * pixels,
+            "x": (area["width"] + 1.8 * em) / 2 + (x - left - width / 2) * pixels,
             "y": (area["height"] - 1.3 * em) / 2 - (y - bottom - height / 2) * pixels,
         }
     )
