@@ -31,7 +31,7 @@ PLACE_BITS = 10
 
 
 class AlignmentExplorer(Explorer):
-    """The CKA of layers, and both embeddings on shared axes, along recorded trainings.
+    """The (unbiased) CKA of layers, and both embeddings on shared axes, along recorded trainings.
 
     Made by :func:`alignment` from a teacher and runs, or by :meth:`from_features` from plain arrays. What a
     reader can set, Python can set and read: ``run`` and ``snapshot``, ``teacher_layer`` and
@@ -286,20 +286,14 @@ def _most_changed(known, lists):
 
 def _pairs(known, ways, near):
     """What is shown of each layer of the teacher with each of the student, by run and snapshot."""
+    features = [axes.features for axes in known]
     likeness = {
-        kernel: [
-            cka_map([axes.features for axes in known], [one for way in run for one in way], kernel)
-            for run in ways
-        ]
-        for kernel in KERNELS
+        kernel: [[cka_map(features, way, kernel) for way in run] for run in ways] for kernel in KERNELS
     }
 
     def pair(t, s):
-        after = [slice(s * len(run[s]), (s + 1) * len(run[s])) for run in ways]
         return {
-            kernel: [_plain(found[t, part]) for found, part in zip(runs, after, strict=True)]
-            for kernel, runs in likeness.items()
-        } | {
+            **{kernel: [_plain(run[s][t]) for run in found] for kernel, found in likeness.items()},
             "overlaps": [_plain([shared(known[t].near, one) for one in run[s]]) for run in near],
             **known[t].laid([run[s] for run in ways]),
         }
