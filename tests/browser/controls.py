@@ -9,6 +9,8 @@ CONTROLS = ", ".join(
         # Radio buttons are one control: the keyboard reaches their group, not each of them.
         "label:first-of-type > input[type='radio']:enabled",
         "button:enabled:not([tabindex='-1'])",
+        "select:enabled",
+        "canvas[tabindex='0']",
         "g[tabindex='0']",
     ]
 )
@@ -18,13 +20,14 @@ CONTROLS = ", ".join(
 STATE = """(place) => [
   place.innerText + [...place.querySelectorAll("button")].map((button) => button.disabled),
   [...place.querySelectorAll("svg")].map((picture) => picture.outerHTML).join(),
+  [...place.querySelectorAll("canvas")].map((picture) => picture.toDataURL()).join(),
 ]"""
 LABEL = """(control) => (control.getAttribute("aria-label") || control.labels?.[0]?.textContent
   || control.textContent || "").trim()"""
 KEY = """(control) => {
   const kind = control.getAttribute("role") || control.type || control.tagName;
   return { radio: control.tagName === "INPUT" ? "Space" : "ArrowRight", checkbox: "Space",
-    range: "ArrowRight", button: "Enter" }[kind] ?? "ArrowRight";
+    range: "ArrowRight", button: "Enter", "select-one": "ArrowDown" }[kind] ?? "ArrowRight";
 }"""
 
 
