@@ -6,6 +6,7 @@ Only the standard library is imported here, so that a fresh clone can set itself
 
 import argparse
 import importlib.metadata
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -112,7 +113,9 @@ def _wheels(options):
 
 
 def _test(options):
-    return _python("-m", "pytest", *options.rest)
+    # The whole of it side by side, what shares a server or a built site in one process.
+    side_by_side = ("-n", min(4, os.cpu_count() or 1), "--dist", "loadgroup")
+    return _python("-m", "pytest", *(options.rest or side_by_side))
 
 
 def _benchmark(options):

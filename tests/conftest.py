@@ -24,6 +24,10 @@ def pytest_addoption(parser):
 
 
 def pytest_collection_modifyitems(config, items):
+    for item in items:
+        # Side by side run files, not tests, so that what a file prepares is prepared once.
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
     if config.getoption("--setup") or os.environ.get("CI"):
         return
     skip = pytest.mark.skip(reason="installs kdviz afresh: runs in CI, or with --setup")

@@ -12,6 +12,7 @@ import shutil
 import tempfile
 import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from html import escape
@@ -52,7 +53,8 @@ def build(notebooks, output):
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".building-") as folder:
         fresh = Path(folder) / "site"
         fresh.mkdir()
-        built = [_build_page(path, fresh, paths) for path in paths]
+        done = zip(paths, _executed(paths), strict=True)
+        built = [_build_page(path, *executed, fresh, paths) for path, executed in done]
         (fresh / "index.html").write_text(index(built), encoding="utf-8")
         shutil.rmtree(output, ignore_errors=True)
         fresh.rename(output)
@@ -68,10 +70,23 @@ def _refuse_to_replace_other_work(output):
         )
 
 
-def _build_page(path, folder, paths):
+def _executed(paths):
+    """Each notebook with its outputs and its seconds, in order; half as many at once as there are cores."""
+    with ThreadPoolExecutor(max(1, (os.cpu_count() or 1) // 2)) as pool:
+        try:
+            yield from pool.map(_timed, paths)
+        except BaseException:
+            # The notebooks that wait need not begin any more.
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _timed(path):
     start = time.perf_counter()
-    notebook = execute(path)
-    seconds = time.perf_counter() - start
+    return execute(path), time.perf_counter() - start
+
+
+def _build_page(path, notebook, seconds, folder, paths):
     page = to_page(notebook, path.stem, [other.stem for other in paths])
     target = folder / f"{path.stem}.html"
     target.write_text(page, encoding="utf-8")

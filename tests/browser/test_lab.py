@@ -26,7 +26,13 @@ def lab(browser, server):
     opened.close()
 
 
-@pytest.mark.parametrize("name", NAMES)
+# Two halves, which run side by side where there are processes for it.
+HALVES = [
+    pytest.param(name, marks=pytest.mark.xdist_group(f"lab {place % 2}")) for place, name in enumerate(NAMES)
+]
+
+
+@pytest.mark.parametrize("name", HALVES)
 def test_a_notebook_runs_and_its_controls_work(lab, server, name, tmp_path):
     lab.open(name)
     assert lab.page.locator(".jp-Dialog, .jp-Notification-Toast").count() == 0
