@@ -8,6 +8,7 @@ from kdviz.explorers.landscape import Landscape, landscape
 from kdviz.explorers.prediction import Prediction, prediction
 from kdviz.explorers.relations import RelationExplorer, relations
 from kdviz.explorers.soft_targets import SoftTargetExplorer, soft_targets
+from kdviz.explorers.theatre import Theatre, theatre
 
 __all__ = [
     "AttentionExplorer",
@@ -18,6 +19,7 @@ __all__ = [
     "Prediction",
     "RelationExplorer",
     "SoftTargetExplorer",
+    "Theatre",
     "attention",
     "alignment",
     "anatomy",
@@ -25,4 +27,5 @@ __all__ = [
     "prediction",
     "relations",
     "soft_targets",
+    "theatre",
 ]

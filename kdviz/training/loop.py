@@ -2,6 +2,7 @@
 
 import copy
 import math
+import threading
 from dataclasses import dataclass, field
 
 import torch
@@ -17,8 +18,9 @@ class Record:
 
     ``losses`` holds each term's unweighted value at the last step, ``total`` their weighted sum,
     ``measures`` what the scheme measured, ``changes`` the settings changed since the last record,
-    as (step, address, old value, new value). Where several students learn together, ``total`` and each
-    of the ``losses`` hold one number for each, as an array.
+    as (step, address, old value, new value); the step is the first that was taken with the new value,
+    counted from 0. Where several students learn together, ``total`` and each of the ``losses`` hold one
+    number for each, as an array.
     """
 
     step: int
@@ -69,7 +71,9 @@ class Run:
         self._check_learning_rate()
         self.objective = as_objective(self.objective)
         self.student = copy.deepcopy(self.student).eval()
-        self._changes = []
+        self._changes, self._begun, self._hurried = [], self.step, False
+        # A setting may be changed from another thread, but not between a step's number and its objective.
+        self._turn = threading.Lock()
         self._prepare()
 
     def _prepare(self):
@@ -92,11 +96,14 @@ class Run:
         self.student.train()
         try:
             with limited_threads(self.threads):
-                last = min(self.step + self.record_every, self.steps)
-                while self.step < last:
-                    total, values = self._take_step(self.step + 1 == last)
+                last = min((self.step // self.record_every + 1) * self.record_every, self.steps)
+                recorded = False
+                while not recorded:
+                    recorded = self._hurried or self.step + 1 == last
+                    total, values = self._take_step(recorded)
         finally:
             self.student.eval()
+            self._begun, self._hurried = self.step, False
         with limited_threads(self.threads):
             measures = self.examine(self.student)
         record = Record(
@@ -104,9 +111,8 @@ class Run:
             total=_plain(total),
             losses={name: _plain(value) for name, value in values.items()},
             measures=measures,
-            changes=tuple(self._changes),
+            changes=self._changes_so_far(),
         )
-        self._changes = []
         self.records.append(record)
         return record
 
@@ -119,17 +125,32 @@ class Run:
     def set(self, address, value):
         """Change a weight or a setting of the objective; the next step uses it.
 
-        Addresses are those of ``objective.settings()``, such as ``"soft_targets.temperature"``.
+        Addresses are those of ``objective.settings()``, such as ``"soft_targets.temperature"``. It may be
+        called from another thread while the run trains.
         """
-        old = self.objective.settings().get(address)
-        self.objective = self.objective.replace({address: value})
-        self._changes.append((self.step, address, old, value))
+        with self._turn:
+            old = self.objective.settings().get(address)
+            self.objective = self.objective.replace({address: value})
+            self._changes.append((self._begun, address, old, value))
+
+    def hurry(self):
+        """Give the next record after the step in hand, not after ``record_every``; from any thread."""
+        self._hurried = True
+
+    def _changes_so_far(self):
+        """The changes that steps were taken with; later ones belong to the next record."""
+        with self._turn:
+            taken = tuple(change for change in self._changes if change[0] < self.step)
+            del self._changes[: len(taken)]
+        return taken
 
     def _take_step(self, recorded):
         student, teacher, labels = self.lesson(self.student, self.step)
         if self.learned is None:
             self._begin_to_learn(student, teacher)
-        total, values = self.objective(student, teacher, labels, self.learned)
+        with self._turn:
+            objective, self._begun = self.objective, self.step + 1
+        total, values = objective(student, teacher, labels, self.learned)
         total, values = _over_teachers(total), {name: _over_teachers(v) for name, v in values.items()}
         if not torch.isfinite(total).all():
             raise ValueError(self._what_diverged(values))

@@ -1,0 +1,618 @@
+// The training theatre: who teaches whom, what each loss term asks for, and the student as it learns.
+
+const SVG = "http://www.w3.org/2000/svg";
+const TEACHER = "#0072b2", STUDENT = "#d55e00", LABELS = "#5f5f5f", INK = "#222222";
+// The terms of one source differ in lightness and in dashes, not in colour alone.
+const LINES = {
+  teacher: [["#0072b2", ""], ["#56a5d8", "9 3"], ["#003f63", "3 3"], ["#7aa6c2", "12 3 3 3"]],
+  labels: [["#5f5f5f", "2 4"], ["#9a9a9a", "6 4"]],
+};
+const MEASURES = [[STUDENT, "8 4"], [INK, ""], ["#009e73", "3 3"], ["#cc79a7", "12 3 3 3"], ["#8a6d00", "6 2"]];
+const WIDTH = 440;
+const MAIN_KNOBS = 4;
+const PACES = [[60, "slow"], [20, "medium"], [0, "full"]];
+
+function html(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...children);
+  return made;
+}
+
+function svg(tag, attributes = {}, ...children) {
+  const made = document.createElementNS(SVG, tag);
+  set(made, attributes);
+  made.append(...children);
+  return made;
+}
+
+function set(element, attributes) {
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+}
+
+function words(x, y, text, kind = "", attributes = {}) {
+  return svg("text", { x, y, class: kind, ...attributes }, text);
+}
+
+function unpacked(text) {
+  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  return Array.from(new Int16Array(bytes.buffer), (hundredths) => hundredths / 100);
+}
+
+function softmax(logits, temperature) {
+  const highest = Math.max(...logits);
+  const powers = logits.map((logit) => Math.exp((logit - highest) / temperature));
+  const sum = powers.reduce((a, b) => a + b, 0);
+  return powers.map((power) => power / sum);
+}
+
+function short(number) {
+  if (number === null || number === undefined) return "?";
+  if (number === 0) return "0";
+  const size = Math.abs(number);
+  if (size >= 1e5 || size < 1e-3) return number.toExponential(1).replace("-", "−");
+  return (size >= 100 ? number.toFixed(0) : number.toFixed(size >= 10 ? 1 : 3)).replace("-", "−");
+}
+
+const setting = (number) => String(Math.round(number * 1e6) / 1e6);
+const percent = (share) => `${(100 * share).toFixed(1)} %`;
+const isShare = (name) => /accuracy|agreement/.test(name);
+const measured = (name, value) => (isShare(name) ? percent(value) : short(value));
+const isOver = (model) => !model.get("live") || ["done", "stopped"].includes(model.get("state"));
+
+// What the page shows at one moment: a record, or the newest under the settings of the next step.
+function moment(model, at) {
+  const frames = model.get("frames");
+  const place = at === null ? frames.length - 1 : Math.min(at, frames.length - 1);
+  const frame = frames[place];
+  const settings = at === null && !isOver(model) ? model.get("settings") : frame.settings;
+  const parts = model.get("terms").filter((term) => `${term.name}.weight` in settings).map((term) => {
+    const weight = settings[`${term.name}.weight`], value = frame.losses[term.name] ?? null;
+    return { ...term, weight, value, part: value === null ? null : weight * value };
+  });
+  const size = (part) => Math.abs(part.part ?? part.weight);
+  const whole = parts.reduce((sum, part) => sum + size(part), 0) || 1;
+  for (const part of parts) part.share = size(part) / whole;
+  const address = Object.keys(settings).find((name) => name.endsWith(".temperature"));
+  return { frames, place, frame, settings, parts, temperature: address ? settings[address] : 1 };
+}
+
+function looks(terms) {
+  const seen = { teacher: 0, labels: 0 };
+  return new Map(terms.map((term) => {
+    const kinds = LINES[term.source];
+    return [term.name, kinds[seen[term.source]++ % kinds.length]];
+  }));
+}
+
+// Who teaches whom: a box for each source, a box for the student, an arrow for each term.
+function diagram(model, choose) {
+  const picture = svg("svg", {});
+  const arrows = svg("g", {});
+  const still = matchMedia("(prefers-reduced-motion: reduce)");
+  let drawn = "", parts = {}, studentWords;
+
+  function box(x, y, height, text, colour, dashes) {
+    const lines = text.split(" ");
+    const name = words(x + 41, y + height / 2 + 5 - (lines.length - 1) * 8, "", "middle title");
+    lines.forEach((line, i) => name.append(svg("tspan", { x: x + 41, dy: i ? 16 : 0 }, line)));
+    const frame = svg("rect", { x, y, width: 82, height, rx: 8, fill: "#fff", stroke: colour, "stroke-width": 2.5, "stroke-dasharray": dashes });
+    return svg("g", {}, frame, name);
+  }
+
+  function build(terms) {
+    const [teacher, student] = model.get("names");
+    const slot = Math.max(44, Math.min(72, 190 / terms.length));
+    const height = Math.max(150, slot * terms.length + 26);
+    const top = 24 + (height - 26 - slot * terms.length) / 2;
+    const colours = looks(terms);
+    set(picture, { viewBox: `0 0 ${WIDTH} ${height}` });
+    const made = [words(0, 14, "Who teaches whom: weight × loss term = its part of the loss", "title")];
+    parts = {};
+    let y = top;
+    arrows.replaceChildren();
+    for (const source of ["teacher", "labels"]) {
+      const own = terms.filter((term) => term.source === source);
+      if (!own.length) continue;
+      const name = source === "teacher" ? teacher : "labels";
+      made.push(box(2, y + 4, slot * own.length - 8, name, source === "teacher" ? TEACHER : LABELS, source === "teacher" ? "" : "2 4"));
+      for (const term of own) {
+        parts[term.name] = arrow(term, y, slot, colours.get(term.name)[0]);
+        arrows.append(parts[term.name].group);
+        y += slot;
+      }
+    }
+    made.push(box(356, top + 4, slot * terms.length - 8, student, STUDENT, "8 4"));
+    studentWords = words(397, top + slot * terms.length / 2 + 22, "", "middle quiet");
+    if (terms.length > 1) {
+      set(arrows, { tabindex: 0, role: "group", "aria-label": "The arrows. Arrow keys choose one." });
+      arrows.dataset.lmSuppressShortcuts = "true";
+    } else arrows.removeAttribute("tabindex");
+    picture.replaceChildren(...made, arrows, studentWords);
+  }
+
+  function arrow(term, y, slot, colour) {
+    const middle = y + slot / 2;
+    const line = svg("path", { d: `M 88 ${middle} H 334`, stroke: colour, fill: "none" });
+    const head = svg("path", { d: `M 350 ${middle} l -18 -9 v 18 z`, fill: colour });
+    const comet = svg("path", { d: `M 88 ${middle} H 334`, stroke: "#fff", fill: "none", "stroke-linecap": "round",
+      "stroke-dasharray": "1 400", "stroke-dashoffset": 2, opacity: 0 });
+    const hit = svg("rect", { class: "hit", x: 87, y: y + 2, width: 266, height: slot - 4, rx: 6 });
+    const sum = words(211, middle + 22, "", "middle quiet");
+    const group = svg("g", { class: "arrow" }, svg("title", {}, term.about), hit, line, head, comet,
+      words(211, middle - 12, term.title, "middle"), sum);
+    group.addEventListener("click", () => choose(term.name));
+    return { group, line, comet, sum };
+  }
+
+  // A light runs along each arrow, as large as the part that its term has in the loss.
+  function pulse(view) {
+    if (still.matches) return;
+    for (const part of view.parts) {
+      const { comet } = parts[part.name];
+      if (!comet.animate || !part.part) continue;
+      const size = 3 + 9 * part.share;
+      comet.setAttribute("stroke-width", size);
+      comet.getAnimations().forEach((old) => old.cancel());
+      comet.animate([{ strokeDashoffset: 2, opacity: 0.95 }, { strokeDashoffset: -246, opacity: 0.95 }], { duration: 550 });
+    }
+  }
+
+  function draw(view, chosen) {
+    const key = JSON.stringify([view.parts.map(({ name, source }) => [name, source]), model.get("names")]);
+    if (key !== drawn) build(view.parts);
+    drawn = key;
+    for (const part of view.parts) {
+      const { group, line, sum } = parts[part.name];
+      line.setAttribute("stroke-width", (2 + 12 * part.share).toFixed(1));
+      sum.textContent = `${setting(part.weight)} × ${short(part.value)} = ${short(part.part)}`;
+      group.classList.toggle("chosen", part.name === chosen);
+    }
+    const { accuracy } = view.frame.measures;
+    studentWords.textContent = accuracy === undefined || accuracy === null ? "" : percent(accuracy);
+  }
+
+  return { picture, arrows, draw, pulse };
+}
+
+const BARS = { left: 128, top: 26, floor: 158, height: 196 };
+
+// What teacher and student say of the chosen image, at the temperature of the objective.
+function softTargets(model) {
+  const picture = svg("svg", { viewBox: `0 0 ${WIDTH} ${BARS.height}`, role: "img" });
+  const shape = model.get("image_shape"), classes = model.get("classes");
+  const teacher = model.get("teacher_logits") && unpacked(model.get("teacher_logits"));
+  const bytes = Uint8Array.from(atob(model.get("images")), (letter) => letter.charCodeAt(0));
+  const image = svg("image", { x: 0, y: 30, width: 84, height: 84, preserveAspectRatio: "xMidYMid", style: "image-rendering: pixelated" });
+  const title = words(0, 14, "", "title"), truth = words(42, 132, "", "middle");
+  const plot = svg("g", {});
+  const shown = Math.min(classes.length, 10);
+  const wide = (WIDTH - BARS.left) / shown;
+  const y = (share) => BARS.floor - share * (BARS.floor - BARS.top - 8);
+  const bar = (column, offset, look) => svg("rect", { class: "bar", x: BARS.left + column * wide + wide * offset, width: wide * 0.36, ...look });
+  const bars = Array.from({ length: shown }, (_, column) => ({
+    teacher: bar(column, 0.12, { fill: TEACHER }),
+    student: bar(column, 0.52, { fill: "#fbe3d0", stroke: STUDENT, "stroke-width": 1.5, "stroke-dasharray": "4 2" }),
+    name: words(BARS.left + (column + 0.5) * wide, BARS.floor + 16, "", "middle quiet"),
+  }));
+  for (const share of [0, 0.5, 1]) {
+    plot.append(svg("line", { x1: BARS.left, x2: WIDTH, y1: y(share), y2: y(share), stroke: "#e6e6e6" }));
+    plot.append(words(BARS.left - 6, y(share) + 4, String(share), "end quiet"));
+  }
+  for (const { teacher: t, student: s, name } of bars) plot.append(...(teacher ? [t] : []), s, name);
+  const [teacherName, studentName] = model.get("names");
+  const middle = (BARS.top + BARS.floor) / 2;
+  picture.append(title, image, truth, plot,
+    words(100, middle, "probability", "middle quiet", { transform: `rotate(-90 100 ${middle})` }),
+    words((BARS.left + WIDTH) / 2, BARS.floor + 34, "class", "middle quiet"),
+    words(0, 156, teacher ? `■ ${teacherName}` : "", "", { style: `fill: ${TEACHER}` }),
+    words(0, 174, `▯ ${studentName}`, "", { style: `fill: ${STUDENT}` }));
+  let painted = null;
+
+  function row(logits, chosen) {
+    return logits.slice(chosen * classes.length, (chosen + 1) * classes.length);
+  }
+
+  function draw(view) {
+    const chosen = model.get("chosen");
+    if (painted !== chosen && shape.length) image.setAttribute("href", painting(bytes, chosen, shape));
+    painted = chosen;
+    const T = view.temperature;
+    title.textContent = `What they say of image ${chosen + 1} at T = ${setting(T)}`;
+    truth.textContent = `truth: ${classes[model.get("labels")[chosen]]}`;
+    const taught = teacher && softmax(row(teacher, chosen), T);
+    const learned = view.frame.logits ? softmax(row(unpacked(view.frame.logits), chosen), T) : null;
+    const all = taught ?? learned ?? classes.map(() => 0);
+    const order = classes.map((_, place) => place);
+    if (classes.length > shown) order.sort((a, b) => all[b] - all[a]);
+    bars.forEach((each, column) => {
+      const place = order[column];
+      each.name.textContent = classes[place];
+      for (const [rect, said] of [[each.teacher, taught], [each.student, learned]]) {
+        const share = said ? said[place] : 0;
+        set(rect, { y: y(share).toFixed(1), height: Math.max(0, BARS.floor - y(share)).toFixed(1) });
+      }
+    });
+    picture.setAttribute("aria-label", said(view));
+  }
+
+  function said(view) {
+    const chosen = model.get("chosen"), T = view.temperature;
+    const best = (logits) => {
+      const said = softmax(row(logits, chosen), T);
+      const place = said.indexOf(Math.max(...said));
+      return `${classes[place]} with ${percent(said[place])}`;
+    };
+    const truth = `Image ${chosen + 1}, truly ${classes[model.get("labels")[chosen]]}`;
+    const speakers = [
+      ...(teacher ? [`the ${teacherName} says ${best(teacher)}`] : []),
+      view.frame.logits ? `the ${studentName} says ${best(unpacked(view.frame.logits))}` : "this record was made unwatched",
+    ];
+    return `${truth}, at T = ${setting(T)}: ${speakers.join(", ")}.`;
+  }
+
+  return { picture, draw, said };
+}
+
+function painting(bytes, chosen, [height, width]) {
+  const canvas = html("canvas", { width, height });
+  const image = new ImageData(width, height);
+  bytes.subarray(chosen * height * width, (chosen + 1) * height * width)
+    .forEach((ink, i) => image.data.set([255 - ink, 255 - ink, 255 - ink, 255], 4 * i));
+  canvas.getContext("2d").putImageData(image, 0, 0);
+  return canvas.toDataURL();
+}
+
+const CHART = { height: 182, left: 40, right: 116, top: 40, bottom: 34 };
+
+function scale(low, high, from, to) {
+  const span = high - low || 1;
+  return (value) => from + ((value - low) / span) * (to - from);
+}
+
+function ticksOf(high) {
+  const size = 10 ** Math.floor(Math.log10(high || 1));
+  const step = [0.2, 0.5, 1, 2, 5].map((part) => part * size).find((part) => high / part <= 4) ?? size;
+  return Array.from({ length: Math.floor(high / step + 1e-9) + 1 }, (_, i) => i * step);
+}
+
+// Names at the ends of their lines, pushed apart so that none covers another.
+function apart(ends, top, bottom, gap = 15) {
+  const sorted = [...ends].sort((a, b) => a.y - b.y);
+  sorted.forEach((end, i) => { end.y = Math.max(end.y, i ? sorted[i - 1].y + gap : top); });
+  for (let i = sorted.length - 1; i >= 0; i--) {
+    sorted[i].y = Math.min(sorted[i].y, i === sorted.length - 1 ? bottom : sorted[i + 1].y - gap);
+  }
+  return ends;
+}
+
+function chart(picture, { title, series, high, ticks, marks, step, steps, axis }) {
+  const end = WIDTH - CHART.right, floor = CHART.height - CHART.bottom;
+  const x = scale(0, steps, CHART.left, end), y = scale(0, high, floor, CHART.top);
+  const drawn = [words(0, 14, title, "title")];
+  for (const tick of ticks) {
+    drawn.push(svg("line", { x1: CHART.left, x2: end, y1: y(tick), y2: y(tick), stroke: "#e6e6e6" }));
+    drawn.push(words(CHART.left - 6, y(tick) + 4, setting(tick), "end quiet"));
+  }
+  let free = -Infinity;
+  for (const [at, , from, to, name] of marks) {
+    drawn.push(svg("line", { x1: x(at), x2: x(at), y1: CHART.top - 8, y2: floor, stroke: INK, "stroke-dasharray": "2 2", opacity: 0.6 }));
+    const text = `${name} ${setting(from)} → ${setting(to)}`;
+    if (x(at) < free) continue;
+    const late = x(at) > WIDTH - 7 * text.length;
+    drawn.push(words(x(at), CHART.top - 11, text, late ? "end quiet" : "quiet"));
+    free = x(at) + 7 * text.length + 8;
+  }
+  const ends = [];
+  for (const { name, colour, dashes, points } of series) {
+    const known = points.filter(([, value]) => value !== null && value !== undefined);
+    if (!known.length) continue;
+    const line = known.map(([at, value]) => `${x(at).toFixed(1)},${y(value).toFixed(1)}`).join(" ");
+    drawn.push(svg("polyline", { points: line, fill: "none", stroke: colour, "stroke-width": 2, "stroke-dasharray": dashes }));
+    const now = known.filter(([at]) => at <= step).at(-1) ?? known[0];
+    drawn.push(svg("circle", { cx: x(now[0]), cy: y(now[1]), r: 3.5, fill: colour }));
+    ends.push({ y: y(known.at(-1)[1]) + 4, name, colour });
+  }
+  for (const { y: height, name, colour } of apart(ends, CHART.top, floor + 4)) {
+    drawn.push(words(end + 8, height, name, "", { style: `fill: ${colour}` }));
+  }
+  drawn.push(svg("line", { x1: x(step), x2: x(step), y1: CHART.top, y2: floor, stroke: STUDENT, opacity: 0.6 }));
+  drawn.push(words(CHART.left, floor + 16, "0", "middle quiet"), words(end, floor + 16, String(steps), "middle quiet"));
+  drawn.push(words((CHART.left + end) / 2, floor + 28, "training step", "middle quiet"));
+  const middle = (CHART.top + floor) / 2;
+  drawn.push(words(8, middle, axis, "middle quiet", { transform: `rotate(-90 8 ${middle})` }));
+  picture.replaceChildren(...drawn);
+}
+
+function knobName(model, address) {
+  return model.get("knobs").find((knob) => knob.address === address)?.label ?? address;
+}
+
+function drawLosses(model, view, picture) {
+  const colours = looks(view.parts);
+  const series = view.parts.map((part) => ({
+    name: part.title,
+    colour: colours.get(part.name)[0],
+    dashes: colours.get(part.name)[1],
+    points: view.frames.map(({ step, losses, settings }) =>
+      [step, losses[part.name] === undefined || losses[part.name] === null ? null : losses[part.name] * settings[`${part.name}.weight`]]),
+  }));
+  const values = series.flatMap(({ points }) => points.map(([, value]) => Math.abs(value ?? 0)));
+  const high = Math.max(1e-6, ...values) * 1.02;
+  const marks = model.get("marks").map((mark) => [...mark, knobName(model, mark[1])]);
+  chart(picture, { title: "Each term's part of the loss", series, high, ticks: ticksOf(high), marks,
+    step: view.frame.step, steps: model.get("steps"), axis: "weight × loss" });
+}
+
+function drawMeasures(model, view, picture) {
+  const names = [...new Set(view.frames.flatMap(({ measures }) => Object.keys(measures)))].slice(0, MEASURES.length);
+  const series = names.map((name, i) => ({
+    name: `${name.replaceAll("_", " ")}`,
+    colour: MEASURES[i][0],
+    dashes: MEASURES[i][1],
+    points: view.frames.map(({ step, measures }) => [step, measures[name]]),
+  }));
+  const marks = model.get("marks").map((mark) => [...mark, knobName(model, mark[1])]);
+  chart(picture, { title: "On validation images", series, high: 1, ticks: [0, 0.5, 1], marks,
+    step: view.frame.step, steps: model.get("steps"), axis: "share; CKA" });
+}
+
+// The record in a sentence: the same numbers as in the pictures.
+function sentence(model, view) {
+  const { frame, parts } = view;
+  const at = `Step ${frame.step} of ${model.get("steps")}`;
+  const sums = parts.map((part) => `${setting(part.weight)} × ${short(part.value)} (${part.title})`).join(" + ");
+  const loss = frame.total === null ? "nothing learned yet" : `loss ${short(parts.reduce((sum, part) => sum + (part.part ?? 0), 0))} = ${sums}`;
+  const measures = Object.entries(frame.measures).filter(([, value]) => value !== null);
+  const seen = measures.map(([name, value]) => `${name.replaceAll("_", " ")} ${measured(name, value)}`).join(", ");
+  const mark = model.get("marks").filter(([step]) => step < frame.step).at(-1);
+  const change = mark ? ` Last change: ${knobName(model, mark[1])} from ${setting(mark[2])} to ${setting(mark[3])} at step ${mark[0]}.` : "";
+  return `${at}: ${loss}.${seen ? ` Validation: ${seen}.` : ""}${change}`;
+}
+
+function slider(text, attributes, onInput) {
+  const input = html("input", { type: "range", "aria-label": text, step: 1, ...attributes });
+  const output = html("output");
+  input.dataset.lmSuppressShortcuts = "true";
+  input.addEventListener("input", () => onInput(Number(input.value)));
+  // The value may also come from Python, or from a second view.
+  const show = (place, described, spoken = described) => {
+    input.value = place;
+    output.textContent = described;
+    input.setAttribute("aria-valuetext", spoken);
+  };
+  return { input, output, show };
+}
+
+function button(text, onPress, kind = "") {
+  const made = html("button", { type: "button", class: kind }, text);
+  made.dataset.lmSuppressShortcuts = "true";
+  made.addEventListener("click", onPress);
+  return made;
+}
+
+// A slider for each number of the objective; which there are is the objective's own matter.
+function knobs(model, turned) {
+  const main = html("div", { class: "knobs" }), more = html("div", { class: "knobs" });
+  const rest = html("details", {}, html("summary", {}, "More settings of the objective"), more);
+  let built = null, sliders = [];
+
+  function build(all) {
+    sliders = all.map((knob) => {
+      const made = slider(knob.label, { min: 0, max: knob.stops.length - 1 }, (place) => turned(knob.address, knob.stops[place]));
+      const label = html("label", {}, html("span", {}, knob.label), made.output, made.input);
+      return { ...knob, ...made, label };
+    });
+    main.replaceChildren(...sliders.slice(0, MAIN_KNOBS).map(({ label }) => label));
+    more.replaceChildren(...sliders.slice(MAIN_KNOBS).map(({ label }) => label));
+    rest.hidden = sliders.length <= MAIN_KNOBS;
+  }
+
+  function draw(settings, enabled) {
+    const key = JSON.stringify(model.get("knobs"));
+    if (key !== built) build(model.get("knobs"));
+    built = key;
+    for (const { address, stops, show, input } of sliders) {
+      const value = settings[address];
+      if (value === undefined) continue;
+      const nearest = stops.reduce((best, stop, i) => (Math.abs(stop - value) < Math.abs(stops[best] - value) ? i : best), 0);
+      show(nearest, setting(value));
+      input.disabled = !enabled;
+    }
+  }
+
+  return { elements: [main, rest], draw };
+}
+
+const TRAITS = ["frames", "latest", "marks", "terms", "knobs", "settings", "steps", "state", "message", "seconds", "chosen"];
+const views = new WeakMap();
+
+function render({ model, el }) {
+  // The record looked at, or null for the newest. A page without a kernel begins at the start.
+  let at = model.get("live") ? null : 0;
+  let chosenTerm = null, timer = null, lastStep = null;
+
+  const save = (name, value) => {
+    model.set(name, value);
+    model.save_changes();
+  };
+  const wish = (what) => save("wish", [what, (model.get("wish")[1] ?? 0) + 1]);
+  const last = () => model.get("frames").length - 1;
+
+  function look(place) {
+    at = place >= last() && !isOver(model) ? null : place;
+    draw();
+  }
+
+  function endReplay() {
+    clearInterval(timer);
+    timer = null;
+  }
+
+  function replay() {
+    if (timer) endReplay();
+    else {
+      if (at === null || at >= last()) at = 0;
+      const pause = Math.max(60, Math.min(500, (1000 * model.get("seconds")) / (last() + 1)));
+      timer = setInterval(() => {
+        at += 1;
+        if (at >= last()) endReplay();
+        draw();
+      }, pause);
+    }
+    draw();
+  }
+
+  const play = button("Play", () => {
+    if (isOver(model)) return replay();
+    at = null;
+    wish(model.get("state") === "playing" ? "pause" : "play");
+  }, "main");
+  const step = button("Step", () => {
+    endReplay();
+    if (isOver(model)) return look(((at ?? last()) + 1) % (last() + 1));
+    at = null;
+    wish("step");
+  });
+  const stop = button("Stop", () => wish("stop"));
+  const reset = button("Reset", () => {
+    endReplay();
+    if (!model.get("live")) return look(0);
+    at = null;
+    wish("reset");
+  });
+  const pace = button("", () => {
+    const place = PACES.findIndex(([seconds]) => model.get("seconds") >= seconds);
+    save("seconds", PACES[(place + 1) % PACES.length][0]);
+  }, "pace");
+  const time = slider("Record", { min: 0 }, (place) => {
+    endReplay();
+    look(place);
+  });
+  // From the last record on to the first, so that the keys go round.
+  time.input.addEventListener("keydown", (event) => {
+    const place = at ?? last();
+    const next = { ArrowRight: place >= last() ? 0 : null, ArrowLeft: place <= 0 ? last() : null }[event.key] ?? null;
+    if (next === null) return;
+    event.preventDefault();
+    endReplay();
+    look(next);
+  });
+  const message = html("p", { class: "message", role: "status" });
+  const about = html("p", { class: "about" });
+  const readOut = html("p", { class: "read-out" });
+  const turning = knobs(model, (address, value) => save("settings", { ...model.get("settings"), [address]: value }));
+  const who = diagram(model, (name) => {
+    chosenTerm = name;
+    draw();
+  });
+  who.arrows.addEventListener("keydown", (event) => {
+    const move = { ArrowUp: -1, ArrowLeft: -1, ArrowDown: 1, ArrowRight: 1 }[event.key];
+    if (!move) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const names = moment(model, at).parts.map(({ name }) => name);
+    chosenTerm = names[(names.indexOf(chosenTerm) + move + names.length) % names.length];
+    draw();
+  });
+  const hasImages = model.get("labels").length > 0;
+  const said = hasImages ? softTargets(model) : null;
+  const picker = slider("Image", { min: 0, max: Math.max(0, model.get("labels").length - 1) }, (place) => save("chosen", place));
+  const losses = svg("svg", { viewBox: `0 0 ${WIDTH} ${CHART.height}`, role: "img", "aria-label": "Each term's part of the loss along training" });
+  const measures = svg("svg", { viewBox: `0 0 ${WIDTH} ${CHART.height}`, role: "img", "aria-label": "Accuracy, agreement and CKA along training" });
+
+  function drawButtons() {
+    const state = model.get("state"), over = isOver(model);
+    play.textContent = over ? (timer ? "Pause" : "Replay") : state === "playing" ? "Pause" : "Play";
+    stop.disabled = over || state === "ready";
+    reset.disabled = !model.get("can_reset");
+    reset.title = model.get("can_reset") ? "" : "Pass a function that makes the run, and Reset begins again.";
+    const seconds = model.get("seconds");
+    const name = PACES.find(([least]) => seconds >= least)[1];
+    pace.textContent = `Pace: ${name}${seconds ? `, ${setting(seconds)} s a run` : " speed"}`;
+    play.disabled = step.disabled = over && last() < 1;
+    time.input.disabled = last() < 1;
+    time.input.max = Math.max(1, last());
+  }
+
+  function draw() {
+    const view = moment(model, at);
+    if (!view.parts.some(({ name }) => name === chosenTerm)) {
+      chosenTerm = view.parts.reduce((best, part) => (part.share > best.share ? part : best)).name;
+    }
+    drawButtons();
+    turning.draw(view.settings, !isOver(model));
+    who.draw(view, chosenTerm);
+    const part = view.parts.find(({ name }) => name === chosenTerm);
+    const share = part.part === null ? "" : ` It is ${percent(part.share)} of the loss.`;
+    about.textContent = `${part.about}${share}`;
+    if (said) {
+      said.draw(view);
+      const chosen = model.get("chosen");
+      picker.show(chosen, `${chosen + 1} of ${model.get("labels").length}`, said.said(view));
+    }
+    drawLosses(model, view, losses);
+    drawMeasures(model, view, measures);
+    const text = sentence(model, view);
+    time.show(view.place, `step ${view.frame.step} of ${model.get("steps")}`, text);
+    // Numbers that run are not spoken; those at rest are.
+    readOut.setAttribute("aria-live", timer || model.get("state") === "playing" ? "off" : "polite");
+    readOut.textContent = `${text}${said ? ` ${said.said(view)}` : ""}`;
+    message.textContent = model.get("live") ? model.get("message") : "A replay of a whole run: play it, or drag through its records. To turn the knobs, it needs a running kernel.";
+    if (lastStep !== null && view.frame.step !== lastStep) who.pulse(view);
+    lastStep = view.frame.step;
+  }
+
+  let asked = false;
+  function guardedDraw() {
+    asked = false;
+    try {
+      draw();
+    } catch (error) {
+      message.textContent = `The theatre could not be drawn: ${error.message}`;
+    }
+  }
+  // Many traits may change at once: one picture a frame.
+  function askToDraw() {
+    if (!asked) requestAnimationFrame(guardedDraw);
+    asked = true;
+  }
+
+  const pictures = html("div", { class: "pictures" }, html("div", {}, who.picture, about));
+  if (said) {
+    const choice = html("label", { class: "image-picker" }, "Image", picker.input, picker.output);
+    pictures.append(html("div", {}, said.picture, choice));
+  }
+  pictures.append(losses, measures);
+  el.append(html("div", { class: "kdviz-theatre" },
+    html("div", { class: "row" }, play, step, stop, reset, pace),
+    message,
+    html("label", { class: "time row" }, "Record", time.input, time.output),
+    ...turning.elements,
+    pictures,
+    readOut));
+  guardedDraw();
+  for (const trait of TRAITS) model.on(`change:${trait}`, askToDraw);
+  views.set(model, (views.get(model) ?? 0) + 1);
+  return () => {
+    endReplay();
+    for (const trait of TRAITS) model.off(`change:${trait}`, askToDraw);
+    views.set(model, views.get(model) - 1);
+    // Nobody watches any more: the cell ran again, or its output is gone. The run can go on later.
+    if (!views.get(model) && model.get("state") === "playing") wish("pause");
+  };
+}
+
+// Python sends each frame once; the page keeps them, whether it is looked at or not.
+function initialize({ model }) {
+  const append = () => {
+    const frames = model.get("frames");
+    for (const frame of model.get("latest")) {
+      if (!frames.length || frame.step > frames.at(-1).step) frames.push(frame);
+    }
+  };
+  model.on("change:latest", append);
+  return () => model.off("change:latest", append);
+}
+
+export default { initialize, render };

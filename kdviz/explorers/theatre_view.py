@@ -1,0 +1,216 @@
+"""What the training theatre shows of a run: its terms, its knobs, and a frame for each record."""
+
+import sys
+from base64 import b64encode
+from dataclasses import fields
+
+import numpy as np
+import torch
+from torch import nn
+
+from kdviz.explorers.soft_targets import _evaluating, _images, _most_to_show
+from kdviz.tracing import trace
+from kdviz.training.threads import limited_threads
+
+MOST_FRAMES = 120
+TEMPERATURES = (0.5, 1, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20)
+COMPARED = 200
+
+
+def terms_of(objective):
+    """Each term as an arrow of the diagram: its name, whom it comes from, and what it asks for."""
+    return [
+        {
+            "name": name,
+            "title": name.replace("_", " "),
+            "source": "teacher" if term.loss.needs_teacher else "labels",
+            "about": _about(term.loss),
+        }
+        for name, term in objective.named.items()
+    ]
+
+
+def _about(loss):
+    """The sentence with which the loss describes itself."""
+    module = sys.modules[type(loss).__module__]
+    described = getattr(getattr(module, loss.name, None), "__doc__", None) or type(loss).__doc__ or loss.name
+    sentence = described.strip().splitlines()[0]
+    return module.__doc__.strip().splitlines()[0] if sentence.startswith(":") and module.__doc__ else sentence
+
+
+def tunable(objective):
+    """The settings that are numbers on a scale, by address; forms and layers cannot change in a run."""
+    settings = objective.settings()
+    found = {}
+    for name, term in objective.named.items():
+        numbers = [field.name for field in fields(term.loss) if field.type is float]
+        found |= {f"{name}.{number}": settings[f"{name}.{number}"] for number in ("weight", *numbers)}
+    return {address: float(value) for address, value in found.items() if isinstance(value, (int, float))}
+
+
+def knobs_of(objective):
+    """A slider for each tunable setting: the weights and temperatures first."""
+    settings = tunable(objective)
+    ordered = sorted(settings, key=lambda address: not address.endswith((".weight", ".temperature")))
+    return [
+        {"address": address, "label": _label(address, settings), "stops": _stops(address, settings[address])}
+        for address in ordered
+    ]
+
+
+def _label(address, settings):
+    term, _, setting = address.partition(".")
+    alone = sum(other.endswith(f".{setting}") for other in settings) == 1 and setting != "weight"
+    setting, term = setting.replace("_", " "), term.replace("_", " ")
+    return setting if alone else f"{setting} of {term}"
+
+
+def _stops(address, value):
+    """The places of a slider; the value that it begins with is one of them."""
+    if address.endswith(".temperature"):
+        stops = TEMPERATURES
+    elif value <= 1:
+        stops = np.linspace(0, 1, 21)
+    else:
+        stops = value * np.linspace(0, 2, 21)
+    return sorted({*(round(float(stop), 6) for stop in stops), value})
+
+
+def frame_of(record, settings, seen=None):
+    """What the page keeps of a record, of the settings it was made with, and of the student then."""
+    measures = {name: _number(value) for name, value in record.measures.items()}
+    return {
+        "step": record.step,
+        "total": _number(record.total),
+        "losses": {name: _number(value) for name, value in record.losses.items()},
+        "settings": settings,
+        **_with_measures(measures, seen),
+    }
+
+
+def first_frame(settings, seen):
+    """The student before its first step."""
+    return {"step": 0, "total": None, "losses": {}, "settings": settings, **_with_measures({}, seen)}
+
+
+def _with_measures(measures, seen):
+    seen = dict(seen or {})
+    return {"measures": {**measures, **seen.pop("measures", {})}, **seen}
+
+
+def _number(value):
+    """One number, of several students their mean; None where it is not finite, since JSON has no word for it."""
+    value = float(np.mean(value))
+    return float(f"{value:.7g}") if np.isfinite(value) else None
+
+
+def settings_before(settings, records):
+    """The settings at the beginning of records that ended with these."""
+    settings = dict(settings)
+    for record in reversed(records):
+        for _, address, old, _ in reversed(record.changes):
+            if address in settings:
+                settings[address] = old
+    return settings
+
+
+def marks_of(record):
+    """The changes of a record for the time axis; the many moves of one drag are one change."""
+    marks = {}
+    for step, address, old, new in record.changes:
+        if isinstance(new, (int, float)):
+            first = marks.setdefault(address, [step, address, old, new])
+            first[3] = new
+    return [mark for mark in marks.values() if mark[2] != mark[3]]
+
+
+def thinned(frames):
+    """Every second frame, and the last."""
+    return frames[:-1:2] + frames[-1:]
+
+
+class Watched:
+    """The validation images on which the page shows what student and teacher say."""
+
+    def __init__(self, data, teacher, layers, count):
+        self._inputs = data.validation.inputs
+        self._layer, self._taught = layers and layers[0], None
+        labels = data.validation.labels.cpu().numpy()
+        if teacher is None:
+            rows, self.teacher_logits = _first_of_each_class(labels, count), None
+        else:
+            logits, features = self._ask(teacher, layers[1] if layers else last_hidden(teacher))
+            rows = _most_to_show(logits.double().numpy(), labels, count)
+            self._taught = None if features is None else _gram(features)
+            self.teacher_logits = packed(logits[rows].numpy())
+        self._rows = torch.as_tensor(rows)
+        self.classes = [str(name) for name in data.classes]
+        self.labels = labels[rows].tolist()
+        self.images, self.image_shape = _pictures(data, self._rows)
+
+    def __call__(self, student):
+        """The student's logits on the images, and how like the teacher's its last features are."""
+        if isinstance(student, nn.ModuleList):
+            student = student[0]
+        layer = None if self._taught is None else self._layer or last_hidden(student)
+        with limited_threads(1):
+            logits, features = self._ask(student, layer)
+            cka = None if features is None else _number(_cka(_gram(features), self._taught))
+        measures = {} if cka is None else {"CKA": cka}
+        return {"logits": packed(logits[self._rows].numpy()), "measures": measures}
+
+    @torch.no_grad()
+    def _ask(self, model, layer):
+        with _evaluating(model):
+            seen = trace(model, self._inputs, [layer] if layer else [])
+        return seen.logits.cpu(), seen.features[layer][:COMPARED].flatten(1) if layer else None
+
+
+def _cka(gram, taught):
+    """Linear CKA, unbiased, of the kernels of two representations of the same samples."""
+    return (_hsic(gram, taught) / (_hsic(gram, gram) * _hsic(taught, taught)).sqrt()).item()
+
+
+def _gram(features):
+    features = features.double()
+    return (features @ features.T).fill_diagonal_(0)
+
+
+def _hsic(one, other):
+    """The unbiased estimate, for the kernels of n samples with zero diagonal (Song et al. 2012, equation 5)."""
+    n = len(one)
+    sums, others = one.sum(0), other.sum(0)
+    return (
+        (one * other).sum()
+        + sums.sum() * others.sum() / ((n - 1) * (n - 2))
+        - 2 / (n - 2) * (sums * others).sum()
+    ) / (n * (n - 3))
+
+
+def last_hidden(model):
+    """The layer before the logits, where the network is a sequence of named layers; else None."""
+    names = [name for name, _ in model.named_children()]
+    return names[-2] if isinstance(model, nn.Sequential) and len(names) > 1 else None
+
+
+def _first_of_each_class(labels, count):
+    rank = np.empty(len(labels), dtype=int)
+    for label in np.unique(labels):
+        rank[labels == label] = np.arange((labels == label).sum())
+    return np.sort(np.lexsort((labels, rank))[:count])
+
+
+def _pictures(data, rows):
+    """The images in base64, one byte a pixel, and their height and width; nothing where there are none."""
+    inputs = data.validation.inputs[rows]
+    if inputs.ndim != 4 or inputs.shape[1] not in (1, 3):
+        return "", []
+    pixels = (inputs + data.mean).clamp(0, 1).mean(1).cpu()
+    pixels = _images(pixels, len(rows))
+    return b64encode(np.rint(pixels * 255).astype("u1").tobytes()).decode("ascii"), list(pixels.shape[1:])
+
+
+def packed(logits):
+    """Logits in hundredths, as 16-bit numbers in base64."""
+    hundredths = np.clip(np.rint(100 * np.nan_to_num(logits)), -32767, 32767)
+    return b64encode(hundredths.astype("<i2").tobytes()).decode("ascii")
