@@ -2,13 +2,13 @@
 # make can do the same: python -m kdviz lab | test | site | results | wheels
 PYTHON ?= python3
 
-.PHONY: lab test site results wheels doctor benchmark lint
+.PHONY: lab test site results wheels doctor benchmark soak lint
 lab test site results wheels doctor:
 	$(PYTHON) -m kdviz $@
 
-benchmark:
+benchmark soak:
 	$(PYTHON) -m kdviz setup
-	$(PYTHON) -m kdviz benchmark
+	$(PYTHON) -m kdviz $@
 
 lint:
 	$(PYTHON) -m kdviz lint

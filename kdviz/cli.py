@@ -71,6 +71,7 @@ def _parser():
         command("setup", lambda options: 0, "prepare the environment in .venv")
         command("test", _test, "run the tests; what follows is passed on to pytest")
         command("benchmark", _benchmark, "measure, side by side in one run")
+        command("soak", _soak, "train for ten minutes in the training theatre, under 2,000 slider moves")
         command("lint", _lint, "check the code's style")
     return parser
 
@@ -121,6 +122,10 @@ def _test(options):
 def _benchmark(options):
     scripts = sorted((CLONE / "tests" / "benchmarks").glob("*.py"))
     return max(_python(script) for script in scripts)
+
+
+def _soak(options):
+    return _python("tests/benchmarks/theatre_soak.py", "--seconds", 600, "--moves", 2000)
 
 
 def _lint(options):

@@ -1,7 +1,7 @@
 // The training theatre: who teaches whom, what each loss term asks for, and the student as it learns.
 
 const SVG = "http://www.w3.org/2000/svg";
-const TEACHER = "#0072b2", STUDENT = "#d55e00", LABELS = "#5f5f5f", INK = "#222222";
+const TEACHER = "#0072b2", STUDENT = "#d55e00", LABELS = "#5f5f5f", INK = "#222222", PULSE = "#e69f00";
 // The terms of one source differ in lightness and in dashes, not in colour alone.
 const LINES = {
   teacher: [["#0072b2", ""], ["#56a5d8", "9 3"], ["#003f63", "3 3"], ["#7aa6c2", "12 3 3 3"]],
@@ -10,7 +10,7 @@ const LINES = {
 const MEASURES = [[STUDENT, "8 4"], [INK, ""], ["#009e73", "3 3"], ["#cc79a7", "12 3 3 3"], ["#8a6d00", "6 2"]];
 const WIDTH = 440;
 const MAIN_KNOBS = 4;
-const PACES = [[60, "slow"], [20, "medium"], [0, "full"]];
+const PACES = [60, 20, 0];
 
 function html(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
@@ -74,7 +74,10 @@ function moment(model, at) {
   const whole = parts.reduce((sum, part) => sum + size(part), 0) || 1;
   for (const part of parts) part.share = size(part) / whole;
   const address = Object.keys(settings).find((name) => name.endsWith(".temperature"));
-  return { frames, place, frame, settings, parts, temperature: address ? settings[address] : 1 };
+  // The record's own sum, unless a knob has been turned since.
+  const turned = Object.keys(settings).some((name) => settings[name] !== frame.settings[name]);
+  const total = turned ? parts.reduce((sum, part) => sum + (part.part ?? 0), 0) : frame.total;
+  return { frames, place, frame, settings, parts, total, temperature: address ? settings[address] : 1 };
 }
 
 function looks(terms) {
@@ -135,8 +138,8 @@ function diagram(model, choose) {
     const middle = y + slot / 2;
     const line = svg("path", { d: `M 88 ${middle} H 334`, stroke: colour, fill: "none" });
     const head = svg("path", { d: `M 350 ${middle} l -18 -9 v 18 z`, fill: colour });
-    const comet = svg("path", { d: `M 88 ${middle} H 334`, stroke: "#fff", fill: "none", "stroke-linecap": "round",
-      "stroke-dasharray": "1 400", "stroke-dashoffset": 2, opacity: 0 });
+    const comet = svg("path", { d: `M 88 ${middle} H 334`, stroke: PULSE, fill: "none", "stroke-linecap": "round",
+      "stroke-dasharray": "0.1 400", "stroke-dashoffset": 2, opacity: 0 });
     const hit = svg("rect", { class: "hit", x: 87, y: y + 2, width: 266, height: slot - 4, rx: 6 });
     const sum = words(211, middle + 22, "", "middle quiet");
     const group = svg("g", { class: "arrow" }, svg("title", {}, term.about), hit, line, head, comet,
@@ -151,7 +154,7 @@ function diagram(model, choose) {
     for (const part of view.parts) {
       const { comet } = parts[part.name];
       if (!comet.animate || !part.part) continue;
-      const size = 3 + 9 * part.share;
+      const size = 6 + 8 * part.share;
       comet.setAttribute("stroke-width", size);
       comet.getAnimations().forEach((old) => old.cancel());
       comet.animate([{ strokeDashoffset: 2, opacity: 0.95 }, { strokeDashoffset: -246, opacity: 0.95 }], { duration: 550 });
@@ -175,7 +178,7 @@ function diagram(model, choose) {
   return { picture, arrows, draw, pulse };
 }
 
-const BARS = { left: 128, top: 26, floor: 158, height: 196 };
+const BARS = { left: 132, top: 26, floor: 158, height: 196 };
 
 // What teacher and student say of the chosen image, at the temperature of the objective.
 function softTargets(model) {
@@ -203,10 +206,12 @@ function softTargets(model) {
   const [teacherName, studentName] = model.get("names");
   const middle = (BARS.top + BARS.floor) / 2;
   picture.append(title, image, truth, plot,
-    words(100, middle, "probability", "middle quiet", { transform: `rotate(-90 100 ${middle})` }),
+    words(98, middle, "probability", "middle quiet", { transform: `rotate(-90 98 ${middle})` }),
     words((BARS.left + WIDTH) / 2, BARS.floor + 34, "class", "middle quiet"),
-    words(0, 156, teacher ? `■ ${teacherName}` : "", "", { style: `fill: ${TEACHER}` }),
-    words(0, 174, `▯ ${studentName}`, "", { style: `fill: ${STUDENT}` }));
+    words(14, 160, teacher ? teacherName : "", "", { style: `fill: ${TEACHER}` }),
+    words(14, 178, studentName, "", { style: `fill: ${STUDENT}` }),
+    svg("rect", { x: 0, y: 169, width: 9, height: 9, fill: "#fbe3d0", stroke: STUDENT, "stroke-width": 1.5 }));
+  if (teacher) picture.append(svg("rect", { x: 0, y: 151, width: 9, height: 9, fill: TEACHER }));
   let painted = null;
 
   function row(logits, chosen) {
@@ -361,13 +366,14 @@ function drawMeasures(model, view, picture) {
 function sentence(model, view) {
   const { frame, parts } = view;
   const at = `Step ${frame.step} of ${model.get("steps")}`;
+  const many = frame.students > 1 ? ` (means of ${frame.students} students)` : "";
   const sums = parts.map((part) => `${setting(part.weight)} × ${short(part.value)} (${part.title})`).join(" + ");
-  const loss = frame.total === null ? "nothing learned yet" : `loss ${short(parts.reduce((sum, part) => sum + (part.part ?? 0), 0))} = ${sums}`;
+  const loss = frame.total === null ? "nothing learned yet" : `loss ${short(view.total)} = ${sums}`;
   const measures = Object.entries(frame.measures).filter(([, value]) => value !== null);
   const seen = measures.map(([name, value]) => `${name.replaceAll("_", " ")} ${measured(name, value)}`).join(", ");
   const mark = model.get("marks").filter(([step]) => step < frame.step).at(-1);
   const change = mark ? ` Last change: ${knobName(model, mark[1])} from ${setting(mark[2])} to ${setting(mark[3])} at step ${mark[0]}.` : "";
-  return `${at}: ${loss}.${seen ? ` Validation: ${seen}.` : ""}${change}`;
+  return `${at}: ${loss}${many}.${seen ? ` Validation: ${seen}.` : ""}${change}`;
 }
 
 function slider(text, attributes, onInput) {
@@ -482,8 +488,7 @@ function render({ model, el }) {
     wish("reset");
   });
   const pace = button("", () => {
-    const place = PACES.findIndex(([seconds]) => model.get("seconds") >= seconds);
-    save("seconds", PACES[(place + 1) % PACES.length][0]);
+    save("seconds", PACES.find((seconds) => seconds < model.get("seconds")) ?? PACES[0]);
   }, "pace");
   const time = slider("Record", { min: 0 }, (place) => {
     endReplay();
@@ -528,8 +533,7 @@ function render({ model, el }) {
     reset.disabled = !model.get("can_reset");
     reset.title = model.get("can_reset") ? "" : "Pass a function that makes the run, and Reset begins again.";
     const seconds = model.get("seconds");
-    const name = PACES.find(([least]) => seconds >= least)[1];
-    pace.textContent = `Pace: ${name}${seconds ? `, ${setting(seconds)} s a run` : " speed"}`;
+    pace.textContent = `Pace: ${seconds ? `${setting(seconds)} s a run` : "full speed"}`;
     play.disabled = step.disabled = over && last() < 1;
     time.input.disabled = last() < 1;
     time.input.max = Math.max(1, last());

@@ -30,7 +30,7 @@ _PLAYING = weakref.WeakSet()
 
 
 class Theatre(Explorer):
-    """A run on a stage: who teaches whom, the loss terms, and the student as it learns. Made by :func:`theatre`.
+    """A run on a stage: who teaches whom, the loss terms, the student as it learns. Made by :func:`theatre`.
 
     What a reader can press, Python can call: :meth:`play`, :meth:`pause`, :meth:`step`, :meth:`stop`,
     :meth:`reset`. ``run`` is the run, so ``run.student`` is the student as trained so far and
@@ -78,6 +78,7 @@ class Theatre(Explorer):
             self.classes, self.labels = watched.classes, watched.labels
             self.teacher_logits = watched.teacher_logits
             self.images, self.image_shape = watched.images, watched.image_shape
+            self.chosen = state.get("chosen", watched.best)
         self._take_on(run)
         self.observe(self._obey, "wish")
         self.observe(self._tune, "settings")
@@ -110,7 +111,7 @@ class Theatre(Explorer):
         with self._turn:
             fresh = self._make()
             if fresh is self.run:
-                raise ValueError("the function given to the theatre must make a new run each time it is called")
+                raise ValueError("the function given to the theatre must make a new run at each call")
             _in_hand(self.run).hurry()
             self._wake.set()
             self._thread, self._wanted = None, "ready"
@@ -130,9 +131,12 @@ class Theatre(Explorer):
 
     def finish(self):
         """Train to the end as fast as it goes, and return the theatre itself."""
-        self.seconds = 0
-        self.play()
-        self.wait()
+        pace, self.seconds = self.seconds, 0
+        try:
+            self.play()
+            self.wait()
+        finally:
+            self.seconds = pace
         return self
 
     def set(self, address, value):
@@ -159,8 +163,8 @@ class Theatre(Explorer):
 
     def _performance(self):
         """The state after a run of its own, so that a page without a kernel has something to play."""
-        given = ("steps", "names", "chosen")
-        twin = Theatre(self._make(), self._make, self._watched, **{name: getattr(self, name) for name in given})
+        given = {name: getattr(self, name) for name in ("names", "chosen", "seconds")}
+        twin = Theatre(self._make(), self._make, self._watched, **given)
         try:
             state = twin.finish().static_state()
             if twin.state != "done":

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from kdviz.explorers.soft_targets import _evaluating, _images, _most_to_show
+from kdviz.explorers.soft_targets import _evaluating, _images, _most_to_show, _probabilities, _without_truth
 from kdviz.tracing import trace
 from kdviz.training.threads import limited_threads
 
@@ -83,6 +83,7 @@ def frame_of(record, settings, seen=None):
         "step": record.step,
         "total": _number(record.total),
         "losses": {name: _number(value) for name, value in record.losses.items()},
+        "students": int(np.size(record.total)),
         "settings": settings,
         **_with_measures(measures, seen),
     }
@@ -99,7 +100,7 @@ def _with_measures(measures, seen):
 
 
 def _number(value):
-    """One number, of several students their mean; None where it is not finite, since JSON has no word for it."""
+    """One number, of several students their mean; None for what is not finite, which JSON cannot say."""
     value = float(np.mean(value))
     return float(f"{value:.7g}") if np.isfinite(value) else None
 
@@ -137,12 +138,16 @@ class Watched:
         self._layer, self._taught = layers and layers[0], None
         labels = data.validation.labels.cpu().numpy()
         if teacher is None:
-            rows, self.teacher_logits = _first_of_each_class(labels, count), None
+            rows, self.teacher_logits, self.best = _first_of_each_class(labels, count), None, 0
         else:
             logits, features = self._ask(teacher, layers[1] if layers else last_hidden(teacher))
-            rows = _most_to_show(logits.double().numpy(), labels, count)
+            logits = logits.double().numpy()
+            rows = _most_to_show(logits, labels, count)
             self._taught = None if features is None else _gram(features)
-            self.teacher_logits = packed(logits[rows].numpy())
+            self.teacher_logits = packed(logits[rows])
+            # To begin with: the image with the most to show although the teacher is right.
+            wrong = _without_truth(_probabilities(logits[rows]), labels[rows]).max(1)
+            self.best = int(np.where(logits[rows].argmax(1) == labels[rows], wrong, -1).argmax())
         self._rows = torch.as_tensor(rows)
         self.classes = [str(name) for name in data.classes]
         self.labels = labels[rows].tolist()
@@ -177,7 +182,7 @@ def _gram(features):
 
 
 def _hsic(one, other):
-    """The unbiased estimate, for the kernels of n samples with zero diagonal (Song et al. 2012, equation 5)."""
+    """The unbiased estimate, for kernels whose diagonal is zero (Song et al. 2012, equation 5)."""
     n = len(one)
     sums, others = one.sum(0), other.sum(0)
     return (

@@ -1,0 +1,420 @@
+import base64
+import json
+import threading
+import time
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import kdviz
+from kdviz import CrossEntropy, SoftTargets, distill, explorers, train
+from kdviz.datasets import digits
+
+from kdviz.explorers.theatre_view import MOST_FRAMES
+from kdviz.models import mlp
+
+OBJECTIVE = 0.1 * CrossEntropy() + 0.9 * SoftTargets(temperature=4)
+TEMPERATURE = "soft_targets.temperature"
+
+
+@pytest.fixture(scope="module")
+def data():
+    return digits(labels=50)
+
+
+@pytest.fixture(scope="module")
+def teacher(data):
+    return kdviz.teacher(data)
+
+
+@pytest.fixture
+def make(data, teacher):
+    def make(steps=40, record_every=10, objective=OBJECTIVE, **settings):
+        student = mlp(64, 8, 10)
+        return distill(
+            teacher, student, data, objective, steps=steps, record_every=record_every, **settings
+        )
+
+    return make
+
+
+@pytest.fixture
+def show(make, data, teacher):
+    def show(seconds=0, **settings):
+        shown.append(explorers.theatre(lambda: make(**settings), data, teacher, seconds=seconds))
+        return shown[-1]
+
+    shown = []
+    yield show
+    for each in shown:
+        each.close()
+        each.wait(10)
+
+
+def weights(model):
+    return torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
+
+
+def until(condition, seconds=20):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def test_the_student_is_the_one_without_a_theatre_bit_for_bit(show, make):
+    watched = show().finish()
+    assert watched.state == "done" and watched.message.startswith("Done: step 40 of 40.")
+    assert torch.equal(weights(watched.run.student), weights(make().finish().student))
+
+
+def test_pauses_and_steps_leave_no_trace_in_the_student(show, make):
+    watched = show(steps=400)
+    for taken in range(1, 4):
+        watched.step()
+        watched.wait(10)
+        assert (watched.run.step, watched.state) == (taken, "paused")
+    assert not watched.run.student.training
+    watched.finish()
+    assert [record.step for record in watched.run.records] == [1, 2, 3, *range(4, 401, 4)]
+    assert torch.equal(weights(watched.run.student), weights(make(steps=400).finish().student))
+
+
+def test_the_frames_are_the_records(show):
+    watched = show().finish()
+    for frame, record in zip(watched.frames[1:], watched.run.records, strict=True):
+        assert frame["step"] == record.step
+        assert frame["losses"] == pytest.approx(record.losses, rel=1e-6)
+        assert frame["total"] == pytest.approx(record.total, rel=1e-6)
+        shown = {name: frame["measures"][name] for name in record.measures}
+        assert shown == pytest.approx(record.measures, rel=1e-6)
+        assert -1 < frame["measures"]["CKA"] <= 1
+
+
+def test_the_images_show_what_teacher_and_student_say(show, data, teacher):
+    watched = show().finish()
+    logits = np.frombuffer(_bytes(watched.frames[-1]["logits"]), "<i2").reshape(10, 10) / 100
+    taught = np.frombuffer(_bytes(watched.teacher_logits), "<i2").reshape(10, 10) / 100
+    rows = watched._watched._rows
+    with torch.no_grad():
+        inputs = data.validation.inputs[rows]
+        assert watched.run.student(inputs).numpy() == pytest.approx(logits, abs=0.006)
+        assert teacher(inputs).numpy() == pytest.approx(taught, abs=0.006)
+    assert watched.labels == data.validation.labels[rows].tolist() == sorted(watched.labels)
+
+
+def _bytes(text):
+    return base64.b64decode(text)
+
+
+def test_the_cka_of_a_network_with_itself_is_one(data, teacher):
+    run = distill(teacher, teacher.requires_grad_(True), data, OBJECTIVE, steps=5)
+    teacher.requires_grad_(False)
+    assert explorers.theatre(run, data, teacher).frames[0]["measures"]["CKA"] == pytest.approx(1, abs=1e-6)
+
+
+def test_a_temperature_changed_while_it_trains_acts_on_the_next_step(show, make):
+    watched = show(seconds=60, steps=4000, record_every=1000)
+    watched.play()
+    until(lambda: watched.run.step > 40)
+    # As the page says it: all the settings, of which one has moved.
+    watched.set_state({"settings": {**watched.settings, TEMPERATURE: 1.5}})
+    assert watched.run.objective.settings()[TEMPERATURE] == 1.5
+    until(lambda: watched.marks)
+    watched.pause()
+    (record,) = [record for record in watched.run.records if record.changes]
+    ((step, address, old, new),) = record.changes
+    assert (address, old, new) == (TEMPERATURE, 4, 1.5) and 40 <= step < record.step
+    assert watched.marks == [[step, TEMPERATURE, 4, 1.5]]
+    # The step named is the first with the new value: the same weights come of a plain run told so.
+    plain = make(steps=4000, record_every=1)
+    while plain.step < step:
+        next(plain)
+    plain.set(TEMPERATURE, 1.5)
+    while plain.step < watched.run.step:
+        next(plain)
+    assert torch.equal(weights(watched.run.student), weights(plain.student))
+
+
+def test_each_number_of_the_objective_has_a_knob(show):
+    knobs = {knob["address"]: knob for knob in show().knobs}
+    assert list(knobs) == ["cross_entropy.weight", "soft_targets.weight", TEMPERATURE]
+    assert knobs[TEMPERATURE]["label"] == "temperature"
+    assert knobs["soft_targets.weight"]["label"] == "weight of soft targets"
+    for knob in knobs.values():
+        assert knob["stops"] == sorted(knob["stops"])
+    assert 0.9 in knobs["soft_targets.weight"]["stops"] and 4 in knobs[TEMPERATURE]["stops"]
+
+
+def test_forms_and_layers_have_no_knob(data, teacher, make):
+    objective = 25 * kdviz.Hint("activation1") + SoftTargets(3.3)
+    show = explorers.theatre(make(objective=objective))
+    assert [knob["address"] for knob in show.knobs] == ["hint.weight", "soft_targets.weight", TEMPERATURE]
+    assert {25.0, 0.0, 50.0} < set(show.knobs[0]["stops"]) and 3.3 in show.knobs[2]["stops"]
+    assert [term["source"] for term in show.terms] == ["teacher", "teacher"]
+    assert show.terms[1]["about"].startswith("Soft targets: the student matches")
+
+
+def test_every_loss_has_a_sentence_and_a_source():
+    for name in kdviz._LOSSES:
+        loss = getattr(kdviz, name)
+        try:
+            objective = kdviz.knowledge.objective.as_objective(loss("layer") if loss.student_layers else loss())
+        except TypeError:  # it must be told more layers than one
+            continue
+        (term,) = explorers.theatre_view.terms_of(objective)
+        assert term["about"] and not term["about"].startswith(":"), name
+        assert term["source"] == ("teacher" if loss.needs_teacher else "labels")
+
+
+def test_a_value_that_cannot_be_is_told_and_changes_nothing(show):
+    watched = show()
+    watched.set_state({"settings": {**watched.settings, TEMPERATURE: -1.0}})
+    assert "temperature must be a finite number above 0" in watched.message
+    assert watched.settings[TEMPERATURE] == watched.run.objective.settings()[TEMPERATURE] == 4
+
+
+def test_what_python_sets_moves_the_knob(show):
+    watched = show()
+    watched.set(TEMPERATURE, 2.5)
+    assert watched.settings[TEMPERATURE] == 2.5
+    watched.run.set("soft_targets.weight", 0.4)
+    watched.step()
+    watched.wait(10)
+    assert watched.settings["soft_targets.weight"] == 0.4
+    assert {mark[1]: mark[2:] for mark in watched.marks} == {
+        TEMPERATURE: [4, 2.5],
+        "soft_targets.weight": [0.9, 0.4],
+    }
+
+
+def test_pause_and_stop_answer_within_half_a_second(show):
+    watched = show(seconds=600, steps=3000, record_every=3000)
+    for end, state in ((watched.pause, "paused"), (watched.stop, "stopped")):
+        watched.play()
+        until(lambda: watched.state == "playing")
+        time.sleep(0.2)
+        start = time.perf_counter()
+        end()
+        assert time.perf_counter() - start < 0.5
+        assert watched.state == state and str(watched.run.step) in watched.message
+        assert not watched.run.student.training
+        assert watched.frames[-1]["step"] == watched.run.step == watched.run.records[-1].step
+
+
+def test_a_play_after_a_pause_is_never_lost(show):
+    watched = show(seconds=0, steps=100_000, record_every=50)
+    for _ in range(200):
+        watched.wish = ["play", time.monotonic()]
+        watched.wish = ["pause", time.monotonic()]
+    watched.wish = ["play", time.monotonic()]
+    before = watched.run.step
+    until(lambda: watched.run.step > before + 100)
+    assert watched.state == "playing"
+    watched.pause()
+    assert watched.state == "paused"
+
+
+def test_reset_begins_again_under_the_settings_of_the_beginning(show):
+    watched = show(seconds=60, steps=4000)
+    first = watched.run
+    watched.set(TEMPERATURE, 1.0)
+    watched.play()
+    until(lambda: first.step > 5)
+    watched.wish = ["reset", 1]
+    assert watched.run is not first and watched.run.step == 0
+    assert (watched.state, watched.marks, len(watched.frames)) == ("ready", [], 1)
+    assert watched.settings[TEMPERATURE] == 4
+    # The first one's thread ends by itself and draws nothing more.
+    time.sleep(0.3)
+    here = first.step
+    time.sleep(0.2)
+    assert first.step == here and len(watched.frames) == 1
+
+
+def test_without_a_function_there_is_no_way_back(make):
+    watched = explorers.theatre(make())
+    assert not watched.can_reset
+    watched.wish = ["reset", 1]
+    assert "pass it a function that makes the run" in watched.message
+    same = make()
+    watched = explorers.theatre(lambda: same)
+    with pytest.raises(ValueError, match="must make a new run"):
+        watched.reset()
+
+
+def test_a_loss_that_is_not_finite_is_told_and_the_student_kept(data):
+    answers = torch.zeros(len(data.transfer), 10)
+    answers[:, 3] = float("nan")
+    watched = explorers.theatre(distill(answers, mlp(64, 8, 10), data, OBJECTIVE, steps=10), data)
+    before = weights(watched.run.student)
+    watched.finish()
+    assert watched.state == "paused" and "ValueError: the loss is not a finite number" in watched.message
+    assert torch.equal(weights(watched.run.student), before)
+    json.dumps(watched.static_state(), allow_nan=False)
+
+
+def test_a_loss_too_large_can_be_turned_down_and_played_on(show):
+    watched = show(steps=20)
+    watched.set("soft_targets.weight", 1e38)
+    watched.finish()
+    assert "not a finite number" in watched.message and watched.run.step == 0
+    watched.set("soft_targets.weight", 0.9)
+    assert watched.finish().state == "done"
+
+
+def test_interrupting_the_kernel_pauses_and_keeps_what_was_trained(show, make, monkeypatch):
+    watched = show(seconds=60, steps=4000)
+
+    def interrupted(thread, seconds=None):
+        until(lambda: watched.run.step > 5)
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Thread, "join", interrupted)
+    watched.play()
+    with pytest.raises(KeyboardInterrupt):
+        watched.wait()
+    until(lambda: watched.state == "paused")
+    plain = make(steps=4000, record_every=watched.run.step)
+    next(plain)
+    assert torch.equal(weights(watched.run.student), weights(plain.student))
+
+
+def test_two_theatres_at_once_do_not_touch_each_other(show, make):
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        both = [show(steps=100), show(steps=100)]
+        for _ in range(3):
+            for each in both:
+                each.reset()
+                each.play()
+            for each in both:
+                each.wait(60)
+        assert torch.get_num_threads() == 2
+        seen = []
+        asked = threading.Thread(target=lambda: seen.append(torch.get_num_threads()))
+        asked.start()
+        asked.join()
+        assert seen == [2]
+    finally:
+        torch.set_num_threads(threads)
+    alone = weights(make(steps=100).finish().student)
+    assert all(torch.equal(weights(each.run.student), alone) for each in both)
+
+
+def test_a_second_theatre_of_the_same_run_takes_over(make):
+    run = make(steps=4000)
+    first, second = (explorers.theatre(run, seconds=60) for _ in range(2))
+    first.play()
+    until(lambda: run.step > 5)
+    second.play()
+    assert first.state == "paused" and second.state == "playing"
+    until(lambda: len(second.frames) > 2)
+    second.stop()
+    assert [frame["step"] for frame in second.frames[1:]] == [record.step for record in run.records]
+
+
+def test_a_closed_theatre_trains_no_longer(show):
+    watched = show(seconds=60, steps=4000)
+    watched.play()
+    until(lambda: watched.run.step > 5)
+    watched.close()
+    until(lambda: watched._thread is None)
+
+
+def test_a_run_that_has_ended_is_shown(make, data, teacher):
+    run = make()
+    for record in run:
+        if record.step == 20:
+            run.set(TEMPERATURE, 2.0)
+    watched = explorers.theatre(run, data, teacher)
+    assert watched.state == "done"
+    assert [frame["step"] for frame in watched.frames] == [10, 20, 30, 40]
+    assert [frame["settings"][TEMPERATURE] for frame in watched.frames] == [4, 4, 2, 2]
+    # Only the end was seen by the theatre.
+    assert ["logits" in frame for frame in watched.frames] == [False, False, False, True]
+    assert watched.marks == [[20, TEMPERATURE, 4, 2.0]]
+
+
+def test_a_run_without_data_or_teacher(data):
+    watched = explorers.theatre(train(mlp(64, 8, 10), data, steps=20), seconds=0).finish()
+    assert watched.terms[0]["source"] == "labels" and watched.labels == []
+    assert watched.frames[-1]["measures"] == watched.run.records[-1].measures
+
+
+def test_models_of_the_readers_own(data, teacher):
+    class Own(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.body = nn.Sequential(nn.Flatten(), nn.Linear(64, 12), nn.ReLU(), nn.Dropout(0.2))
+            self.head = nn.Linear(12, 10)
+
+        def forward(self, inputs):
+            return {"logits": self.head(self.body(inputs))}
+
+    def run():
+        return distill(teacher, Own(), data, OBJECTIVE, steps=20)
+
+    assert "CKA" not in explorers.theatre(run, data, teacher).finish().frames[-1]["measures"]
+    named = explorers.theatre(run, data, teacher, layers=("body", "activation1")).finish()
+    assert 0 < named.frames[-1]["measures"]["CKA"] < 1
+
+
+def test_a_long_run_stays_small_for_the_page(show):
+    watched = show(steps=3000, record_every=10).finish()
+    steps = [frame["step"] for frame in watched.frames]
+    assert MOST_FRAMES / 2 < len(steps) <= MOST_FRAMES
+    assert steps == sorted(steps) and (steps[0], steps[-1]) == (0, 3000)
+    assert len(watched.run.records) == 300
+    assert len(watched.static_html()) < 130_000
+
+
+def test_the_page_is_sent_no_more_than_five_times_a_second(show):
+    watched, sent = show(steps=3000, record_every=1), []
+    watched.observe(lambda change: sent.append(time.monotonic()), "latest")
+    watched.play()
+    time.sleep(1.5)
+    watched.pause()
+    assert len(watched.run.records) > 30
+    assert len(sent) <= 1.5 / 0.2 + 3
+
+
+def test_what_is_sent_bit_by_bit_is_the_whole(show):
+    watched, got = show(steps=60, record_every=1), []
+    got += watched.frames
+
+    def receive(change):
+        got.extend(frame for frame in change.new if frame["step"] > got[-1]["step"])
+
+    watched.observe(receive, "latest")
+    watched.finish()
+    assert got == watched.frames
+
+
+def test_the_static_page_plays_a_whole_run_and_leaves_the_student_alone(show):
+    watched = show()
+    before = weights(watched.run.student)
+    state = watched.static_state()
+    assert (state["live"], state["state"], state["frames"][-1]["step"]) == (False, "done", 40)
+    assert watched.state == "ready" and torch.equal(weights(watched.run.student), before)
+    assert state["frames"] == watched.finish().static_state()["frames"]
+
+
+@pytest.mark.parametrize(
+    ("change", "problem", "message"),
+    [
+        ({"run": 3}, TypeError, "shows a run, such as kdviz.distill"),
+        ({"seconds": -1}, ValueError, "seconds must be a finite number from 0"),
+        ({"count": 0}, ValueError, "count must be a whole number from 1 to"),
+        ({"teacher": torch.zeros(3, 10)}, TypeError, "teacher must be a torch.nn.Module"),
+        ({"data": None}, ValueError, "pass the data, too"),
+        ({"layers": ("nowhere", "activation1")}, ValueError, "unknown layer 'nowhere'"),
+    ],
+)
+def test_bad_input_is_told_what_was_expected(make, data, teacher, change, problem, message):
+    with pytest.raises(problem, match=message):
+        explorers.theatre(**{"run": make(), "data": data, "teacher": teacher, **change})
