@@ -555,7 +555,8 @@ function layerMap(model, change) {
           cell.style.background = `rgb(${LIKENESS.map((part) => Math.round(255 + (part - 255) * share)).join(", ")})`;
           setAttributes(cell, {
             "aria-checked": chosen,
-            tabindex: chosen ? 0 : -1,
+            // A map of one cell leaves nothing to choose.
+            tabindex: chosen && rows.length * columns.length > 1 ? 0 : -1,
             "aria-label": `teacher ${rows[t]}, student ${columns[s]}: CKA ${decimals(value)}`,
           });
         }),

@@ -19,15 +19,17 @@ CONTROLS = ", ".join(
 # its tick, even where no explorer listens.
 STATE = """(place) => [
   place.innerText + [...place.querySelectorAll("button")].map((button) => button.disabled),
-  [...place.querySelectorAll("svg")].map((picture) => picture.outerHTML).join(),
-  [...place.querySelectorAll("canvas")].map((picture) => picture.toDataURL()).join(),
+  [...place.querySelectorAll("svg, canvas")]
+    .map((picture) => picture.toDataURL?.() ?? picture.outerHTML).join(),
 ]"""
 LABEL = """(control) => (control.getAttribute("aria-label") || control.labels?.[0]?.textContent
   || control.textContent || "").trim()"""
 KEY = """(control) => {
   const kind = control.getAttribute("role") || control.type || control.tagName;
-  return { radio: control.tagName === "INPUT" ? "Space" : "ArrowRight", checkbox: "Space",
-    range: "ArrowRight", button: "Enter", "select-one": "ArrowDown" }[kind] ?? "ArrowRight";
+  const down = control.selectedIndex < control.length - 1;
+  const keys = { radio: control.tagName === "INPUT" ? "Space" : "ArrowRight", checkbox: "Space",
+    range: "ArrowRight", button: "Enter", "select-one": down ? "ArrowDown" : "ArrowUp" };
+  return keys[kind] ?? "ArrowRight";
 }"""
 
 
