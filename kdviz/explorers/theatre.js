@@ -378,7 +378,7 @@ function sentence(model, view) {
 
 function slider(text, attributes, onInput) {
   const input = html("input", { type: "range", "aria-label": text, step: 1, ...attributes });
-  const output = html("output");
+  const output = html("span", { class: "value" });
   input.dataset.lmSuppressShortcuts = "true";
   input.addEventListener("input", () => onInput(Number(input.value)));
   // The value may also come from Python, or from a second view.

@@ -9,6 +9,7 @@ with another value, or if the kernel reports an error.
 """
 
 import argparse
+import ast
 import json
 import random
 import statistics
@@ -128,7 +129,8 @@ def main():
     try:
         sent, answered, memory = soak(kernel, options.seconds, options.moves)
         # One step more, so that the last move is in a record too.
-        result = json.loads(kernel.run("show.pause(); show.step(); show.wait()", RESULT)[1:-1].replace("\\\\", "\\"))
+        said = kernel.run("show.pause(); show.step(); show.wait()", RESULT)
+        result = json.loads(ast.literal_eval(said))
         kernel.rest(0.5)
     finally:
         kernel.close()

@@ -1,18 +1,21 @@
 import base64
 import json
+import re
 import threading
 import time
 
 import numpy as np
 import pytest
 import torch
+from controls import move_every_control
 from torch import nn
 
 import kdviz
 from kdviz import CrossEntropy, SoftTargets, distill, explorers, train
 from kdviz.datasets import digits
-
+from kdviz.explorers import base
 from kdviz.explorers.theatre_view import MOST_FRAMES
+from kdviz.knowledge.objective import as_objective
 from kdviz.models import mlp
 
 OBJECTIVE = 0.1 * CrossEntropy() + 0.9 * SoftTargets(temperature=4)
@@ -161,7 +164,7 @@ def test_every_loss_has_a_sentence_and_a_source():
     for name in kdviz._LOSSES:
         loss = getattr(kdviz, name)
         try:
-            objective = kdviz.knowledge.objective.as_objective(loss("layer") if loss.student_layers else loss())
+            objective = as_objective(loss("layer") if loss.student_layers else loss())
         except TypeError:  # it must be told more layers than one
             continue
         (term,) = explorers.theatre_view.terms_of(objective)
@@ -418,3 +421,287 @@ def test_the_static_page_plays_a_whole_run_and_leaves_the_student_alone(show):
 def test_bad_input_is_told_what_was_expected(make, data, teacher, change, problem, message):
     with pytest.raises(problem, match=message):
         explorers.theatre(**{"run": make(), "data": data, "teacher": teacher, **change})
+
+
+@pytest.fixture
+def page(browser, tmp_path):
+    """Open the static twin of a theatre as a file, with every request refused."""
+    context = browser.new_context(viewport={"width": 1366, "height": 768})
+    asked, said = [], []
+
+    def refuse(route):
+        asked.append(route.request.url)
+        route.abort()
+
+    context.route(lambda url: not url.startswith(("file:", "data:", "blob:")), refuse)
+
+    def opened(explorer):
+        twin = tmp_path / "twin.html"
+        body = f"<body style='margin: 0'>{explorer.static_html()}</body>"
+        twin.write_text(f"<!doctype html><meta charset='utf-8'>{body}", encoding="utf-8")
+        view = context.new_page()
+        view.on("pageerror", lambda error: said.append(str(error)))
+        view.on("console", lambda message: said.append(message.text))
+        view.goto(twin.as_uri())
+        return view
+
+    yield opened
+    context.close()
+    assert asked == [] and said == []
+
+
+def told(view):
+    return view.locator(".read-out").inner_text()
+
+
+def bars(view):
+    return view.locator(".bar").evaluate_all("(all) => all.map((bar) => bar.getAttribute('height'))")
+
+
+def number(text):
+    return float(text.replace("−", "-"))
+
+
+@pytest.mark.browser
+def test_the_replay_shows_the_numbers_of_the_records_by_keyboard(page, show):
+    watched = show(steps=12, record_every=2)
+    watched.step()
+    watched.wait(10)
+    watched.set(TEMPERATURE, 2.0)
+    watched.finish()
+    view = page(watched)
+    view.get_by_label("Record").focus()
+    texts = []
+    for record in watched.run.records:
+        view.keyboard.press("ArrowRight")
+        texts.append(told(view))
+        assert texts[-1].startswith(f"Step {record.step} of 12: loss ")
+        shown = dict(
+            (name, number(value))
+            for value, name in re.findall(r"× (\S+) \(([a-z ]+)\)", texts[-1])
+        )
+        expected = {name.replace("_", " "): value for name, value in record.losses.items()}
+        assert shown == pytest.approx(expected, rel=0.05 if min(shown.values()) < 1e-3 else 0.005, abs=6e-4)
+        total = number(re.search(r"loss (\S+) =", texts[-1]).group(1))
+        assert total == pytest.approx(record.total, rel=0.005, abs=6e-4)
+        assert f"accuracy {100 * record.measures['accuracy']:.1f} %" in texts[-1]
+        assert f"agreement {100 * record.measures['agreement']:.1f} %" in texts[-1]
+    assert "Last change" not in texts[0]
+    assert "Last change: temperature from 4 to 2 at step 1." in texts[1]
+    # Played once more, from the beginning: the keys go round.
+    view.keyboard.press("ArrowRight")
+    assert told(view).startswith("Step 0 of 12: nothing learned yet.")
+    again = []
+    for _ in watched.run.records:
+        view.keyboard.press("ArrowRight")
+        again.append(told(view))
+    assert again == texts
+
+
+@pytest.mark.browser
+def test_the_replay_plays_pauses_and_steps(page, show):
+    view = page(show(steps=30))
+    buttons = view.locator(".row").first
+    assert "To turn the knobs, it needs a running kernel" in view.locator(".message").inner_text()
+    assert view.get_by_label("temperature").is_disabled()
+    assert buttons.get_by_role("button", name="Stop").is_disabled()
+    assert told(view).startswith("Step 0 of 30")
+    view.locator("button.main").press("Enter")
+    assert view.locator("button.main").inner_text() == "Pause"
+    view.wait_for_function("() => parseInt(document.querySelector('.read-out').textContent.slice(5)) > 3")
+    view.locator("button.main").press("Enter")
+    here = told(view)
+    view.wait_for_timeout(400)
+    assert told(view) == here
+    before = int(here.split()[1])
+    view.get_by_role("button", name="Step").press("Enter")
+    assert told(view).startswith(f"Step {before + 1} of 30")
+    view.get_by_role("button", name="Reset").press("Enter")
+    assert told(view).startswith("Step 0 of 30")
+    view.locator("button.main").press("Enter")
+    view.get_by_text("Step 30 of 30: loss").wait_for()
+    assert view.locator("button.main").inner_text() == "Replay"
+
+
+@pytest.mark.browser
+def test_every_control_of_the_replay_works_by_keyboard(page, show):
+    view = page(show(steps=30))
+    moved = move_every_control(view, view.locator(".kdviz-theatre"))
+    assert [name.split(":")[0] for name in moved] == [
+        "Replay", "Step", "Reset", "Pace", "Record", "The arrows. Arrow keys choose one.", "Image",
+    ]  # fmt: skip
+
+
+@pytest.mark.browser
+def test_each_arrow_says_what_it_asks_for(page, show):
+    view = page(show(steps=4))
+    arrows = view.locator(".arrow")
+    assert arrows.count() == 2 and view.locator(".arrow.chosen").text_content().count("soft targets") == 1
+    about = view.locator(".about")
+    assert about.inner_text().startswith("Soft targets: the student matches the teacher's probabilities")
+    view.locator("g[tabindex='0']").press("ArrowDown")
+    assert about.inner_text().startswith("Cross-entropy with the hard labels.")
+    arrows.first.click()
+    assert about.inner_text().startswith("Soft targets")
+    assert "labels" in view.locator(".pictures svg").first.text_content()
+
+
+@pytest.fixture
+def notebook(browser, tmp_path):
+    """A page with a model at hand, so that the test can be the kernel."""
+    context = browser.new_context(viewport={"width": 920, "height": 620})
+    view, said = context.new_page(), []
+    view.on("pageerror", lambda error: said.append(str(error)))
+    yield Notebook(view, tmp_path)
+    context.close()
+    assert said == []
+
+
+class Notebook:
+    def __init__(self, view, folder):
+        self.view, self._folder = view, folder
+
+    def open(self, explorer):
+        # The state of a live widget, not that of its replay.
+        state = json.dumps(base.Explorer.static_state(explorer))
+        esm = explorer._esm.replace("export default", "const module =")
+        script = (
+            f"{esm}\n{base._HOST}\nconst model = new StaticModel({state}); module.initialize({{model}});"
+            "const place = document.querySelector('#place');"
+            "Object.assign(window, {model, close: module.render({model, el: place})});"
+        )
+        (self._folder / "notebook.html").write_text(
+            f"<!doctype html><meta charset='utf-8'><style>{explorer._css}</style>"
+            f"<body style='margin: 0'><div id='place'></div><script type='module'>{script}</script>",
+            encoding="utf-8",
+        )
+        self.view.goto((self._folder / "notebook.html").as_uri())
+
+    def receive(self, **state):
+        for name, value in state.items():
+            self.view.evaluate("([name, value]) => model.set(name, value)", [name, value])
+        self.view.evaluate("() => new Promise(requestAnimationFrame)")
+
+    def asked(self, name):
+        return self.view.evaluate("(name) => model.get(name)", name)
+
+    def press(self, name):
+        self.view.get_by_role("button", name=name, exact=True).press("Enter")
+
+
+@pytest.mark.browser
+def test_a_training_from_the_first_press_to_its_end(notebook, show):
+    watched = show(steps=30)
+    notebook.open(watched)
+    assert notebook.view.locator(".message").inner_text() == "Press Play: the student begins to learn."
+    notebook.press("Play")
+    assert notebook.asked("wish") == ["play", 1]
+    start = watched.frames[:]
+    watched.finish()
+    notebook.receive(state="playing", message="Training.", latest=watched.frames[len(start) : 11])
+    assert told(notebook.view).startswith("Step 10 of 30: loss")
+    notebook.press("Pause")
+    assert notebook.asked("wish") == ["pause", 2]
+    # A frame that comes twice is one frame.
+    notebook.receive(latest=watched.frames[8:21], state="paused", message="Paused after step 20 of 30.")
+    assert notebook.asked("frames") == watched.frames[:21]
+    assert told(notebook.view).startswith("Step 20 of 30: loss")
+    for button, wish in (("Step", "step"), ("Stop", "stop"), ("Reset", "reset")):
+        notebook.press(button)
+        assert notebook.asked("wish")[0] == wish
+    notebook.receive(latest=watched.frames[21:], state="done", message=watched.message)
+    assert notebook.view.locator("button.main").inner_text() == "Replay"
+    assert notebook.view.get_by_label("temperature").is_disabled()
+    notebook.receive(frames=start, latest=[], state="ready", marks=[])
+    assert told(notebook.view).startswith("Step 0 of 30: nothing learned yet.")
+
+
+@pytest.mark.browser
+def test_a_knob_asks_for_the_next_step_and_shows_at_once_what_it_does(notebook, show):
+    watched = show(steps=300)
+    watched.step()
+    watched.wait(10)
+    notebook.open(watched)
+    before = bars(notebook.view)
+    notebook.view.get_by_label("temperature").press("ArrowLeft")
+    notebook.receive()
+    asked = notebook.asked("settings")
+    assert asked == {**watched.settings, TEMPERATURE: 3}
+    assert bars(notebook.view) != before and "at T = 3" in told(notebook.view)
+    notebook.view.get_by_label("weight of soft targets").press("ArrowRight")
+    notebook.receive()
+    assert notebook.asked("settings")["soft_targets.weight"] == 0.95
+    assert notebook.view.locator(".arrow.chosen").text_content().count("0.95 × ") == 1
+    # Looking back, the page shows what was; the knobs are still those of the next step.
+    notebook.view.get_by_label("Record").press("ArrowLeft")
+    assert told(notebook.view).startswith("Step 0") and "at T = 4" in told(notebook.view)
+
+
+@pytest.mark.browser
+def test_looking_back_while_it_trains_stays_there(notebook, show):
+    watched = show(steps=30)
+    notebook.open(watched)
+    watched.finish()
+    notebook.receive(state="playing", latest=watched.frames[1:6])
+    notebook.view.get_by_label("Record").press("ArrowLeft")
+    assert told(notebook.view).startswith("Step 4 of 30")
+    notebook.receive(latest=watched.frames[6:9])
+    assert told(notebook.view).startswith("Step 4 of 30")
+    notebook.view.get_by_label("Record").press("End")
+    notebook.receive(latest=watched.frames[9:12])
+    assert told(notebook.view).startswith("Step 11 of 30")
+
+
+@pytest.mark.browser
+def test_a_page_that_is_closed_pauses_what_it_played(notebook, show):
+    notebook.open(show())
+    notebook.receive(state="playing")
+    notebook.view.evaluate("() => close()")
+    assert notebook.asked("wish")[0] == "pause"
+
+
+@pytest.mark.browser
+def test_what_goes_wrong_is_seen(notebook, show):
+    notebook.open(show())
+    notebook.receive(state="paused", message="ValueError: the loss is not a finite number at step 3")
+    assert "not a finite number at step 3" in notebook.view.locator(".message").inner_text()
+    notebook.receive(frames=[{}])
+    assert "The theatre could not be drawn" in notebook.view.locator(".message").inner_text()
+
+
+@pytest.mark.browser
+def test_many_terms_one_term_and_no_data_are_drawn(notebook, make, data, teacher):
+    many = OBJECTIVE + 25 * kdviz.DistanceRelation("activation1") + kdviz.DeiTHard()
+    many = many + 3 * kdviz.LogitMatching() + kdviz.Decoupled()
+    for run, arrows, knobs in ((make(objective=many), 6, 4), (train(mlp(64, 8, 10), data, steps=20), 1, 1)):
+        watched = explorers.theatre(run)
+        watched.finish()
+        notebook.open(watched)
+        assert notebook.view.locator(".arrow").count() == arrows
+        assert notebook.view.locator(".knobs").first.locator("input").count() == knobs
+        assert notebook.view.evaluate("document.documentElement.scrollWidth") <= 920
+        assert "could not be drawn" not in notebook.view.locator(".message").inner_text()
+    assert notebook.view.locator("g[tabindex='0']").count() == 0
+
+
+@pytest.mark.browser
+def test_fits_a_laptop_and_stands_still_while_it_plays(notebook, show):
+    watched = show(steps=30)
+    watched.step()
+    watched.wait(10)
+    watched.set(TEMPERATURE, 2.0)
+    notebook.open(watched.finish())
+    panel, heights = notebook.view.locator(".kdviz-theatre"), set()
+    notebook.view.get_by_label("Record").focus()
+    for _ in range(31):
+        notebook.view.keyboard.press("ArrowRight")
+        heights.add(panel.bounding_box()["height"])
+    assert len(heights) == 1 and heights.pop() <= 625
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [320, 450, 820, 1920])
+def test_never_scrolls_sideways(page, show, width):
+    view = page(show())
+    view.set_viewport_size({"width": width, "height": 1080})
+    assert view.evaluate("document.documentElement.scrollWidth") <= width
