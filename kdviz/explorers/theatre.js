@@ -299,14 +299,16 @@ function chart(picture, { title, series, high, ticks, marks, step, steps, axis }
     drawn.push(svg("line", { x1: CHART.left, x2: end, y1: y(tick), y2: y(tick), stroke: "#e6e6e6" }));
     drawn.push(words(CHART.left - 6, y(tick) + 4, setting(tick), "end quiet"));
   }
-  let free = -Infinity;
-  for (const [at, , from, to, name] of marks) {
+  // The newest change is named; older ones where there is room.
+  const taken = [];
+  for (const [at, , from, to, name] of [...marks].reverse()) {
     drawn.push(svg("line", { x1: x(at), x2: x(at), y1: CHART.top - 8, y2: floor, stroke: INK, "stroke-dasharray": "2 2", opacity: 0.6 }));
-    const text = `${name} ${setting(from)} → ${setting(to)}`;
-    if (x(at) < free) continue;
-    const late = x(at) > WIDTH - 7 * text.length;
+    const text = `${name} ${setting(from)} → ${setting(to)}`, wide = 6.6 * text.length;
+    const late = x(at) > WIDTH - wide;
+    const start = late ? x(at) - wide : x(at);
+    if (taken.some((other) => start < other.start + other.wide + 8 && other.start < start + wide + 8)) continue;
     drawn.push(words(x(at), CHART.top - 11, text, late ? "end quiet" : "quiet"));
-    free = x(at) + 7 * text.length + 8;
+    taken.push({ start, wide });
   }
   const ends = [];
   for (const { name, colour, dashes, points } of series) {
