@@ -8,6 +8,7 @@ const LINES = {
   labels: [["#5f5f5f", "2 4"], ["#9a9a9a", "6 4"]],
 };
 const MEASURES = [[STUDENT, "8 4"], [INK, ""], ["#009e73", "3 3"], ["#cc79a7", "12 3 3 3"], ["#8a6d00", "6 2"]];
+const FIRST = ["accuracy", "agreement", "CKA"];
 const WIDTH = 440;
 const MAIN_KNOBS = 4;
 const PACES = [60, 20, 0];
@@ -105,7 +106,7 @@ function diagram(model, choose) {
 
   function build(terms) {
     const [teacher, student] = model.get("names");
-    const slot = Math.max(44, Math.min(72, 190 / terms.length));
+    const slot = Math.max(44, Math.min(72, 180 / terms.length));
     const height = Math.max(150, slot * terms.length + 26);
     const top = 24 + (height - 26 - slot * terms.length) / 2;
     const colours = looks(terms);
@@ -141,11 +142,17 @@ function diagram(model, choose) {
     const comet = svg("path", { d: `M 88 ${middle} H 334`, stroke: PULSE, fill: "none", "stroke-linecap": "round",
       "stroke-dasharray": "0.1 400", "stroke-dashoffset": 2, opacity: 0 });
     const hit = svg("rect", { class: "hit", x: 87, y: y + 2, width: 266, height: slot - 4, rx: 6 });
-    const sum = words(211, middle + 22, "", "middle quiet");
-    const group = svg("g", { class: "arrow" }, svg("title", {}, term.about), hit, line, head, comet,
-      words(211, middle - 12, term.title, "middle"), sum);
+    // Where many arrows leave room for one line only, name and sum share it.
+    const tight = slot < 56;
+    const title = words(211, middle - 12, term.title, "middle"), sum = words(211, middle + 22, "", "middle quiet");
+    const group = svg("g", { class: "arrow" }, svg("title", {}, term.about), hit, line, head, comet, title);
+    if (!tight) group.append(sum);
+    const write = (text) => {
+      if (tight) title.textContent = `${term.title}: ${text}`;
+      else sum.textContent = text;
+    };
     group.addEventListener("click", () => choose(term.name));
-    return { group, line, comet, sum };
+    return { group, line, comet, write };
   }
 
   // A light runs along each arrow, as large as the part that its term has in the loss.
@@ -166,9 +173,9 @@ function diagram(model, choose) {
     if (key !== drawn) build(view.parts);
     drawn = key;
     for (const part of view.parts) {
-      const { group, line, sum } = parts[part.name];
-      line.setAttribute("stroke-width", (2 + 12 * part.share).toFixed(1));
-      sum.textContent = `${setting(part.weight)} × ${short(part.value)} = ${short(part.part)}`;
+      const { group, line, write } = parts[part.name];
+      line.setAttribute("stroke-width", (2 + 11 * part.share).toFixed(1));
+      write(`${setting(part.weight)} × ${short(part.value)} = ${short(part.part)}`);
       group.classList.toggle("chosen", part.name === chosen);
     }
     const { accuracy } = view.frame.measures;
@@ -250,10 +257,10 @@ function softTargets(model) {
     };
     const truth = `Image ${chosen + 1}, truly ${classes[model.get("labels")[chosen]]}`;
     const speakers = [
-      ...(teacher ? [`the ${teacherName} says ${best(teacher)}`] : []),
-      view.frame.logits ? `the ${studentName} says ${best(unpacked(view.frame.logits))}` : "this record was made unwatched",
+      ...(teacher ? [`${teacherName} ${best(teacher)}`] : []),
+      view.frame.logits ? `${studentName} ${best(unpacked(view.frame.logits))}` : `${studentName} not looked at`,
     ];
-    return `${truth}, at T = ${setting(T)}: ${speakers.join(", ")}.`;
+    return `${truth}, at T = ${setting(T)}: ${speakers.join("; ")}.`;
   }
 
   return { picture, draw, said };
@@ -268,7 +275,7 @@ function painting(bytes, chosen, [height, width]) {
   return canvas.toDataURL();
 }
 
-const CHART = { height: 182, left: 40, right: 116, top: 40, bottom: 34 };
+const CHART = { height: 182, left: 48, right: 116, top: 40, bottom: 34 };
 
 function scale(low, high, from, to) {
   const span = high - low || 1;
@@ -292,7 +299,8 @@ function apart(ends, top, bottom, gap = 15) {
 }
 
 function chart(picture, { title, series, high, ticks, marks, step, steps, axis }) {
-  const end = WIDTH - CHART.right, floor = CHART.height - CHART.bottom;
+  const longest = Math.max(...series.map(({ name }) => name.length), 0);
+  const end = WIDTH - Math.max(CHART.right, 6.9 * longest + 10), floor = CHART.height - CHART.bottom;
   const x = scale(0, steps, CHART.left, end), y = scale(0, high, floor, CHART.top);
   const drawn = [words(0, 14, title, "title")];
   for (const tick of ticks) {
@@ -327,7 +335,7 @@ function chart(picture, { title, series, high, ticks, marks, step, steps, axis }
   drawn.push(words(CHART.left, floor + 16, "0", "middle quiet"), words(end, floor + 16, String(steps), "middle quiet"));
   drawn.push(words((CHART.left + end) / 2, floor + 28, "training step", "middle quiet"));
   const middle = (CHART.top + floor) / 2;
-  drawn.push(words(8, middle, axis, "middle quiet", { transform: `rotate(-90 8 ${middle})` }));
+  drawn.push(words(6, middle, axis, "middle quiet", { transform: `rotate(-90 6 ${middle})` }));
   picture.replaceChildren(...drawn);
 }
 
@@ -352,7 +360,8 @@ function drawLosses(model, view, picture) {
 }
 
 function drawMeasures(model, view, picture) {
-  const names = [...new Set(view.frames.flatMap(({ measures }) => Object.keys(measures)))].slice(0, MEASURES.length);
+  const all = view.frames.flatMap(({ measures }) => Object.keys(measures));
+  const names = [...new Set([...all.filter((name) => FIRST.includes(name)), ...all])].slice(0, MEASURES.length);
   const series = names.map((name, i) => ({
     name: `${name.replaceAll("_", " ")}`,
     colour: MEASURES[i][0],
@@ -562,7 +571,9 @@ function render({ model, el }) {
     const text = sentence(model, view);
     time.show(view.place, `step ${view.frame.step} of ${model.get("steps")}`, text);
     // Numbers that run are not spoken; those at rest are.
-    readOut.setAttribute("aria-live", timer || model.get("state") === "playing" ? "off" : "polite");
+    for (const told of [about, readOut]) {
+      told.setAttribute("aria-live", timer || model.get("state") === "playing" ? "off" : "polite");
+    }
     readOut.textContent = `${text}${said ? ` ${said.said(view)}` : ""}`;
     message.textContent = model.get("live") ? model.get("message") : "A replay of a whole run: play it, or drag through its records. To turn the knobs, it needs a running kernel.";
     if (lastStep !== null && view.frame.step !== lastStep) who.pulse(view);

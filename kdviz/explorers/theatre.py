@@ -198,6 +198,7 @@ class Theatre(Explorer):
 
     def _begin(self, once):
         with self._turn:
+            self._once = once
             if self._thread is not None:
                 # To step through a run that plays is to rest after the step in hand.
                 self._end("paused" if once else "playing")
@@ -206,7 +207,7 @@ class Theatre(Explorer):
                 if other is not self and other.run is self.run:
                     other.pause()
             self._catch_up()
-            self._wanted, self._once = "playing", once
+            self._wanted = "playing"
             self._wake.clear()
             if once:
                 _in_hand(self.run).hurry()
@@ -232,11 +233,9 @@ class Theatre(Explorer):
             while self._goes_on(run):
                 began = time.monotonic()
                 record = next(run, None)
-                if record is None:
-                    self._wanted = "done"
-                    continue
                 self._take_in(run, record)
-                self._wake.wait(max(0.0, self._rest_after(record) - (time.monotonic() - began)))
+                if record is not None:
+                    self._wake.wait(max(0.0, began + self._rest_after(record) - time.monotonic()))
         except Exception as found:  # noqa: BLE001 - whatever it is, the reader must see it
             problem = found
         with self._turn:
@@ -261,9 +260,12 @@ class Theatre(Explorer):
         return self.seconds * (record.step - before) / self.steps
 
     def _take_in(self, run, record):
-        seen = self._watched(run.student) if self._watched else None
+        seen = self._watched(run.student) if self._watched and record else None
         with self._turn:
             if self.run is not run:
+                return
+            if record is None:
+                self._wanted = "done"
                 return
             self._add(record, seen)
             if self._once:
@@ -367,9 +369,11 @@ def theatre(
     ----------
     run : Run, or a function without arguments that makes one
         Any iterator of records. With a function, *Reset* begins again, and a static page can show a whole
-        run. A run that has ended is replayed.
+        run. A run that has ended is replayed. A run that would give fewer than 100 records is made to
+        give that many; its ``record_every`` is lowered.
     data : Dataset, optional
-        With it, the theatre shows what the student says of ``count`` validation images.
+        With it, the theatre shows what the student says of ``count`` validation images; of several
+        students, what the first says.
     teacher : torch.nn.Module, optional
         With it and the data, also what the teacher says, and the CKA of their features.
     layers : (student layer, teacher layer), optional

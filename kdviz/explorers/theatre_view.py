@@ -15,6 +15,7 @@ from kdviz.training.threads import limited_threads
 MOST_FRAMES = 120
 TEMPERATURES = (0.5, 1, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20)
 COMPARED = 200
+CHOSEN_FROM = 2000
 
 
 def terms_of(objective):
@@ -134,24 +135,26 @@ class Watched:
     """The validation images on which the page shows what student and teacher say."""
 
     def __init__(self, data, teacher, layers, count):
-        self._inputs = data.validation.inputs
+        samples = data.validation[:CHOSEN_FROM]
+        inputs, labels = samples.inputs, samples.labels.cpu().numpy()
         self._layer, self._taught = layers and layers[0], None
-        labels = data.validation.labels.cpu().numpy()
         if teacher is None:
             rows, self.teacher_logits, self.best = _first_of_each_class(labels, count), None, 0
         else:
-            logits, features = self._ask(teacher, layers[1] if layers else last_hidden(teacher))
+            logits, features = _ask(teacher, inputs, layers[1] if layers else last_hidden(teacher))
             logits = logits.double().numpy()
             rows = _most_to_show(logits, labels, count)
-            self._taught = None if features is None else _gram(features)
+            self._taught = None if features is None else _gram(features[:COMPARED])
             self.teacher_logits = packed(logits[rows])
             # To begin with: the image with the most to show although the teacher is right.
             wrong = _without_truth(_probabilities(logits[rows]), labels[rows]).max(1)
             self.best = int(np.where(logits[rows].argmax(1) == labels[rows], wrong, -1).argmax())
-        self._rows = torch.as_tensor(rows)
+        # What the student is asked about: the chosen images, then those that CKA compares.
+        self._count = len(rows)
+        self._inputs = torch.cat([inputs[rows], inputs[:COMPARED]])
         self.classes = [str(name) for name in data.classes]
         self.labels = labels[rows].tolist()
-        self.images, self.image_shape = _pictures(data, self._rows)
+        self.images, self.image_shape = _pictures(inputs[rows], data.mean)
 
     def __call__(self, student):
         """The student's logits on the images, and how like the teacher's its last features are."""
@@ -159,16 +162,17 @@ class Watched:
             student = student[0]
         layer = None if self._taught is None else self._layer or last_hidden(student)
         with limited_threads(1):
-            logits, features = self._ask(student, layer)
-            cka = None if features is None else _number(_cka(_gram(features), self._taught))
+            logits, features = _ask(student, self._inputs, layer)
+            cka = None if features is None else _number(_cka(_gram(features[self._count :]), self._taught))
         measures = {} if cka is None else {"CKA": cka}
-        return {"logits": packed(logits[self._rows].numpy()), "measures": measures}
+        return {"logits": packed(logits[: self._count].numpy()), "measures": measures}
 
-    @torch.no_grad()
-    def _ask(self, model, layer):
-        with _evaluating(model):
-            seen = trace(model, self._inputs, [layer] if layer else [])
-        return seen.logits.cpu(), seen.features[layer][:COMPARED].flatten(1) if layer else None
+
+@torch.no_grad()
+def _ask(model, inputs, layer):
+    with _evaluating(model):
+        seen = trace(model, inputs, [layer] if layer else [])
+    return seen.logits.cpu(), seen.features[layer].flatten(1) if layer else None
 
 
 def _cka(gram, taught):
@@ -205,13 +209,11 @@ def _first_of_each_class(labels, count):
     return np.sort(np.lexsort((labels, rank))[:count])
 
 
-def _pictures(data, rows):
+def _pictures(inputs, mean):
     """The images in base64, one byte a pixel, and their height and width; nothing where there are none."""
-    inputs = data.validation.inputs[rows]
     if inputs.ndim != 4 or inputs.shape[1] not in (1, 3):
         return "", []
-    pixels = (inputs + data.mean).clamp(0, 1).mean(1).cpu()
-    pixels = _images(pixels, len(rows))
+    pixels = _images((inputs + mean).clamp(0, 1).mean(1).cpu(), len(inputs))
     return b64encode(np.rint(pixels * 255).astype("u1").tobytes()).decode("ascii"), list(pixels.shape[1:])
 
 

@@ -169,7 +169,9 @@ def test_a_knob_turned_in_the_page_acts_and_is_recorded(lab):
     lab.theatre.get_by_text("Paused after").wait_for()
     changes = "[change[1:] for record in shows[0].run.records for change in record.changes]"
     temperature = "'soft_targets.temperature'"
-    expected = ", ".join(f"({temperature}, {a}, {b})" for a, b in (("4", "3.0"), ("3.0", "2.0"), ("2.0", "1.5")))
+    expected = ", ".join(
+        f"({temperature}, {a}, {b})" for a, b in (("4", "3.0"), ("3.0", "2.0"), ("2.0", "1.5"))
+    )
     assert lab.value(changes) == f"[{expected}]"
     assert lab.value(f"shows[0].run.objective.settings()[{temperature}]") == "1.5"
 
@@ -211,5 +213,27 @@ def test_interrupting_the_kernel_keeps_what_was_trained(lab):
     lab.page.wait_for_timeout(1000)
     before = int(lab.value("shows[0].run.step"))
     assert int(lab.value("shows[0].run.step")) > before
+    lab.press("Stop")
+    lab.theatre.get_by_text("Stopped after").wait_for()
+
+
+def test_a_page_closed_and_opened_again_finds_the_whole_run(lab):
+    lab.press("Play")
+    lab.theatre.get_by_text("Training.").wait_for()
+    lab.page.wait_for_timeout(3000)
+    # Saved, so that the reloaded page has the output of the cell.
+    lab.page.keyboard.press("Control+s")
+    lab.page.wait_for_timeout(1000)
+    lab.page.goto("about:blank")
+    lab.page.go_back()
+    lab.theatre.wait_for(timeout=60_000)
+    frames = int(lab.theatre.get_by_label("Record").get_attribute("max"))
+    print("\nafter reopening:", lab.theatre.locator(".message").inner_text(), frames)
+    assert frames > 5
+    step = int(lab.value("shows[0].run.step"))
+    if "Paused" in lab.theatre.locator(".message").inner_text():
+        lab.press("Play")
+    lab.page.wait_for_timeout(2000)
+    assert int(lab.value("shows[0].run.step")) > step
     lab.press("Stop")
     lab.theatre.get_by_text("Stopped after").wait_for()

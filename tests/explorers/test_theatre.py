@@ -36,9 +36,7 @@ def teacher(data):
 def make(data, teacher):
     def make(steps=40, record_every=10, objective=OBJECTIVE, **settings):
         student = mlp(64, 8, 10)
-        return distill(
-            teacher, student, data, objective, steps=steps, record_every=record_every, **settings
-        )
+        return distill(teacher, student, data, objective, steps=steps, record_every=record_every, **settings)
 
     return make
 
@@ -100,7 +98,9 @@ def test_the_images_show_what_teacher_and_student_say(show, data, teacher):
     watched = show().finish()
     logits = np.frombuffer(_bytes(watched.frames[-1]["logits"]), "<i2").reshape(10, 10) / 100
     taught = np.frombuffer(_bytes(watched.teacher_logits), "<i2").reshape(10, 10) / 100
-    rows = watched._watched._rows
+    shown = np.frombuffer(_bytes(watched.images), "u1").reshape(10, 64) / 255
+    pixels = (data.validation.inputs + data.mean).flatten(1)
+    rows = [int((pixels - torch.tensor(image)).abs().amax(1).argmin()) for image in shown]
     with torch.no_grad():
         inputs = data.validation.inputs[rows]
         assert watched.run.student(inputs).numpy() == pytest.approx(logits, abs=0.006)
@@ -476,10 +476,7 @@ def test_the_replay_shows_the_numbers_of_the_records_by_keyboard(page, show):
         view.keyboard.press("ArrowRight")
         texts.append(told(view))
         assert texts[-1].startswith(f"Step {record.step} of 12: loss ")
-        shown = dict(
-            (name, number(value))
-            for value, name in re.findall(r"× (\S+) \(([a-z ]+)\)", texts[-1])
-        )
+        shown = dict((name, number(value)) for value, name in re.findall(r"× (\S+) \(([a-z ]+)\)", texts[-1]))
         expected = {name.replace("_", " "): value for name, value in record.losses.items()}
         assert shown == pytest.approx(expected, rel=0.05 if min(shown.values()) < 1e-3 else 0.005, abs=6e-4)
         total = number(re.search(r"loss (\S+) =", texts[-1]).group(1))

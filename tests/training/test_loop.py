@@ -1,3 +1,5 @@
+import threading
+
 import pytest
 import torch
 from torch import nn
@@ -144,6 +146,42 @@ def test_one_student_that_diverges_stops_all(data):
     with pytest.raises(ValueError, match="step 0: cross_entropy"):
         run.finish()
     assert torch.equal(weights(run.student), weights(pair))
+
+
+def test_a_change_from_another_thread_belongs_to_the_step_that_first_uses_it(data, student):
+    answers, temperatures = torch.zeros(50, 10), {}
+
+    class Watched(SoftTargets):
+        def __call__(self, student, teacher, labels, learned=None):
+            # While the run computes this step, another thread changes the next one.
+            temperatures[run.step] = self.temperature
+            if run.step in (3, 9):
+                changing = threading.Thread(target=run.set, args=("soft_targets.temperature", run.step))
+                changing.start()
+                changing.join()
+            return super().__call__(student, teacher, labels, learned)
+
+    run = distill(answers, student, data, CrossEntropy() + Watched(20), steps=20, record_every=5)
+    changes = {record.step: record.changes for record in run}
+    assert changes[5] == ((4, "soft_targets.temperature", 20, 3),)
+    # Changed during step 9, the last before a record; the first step that used it is in the next one.
+    assert changes[10] == () and changes[15] == ((10, "soft_targets.temperature", 3, 9),)
+    assert [temperatures[step] for step in (3, 4, 9, 10)] == [20, 3, 3, 9]
+
+
+def test_a_run_that_is_hurried_gives_its_record_at_once_and_keeps_its_beat(data, student):
+    run = train(student, data, steps=40, record_every=10)
+    lesson = run.lesson
+
+    def hurried(student, step):
+        if step == 13:
+            run.hurry()
+        return lesson(student, step)
+
+    run.lesson = hurried
+    assert [record.step for record in run] == [10, 15, 20, 30, 40]
+    whole = train(student, data, steps=40).finish()
+    assert torch.equal(weights(run.student), weights(whole.student))
 
 
 def test_threads_are_given_back(data, student):
