@@ -18,6 +18,7 @@ _ROOMS = (
     "measure",
     "models",
     "schemes",
+    "study",
     "training",
 )
 
@@ -75,6 +76,7 @@ _LOSSES = (
 _SHORTCUTS = {
     **dict.fromkeys(_LOSSES, "kdviz.knowledge"),
     "Objective": "kdviz.knowledge.objective",
+    "diagnose": "kdviz.study.diagnose",
     "distill": "kdviz.schemes.offline",
     "sweep": "kdviz.schemes.sweep",
     "teacher": "kdviz.schemes.supervised",

@@ -1,0 +1,152 @@
+"""What the doctor has on the table: all that was handed in, and what is worked out from it once."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+
+from kdviz.study.copies import copies, nothing_changed, same_draws
+from kdviz.study.feeding import Feed, answer
+from kdviz.study.stepping import take_step
+
+
+class Blocked(Exception):
+    """A check cannot be made, and why."""
+
+
+@dataclass
+class Case:
+    """A set-up: ``teacher`` or ``cached`` may be None, and so may all that follows them."""
+
+    teacher: torch.nn.Module | None
+    student: torch.nn.Module
+    data: object
+    objective: object = None
+    step: object = None
+    optimizer: torch.optim.Optimizer | None = None
+    cached: torch.Tensor | None = None
+    runs: dict | None = None
+    samples: int = 2000
+
+    @cached_property
+    def feed(self):
+        return Feed(self.data, size=64, part="transfer")
+
+    @cached_property
+    def batches(self):
+        """The first batches, until there are enough samples."""
+        kept, count = [], 0
+        for batch in self.feed:
+            if len(batch) == 0:
+                continue
+            kept.append(batch)
+            count += len(batch)
+            if count >= self.samples:
+                break
+        return kept
+
+    @cached_property
+    def count(self):
+        return sum(len(batch) for batch in self._some)
+
+    @property
+    def _some(self):
+        if not self.batches:
+            raise Blocked("there is no batch to look at")
+        return self.batches
+
+    @cached_property
+    def batch(self):
+        """One batch for the step: the first, or the next one that can be taught on."""
+        return next((batch for batch in self._some if len(batch) > 1), self._some[0])
+
+    @cached_property
+    def labels(self):
+        """The labels of the samples looked at, -1 where one is not known."""
+        if any(batch.labels is None for batch in self._some):
+            raise Blocked("labels in the data")
+        return torch.cat([batch.labels.cpu() for batch in self.batches]).clamp(min=-1)
+
+    @cached_property
+    def rows(self):
+        """The places in the data set, or None where the batches do not tell."""
+        if any(batch.rows is None for batch in self._some):
+            return None
+        return torch.cat([batch.rows.cpu() for batch in self.batches])
+
+    @cached_property
+    def teacher_logits(self):
+        if self.teacher is None:
+            if self.rows is None or int(self.rows.max()) >= len(self.cached):
+                raise Blocked("the teacher, since the cached logits cannot be matched with the samples")
+            return self.cached[self.rows].detach().double().cpu()
+        return self._answers(self.teacher, "the teacher")
+
+    @cached_property
+    def student_logits(self):
+        return self._answers(self.student, "the student")
+
+    def _answers(self, model, who):
+        """A copy's answers in eval mode."""
+        (model,) = copies(model)
+        model.eval()
+        try:
+            with torch.no_grad(), same_draws():
+                found = [answer(model, batch.inputs, who) for batch in self._some]
+        except Exception as problem:
+            raise Blocked(f"{who} fails on your data, {type(problem).__name__}: {problem}") from problem
+        return torch.cat(found).double().cpu()
+
+    @cached_property
+    def classes(self):
+        return self.student_logits.shape[1]
+
+    @cached_property
+    def stepped(self):
+        return self._stepped()
+
+    @cached_property
+    def stepped_again(self):
+        """The same once more: what differs between the two is chance."""
+        return self._stepped()
+
+    @cached_property
+    def stepped_disturbed(self):
+        return self._stepped(disturb=True)
+
+    def _stepped(self, disturb=False):
+        if self.step is None:
+            raise Blocked("step=, your training step")
+        with nothing_changed(self.student, *(part for part in (self.teacher, self.optimizer) if part)):
+            return take_step(
+                self.step, self.teacher, self.student, self.optimizer, self.batch, self.cached, disturb
+            )
+
+    @cached_property
+    def lesson(self):
+        """Student's logits, teacher's logits, labels and the loss's gradient, as the step made them."""
+        passes = [one for one in self.stepped.student_passes if one.gradient is not None]
+        if len(passes) != 1:
+            raise Blocked(
+                f"a step in which one forward pass of the student is taught; in yours there are {len(passes)}"
+            )
+        taught = passes[0]
+        others = self.stepped.teacher_passes
+        if len(others) == 1 and others[0].logits.shape == taught.logits.shape:
+            teacher = others[0].logits
+        elif not others and self.cached is not None and self.batch.rows is not None:
+            teacher = self.cached[self.batch.rows.to(self.cached.device)].to(taught.logits.device)
+        else:
+            raise Blocked("a step in which the teacher answers once, for the same samples and classes")
+        return _double(taught.logits, teacher, self.batch.labels, taught.gradient)
+
+
+def _double(student, teacher, labels, gradient):
+    if labels is None:
+        labels = torch.full((len(student),), -1)
+    return (
+        student.double().cpu(),
+        teacher.detach().double().cpu(),
+        labels.cpu().clamp(min=-1),
+        gradient.double().cpu(),
+    )

@@ -1,0 +1,167 @@
+"""Are the layers of the objective there, alive, and at places that go together?"""
+
+import torch
+
+from kdviz.knowledge.objective import Loss, Objective, as_objective
+from kdviz.study.case import Blocked
+from kdviz.study.copies import copies, same_draws
+from kdviz.study.feeding import call
+from kdviz.study.findings import Finding, Passed
+from kdviz.tracing import Trace, logits_of
+
+
+def layers_there(case):
+    objective = _objective(case)
+    missing = [
+        f"{path!r} of the {who}"
+        for who, model, paths in _sides(case, objective)
+        for path in paths
+        if path not in dict(model.named_modules())
+    ]
+    if missing:
+        yield Finding(
+            "layer_unknown",
+            "The objective names a layer that is not there.",
+            ", ".join(missing),
+            "Take a path from dict(model.named_modules()).",
+        )
+        return
+    for who, model, paths in _sides(case, objective):
+        seen = _seen(case, model)
+        often = [path for path in paths if len(seen.get(path, ())) > 1]
+        never = [path for path in paths if path not in seen]
+        if often or never:
+            yield Finding(
+                "layer_runs_twice" if often else "layer_never_runs",
+                f"A layer of the {who} does not run exactly once in a forward pass.",
+                ", ".join(f"{path!r} runs {len(seen.get(path, ()))} times" for path in often + never),
+                "Name a layer of its own: a ReLU or block that is used again gives only its last output.",
+            )
+        else:
+            yield Passed("layer_runs_twice", f"{who}: {', '.join(paths)} run once")
+            yield from _alive(who, paths, seen)
+
+
+def _alive(who, paths, seen):
+    for path in paths:
+        values = seen[path][0][1]
+        if not isinstance(values, torch.Tensor) or not values.is_floating_point():
+            continue
+        spread = float(values.double().std(0).max()) if len(values) > 1 else 1.0
+        if spread <= 1e-7 * max(1.0, float(values.abs().max())):
+            yield Finding(
+                "layer_dead",
+                f"A layer of the {who} says the same about every sample.",
+                f"{path!r}: largest standard deviation over the samples {spread:.2g}",
+                "Choose another layer, or look for units that a ReLU has shut for good.",
+            )
+        else:
+            yield Passed("layer_dead", f"{who}, {path}: standard deviation up to {spread:.3g}")
+
+
+def layer_depths(case):
+    """Pairs of layers should be about equally deep in their networks, and in the same order."""
+    objective = _objective(case)
+    (_, student, ours), (_, teacher, theirs) = _sides(case, objective)
+    ours, theirs = _depths(case, student, ours), _depths(case, teacher, theirs)
+    pairs = [
+        (mine, other)
+        for part in objective.parts
+        for mine, other in zip(part.loss.student_layers, part.loss.teacher_layers, strict=False)
+        if mine in ours and other in theirs
+    ]
+    if not pairs:
+        raise Blocked("layers that are there and run")
+    evidence = "; ".join(f"{m} at {ours[m]:.0%} – teacher's {o} at {theirs[o]:.0%}" for m, o in pairs)
+    far = max(abs(ours[mine] - theirs[other]) for mine, other in pairs)
+    turned = any((ours[a] - ours[c]) * (theirs[b] - theirs[d]) < 0 for a, b in pairs for c, d in pairs)
+    if far > 0.5 or turned:
+        yield Finding(
+            "layer_depths",
+            "Layers are paired that stand at very different depths." if far > 0.5 else "The pairs cross.",
+            evidence,
+            "Pair layers about equally deep, the earlier with the earlier: a hint layer near the middle.",
+        )
+    else:
+        yield Passed("layer_depths", evidence)
+
+
+def objective_fails(case):
+    """The objective itself, called once on the first batch."""
+    if not isinstance(case.objective, (Loss, Objective)) or case.teacher is None:
+        raise Blocked("objective= as a kdviz objective, and the teacher")
+    objective = as_objective(case.objective)
+    traces = []
+    for _, model, paths in _sides(case, objective):
+        seen = _seen(case, model)
+        if not all(path in seen for path in paths):
+            raise Blocked("layers that are there and run")
+        traces.append(Trace(seen[""][0][1], {path: seen[path][0][1] for path in paths}))
+    labels = case.labels[: len(case.batches[0])].to(traces[0].logits.device)
+    try:
+        with torch.no_grad():
+            learned = objective.initial(*traces)
+            value, _ = objective(*traces, labels, learned)
+    except Exception as problem:
+        yield Finding(
+            "objective_fails",
+            "The objective cannot be computed for these two models.",
+            f"{type(problem).__name__}: {problem}",
+            "Layers of unequal widths need an adapter, such as Hint(..., adapter='linear').",
+        )
+        return
+    if not torch.isfinite(value):
+        yield Finding(
+            "loss_not_finite",
+            "The objective is NaN or infinite on the first batch.",
+            f"value {float(value)}",
+            "Look at the inputs and logits first; then at each term alone.",
+        )
+    else:
+        yield Passed("objective_fails", f"value {float(value):.4g} on the first batch")
+
+
+def _objective(case):
+    if not isinstance(case.objective, (Loss, Objective)):
+        raise Blocked("objective= as a kdviz objective that reads layers")
+    objective = as_objective(case.objective)
+    if not objective.student_layers:
+        raise Blocked("an objective that reads layers")
+    if case.teacher is None:
+        raise Blocked("the teacher itself, not only its logits")
+    return objective
+
+
+def _sides(case, objective):
+    yield "student", case.student, objective.student_layers
+    yield "teacher", case.teacher, objective.teacher_layers
+
+
+def _seen(case, model):
+    """By path every (place in the order, output) of one forward pass of a copy in eval mode."""
+    (model,) = copies(model)
+    model.eval()
+    seen, order = {}, []
+
+    def look(path):
+        def note(module, inputs, output):
+            order.append(path)
+            seen.setdefault(path, []).append((len(order), logits_of(output) if path == "" else output))
+
+        return note
+
+    for path, module in model.named_modules():
+        module.register_forward_hook(look(path))
+    with torch.no_grad(), same_draws():
+        call(model, case.batches[0].inputs)
+    return seen
+
+
+def _depths(case, model, paths):
+    """Where each layer ends in the order of the forward pass, from 0 to 1."""
+    seen = _seen(case, model)
+    last = max(place for places in seen.values() for place, _ in places)
+    return {path: seen[path][0][0] / last for path in paths if path in seen}
+
+
+CHECKS = (layers_there, layer_depths, objective_fails)

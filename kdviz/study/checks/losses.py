@@ -1,0 +1,309 @@
+"""Is the loss what you think: its form, its reduction, its T², and the weight of each term?"""
+
+import torch
+
+from kdviz.knowledge.objective import Loss, Objective, as_objective
+from kdviz.study import loss_forms
+from kdviz.study.case import Blocked
+from kdviz.study.findings import Finding, Passed
+from kdviz.tracing import Trace
+
+CLOSE = 2e-3
+_MOST = 500_000
+
+
+def loss_ignores_teacher(case):
+    """For a loss that is handed in as a function."""
+    if not _is_function(case.objective):
+        raise Blocked("objective= as a function of (student_logits, teacher_logits, labels)")
+    student, teacher, labels, gradient = _from_function(case)
+    other = _gradient(case.objective, student, teacher.roll(1, 0), labels)
+    moved = float((other - gradient).norm() / gradient.norm().clamp(min=1e-300))
+    if gradient.norm() == 0 or moved < 1e-6:
+        yield Finding(
+            "teacher_has_no_effect",
+            "The teacher's signal does not reach the student.",
+            f"the gradient at the student's logits has length {float(gradient.norm()):.3g} and changes by "
+            f"{moved:.2g} of it when the teacher's answers go to other samples",
+            "Look for detach() or a new tensor on the student's side of the soft term, or a weight of 0.",
+        )
+    else:
+        yield Passed("teacher_has_no_effect", f"the gradient at the logits changes by {moved:.2g} with the teacher")
+
+
+def form_of_the_loss(case):
+    """What the loss does at the student's logits, held against what is meant."""
+    lesson = _lesson(case)
+    *given, gradient = lesson
+    claim = _claim(case)
+    if claim is not None and (found := _against_claim(claim, given, gradient)) is not None:
+        yield from found
+        return
+    form = loss_forms.read(*lesson)
+    if form is None:
+        if claim is not None:
+            yield _not_the_objective(claim, given, gradient)
+            return
+        raise Blocked("a loss made of cross-entropy and a soft term on logits; yours is another")
+    findings = list(_of_form(form, given[0].shape[1]))
+    if claim is not None and not findings:
+        findings = [_other_form(claim, form)]
+    yield from findings
+    if not findings:
+        yield Passed("form_of_the_loss", f"at the logits it acts like {form}")
+
+
+def size_of_the_terms(case):
+    """How much of the gradient at the student's logits comes from each term."""
+    if case.step is None and not _is_function(case.objective):
+        if case.objective is None:
+            raise Blocked("objective= or step=")
+        sizes = _claimed_sizes(case)
+    else:
+        form = loss_forms.read(*_lesson(case))
+        if form is None or form.soft is None:
+            raise Blocked("a loss made of cross-entropy and a soft term on logits; yours is another")
+        sizes = {"hard": 1 - form.soft_share, "soft": form.soft_share}
+    shares = ", ".join(f"{name} {share:.2%}" for name, share in sizes.items())
+    evidence = f"shares of the gradient's length at the student's logits: {shares}"
+    small = [name for name, share in sizes.items() if name not in _HARD and share < 0.01]
+    if small:
+        yield Finding(
+            "soft_term_small",
+            f"The teacher's term {small[0]!r} is too small to be felt.",
+            evidence,
+            "Raise its weight. Two things make it small unseen: reduction='mean' divides by the number of "
+            "classes too, and without the factor T² it falls with the temperature.",
+        )
+    else:
+        yield Passed("soft_term_small", evidence)
+
+
+_HARD = ("hard", "cross_entropy", "label_smoothing")
+
+
+def _against_claim(claim, given, gradient):
+    """Findings about the weights of an objective's terms; None where the form itself is another."""
+    terms = _claimed_gradients(claim, given)
+    columns = torch.stack([part.flatten() for part in terms.values()], 1)
+    factors = torch.linalg.lstsq(columns, gradient.flatten().unsqueeze(1), driver="gelsd").solution[:, 0]
+    left = float((columns @ factors - gradient.flatten()).norm() / gradient.norm())
+    if left > loss_forms.LEFT_OVER:
+        return None
+    sizes = columns.norm(dim=0)
+    factors = {
+        name: float(factor)
+        for name, factor, size in zip(terms, factors, sizes, strict=True)
+        if size > 1e-9 * sizes.max()
+    }
+    found = [
+        finding
+        for name, factor in factors.items()
+        if abs(factor - 1) > CLOSE
+        for finding in _wrong_factor(name, factor, claim, *given[0].shape)
+    ]
+    seen = ", ".join(f"{name} × {factor:.4g}" for name, factor in factors.items())
+    return found or [Passed("form_of_the_loss", f"at the logits it is the objective: {seen}")]
+
+
+def _wrong_factor(name, factor, claim, samples, classes):
+    temperature = getattr(claim.named[name].loss, "temperature", 1.0)
+    temperature = temperature if isinstance(temperature, (int, float)) else 1.0
+    evidence = f"{name} acts with {factor:.4g} times the strength it has in {claim}"
+    if factor < -CLOSE:
+        yield _repels(evidence)
+    elif _is(factor * classes):
+        yield _reduction(evidence, classes)
+    elif temperature > 1 and _is(factor * temperature**2):
+        yield _squared(evidence, temperature)
+    elif temperature > 1 and _is(factor * classes * temperature**2):
+        yield _reduction(evidence, classes)
+        yield _squared(evidence, temperature)
+    elif _is(factor / samples):
+        yield _summed(evidence, samples)
+    else:
+        yield Finding(
+            "other_weight",
+            f"The term {name} has another weight in your step than in the objective.",
+            evidence,
+            "Look for the weight itself, a second mean or sum, or a warm-up that has not ended.",
+        )
+
+
+def _of_form(form, classes):
+    """What a form says by itself, without knowing what is meant."""
+    if form.hard is loss_forms.hard_of_probabilities and abs(form.hard_weight) > 1e-6:
+        yield Finding(
+            "cross_entropy_of_probabilities",
+            "The cross-entropy gets probabilities, and softmaxes them again.",
+            f"at the logits the loss acts like {form}",
+            "Pass logits: cross_entropy applies the softmax itself.",
+        )
+    if form.soft in loss_forms.MISTAKES:
+        yield Finding(
+            form.soft.__name__,
+            loss_forms.MISTAKES[form.soft],
+            f"at the logits the loss acts like {form}",
+            "Use kdviz.knowledge.response.soft_targets(student_logits, teacher_logits, T), which takes logits.",
+        )
+    if form.soft is not None and form.soft_weight < 0:
+        yield _repels(f"at the logits the loss acts like {form}")
+    if form.soft is loss_forms.soft:
+        yield from _hidden_factor(form, classes)
+
+
+def _hidden_factor(form, classes):
+    """Weights that were meant to sum to 1 and do so only with a factor that was lost."""
+    a, b, squared = form.hard_weight, form.soft_weight, form.temperature**2
+    if not 0.01 < a < 0.999 or b <= 0 or _is(a + b):
+        return
+    evidence = f"at the logits the loss acts like {form}: the weights sum to {a + b:.4g}; "
+    far = squared > 1.1
+    if _is(a + b * classes):
+        yield _reduction(f"{evidence}with the factor C = {classes} they would sum to 1", classes)
+    elif far and _is(a + b * squared):
+        yield _squared(f"{evidence}with the factor T² = {squared:.3g} they would sum to 1", form.temperature)
+    elif far and _is(a + b * classes * squared):
+        evidence += f"with the factors C = {classes} and T² = {squared:.3g} they would sum to 1"
+        yield _reduction(evidence, classes)
+        yield _squared(evidence, form.temperature)
+
+
+def _is(value):
+    return abs(value - 1) < CLOSE
+
+
+def _reduction(evidence, classes):
+    return Finding(
+        "reduction",
+        "The soft term is averaged over the classes too, not only over the samples.",
+        evidence,
+        f"KLDivLoss(reduction='batchmean'); 'mean' makes it {classes} times smaller.",
+    )
+
+
+def _summed(evidence, samples):
+    return Finding(
+        "reduction",
+        "A term is summed over the samples, not averaged.",
+        evidence,
+        f"Divide by the batch size ({samples} here), so that a weight belongs to no batch size.",
+    )
+
+
+def _squared(evidence, temperature):
+    return Finding(
+        "temperature_squared",
+        "The soft term lacks the factor T².",
+        evidence,
+        f"Multiply it by T² = {temperature**2:.3g}: its gradient falls with 1/T², so each temperature would "
+        "need a weight of its own.",
+    )
+
+
+def _repels(evidence):
+    return Finding(
+        "soft_term_repels",
+        "A term pushes the student away from the teacher.",
+        evidence,
+        "Look at its sign: KLDivLoss is already a distance, to be added and minimised.",
+    )
+
+
+def _other_form(claim, form):
+    return Finding(
+        "not_the_objective",
+        "Your step does not minimise the objective that you mean.",
+        f"meant: {claim}; at the logits it acts like {form}",
+        "Compare temperature, weights and the order of the arguments (teacher and student).",
+    )
+
+
+def _not_the_objective(claim, given, gradient):
+    meant = sum(_claimed_gradients(claim, given).values())
+    alike = float(torch.cosine_similarity(meant.flatten(), gradient.flatten(), 0))
+    return Finding(
+        "not_the_objective",
+        "Your step does not minimise the objective that you mean.",
+        f"meant: {claim}; the two gradients at the logits have a cosine of {alike:.3f}",
+        "Compute both on one batch and compare them term by term.",
+    )
+
+
+def _lesson(case):
+    """Student's logits, teacher's logits, labels, and the gradient of the loss at the first."""
+    if case.step is not None:
+        lesson = case.lesson
+    elif _is_function(case.objective):
+        lesson = _from_function(case)
+    else:
+        raise Blocked("step=, or objective= as a function of (student_logits, teacher_logits, labels)")
+    student, teacher, labels, gradient = lesson
+    if student.numel() > _MOST:
+        raise Blocked(f"fewer classes: {student.numel():,} logits in a batch take too long")
+    if student.shape != teacher.shape or int(labels.max()) >= student.shape[1]:
+        raise Blocked("teacher, student and labels of the same classes")
+    if not all(part.isfinite().all() for part in (student, teacher, gradient)) or gradient.norm() == 0:
+        raise Blocked("a finite gradient at the student's logits")
+    return lesson
+
+
+def _from_function(case):
+    student, teacher, labels = _first(case)
+    return student, teacher, labels, _gradient(case.objective, student, teacher, labels)
+
+
+def _first(case):
+    count = len(case.batches[0]) if case.batches else 0
+    if case.teacher_logits.shape != case.student_logits.shape:
+        raise Blocked("teacher and student of the same classes")
+    return case.student_logits[:count], case.teacher_logits[:count], case.labels[:count]
+
+
+def _gradient(function, student, teacher, labels):
+    student = student.detach().float().requires_grad_()
+    loss = function(student, teacher.float(), labels)
+    if not isinstance(loss, torch.Tensor) or loss.numel() != 1:
+        raise TypeError(f"objective must return one number as a tensor; it returned {loss!r}")
+    if not loss.requires_grad:
+        return torch.zeros_like(student).double()
+    return torch.autograd.grad(loss, student, allow_unused=True, materialize_grads=True)[0].double()
+
+
+def _is_function(objective):
+    return callable(objective) and not isinstance(objective, (Loss, Objective))
+
+
+def _claim(case):
+    """The objective that is meant, where the step is there to be compared with it."""
+    if case.step is None or case.objective is None or _is_function(case.objective):
+        return None
+    return as_objective(case.objective)
+
+
+def _claimed_gradients(objective, given):
+    """Of each term on logits, times its weight."""
+
+    def term(part):
+        def value(z, t, y, temperature):
+            return part.weight * part.loss(Trace(z), Trace(t), y)
+
+        return loss_forms.gradient_of(value, given)
+
+    return {
+        name: term(part)
+        for name, part in objective.named.items()
+        if not part.loss.student_layers and part.weight and not part.loss.initial(*map(Trace, given[:2]))
+    }
+
+
+def _claimed_sizes(case):
+    terms = _claimed_gradients(as_objective(case.objective), _first(case))
+    sizes = {name: float(part.norm()) for name, part in terms.items()}
+    whole = sum(sizes.values())
+    if not whole:
+        raise Blocked("a term that acts on the logits")
+    return {name: size / whole for name, size in sizes.items()}
+
+
+CHECKS = (loss_ignores_teacher, form_of_the_loss, size_of_the_terms)

@@ -1,0 +1,224 @@
+"""What happens in one of your own steps: it is run on copies and watched."""
+
+import math
+
+import torch
+
+from kdviz.study.case import Blocked
+from kdviz.study.checks.models import mode_effect
+from kdviz.study.copies import copies
+from kdviz.study.findings import Finding, Passed
+
+
+def step_fails(case):
+    try:
+        seen = case.stepped
+    except (Blocked, TypeError):
+        raise
+    except Exception as problem:
+        yield Finding(
+            "step_fails",
+            "Your step stops with an error on the first batch.",
+            f"{type(problem).__name__}: {problem}",
+            "Run it on one batch by hand. On copies, it must use the models it is given, not global ones.",
+        )
+        return
+    if not seen.student_passes and not seen.gradients:
+        yield Finding(
+            "student_not_used",
+            "Your step never calls the student that it is given.",
+            "0 forward passes of the student, 0 gradients",
+            "Use the argument `student` inside the step, and take the loss from what it answers.",
+        )
+    else:
+        yield Passed("step_fails", f"{len(seen.student_passes)} forward passes of the student")
+
+
+def loss_not_finite(case):
+    seen = _seen(case)
+    bad = [name for name, gradient in seen.gradients.items() if not gradient.isfinite().all()]
+    if bad or (seen.loss is not None and not math.isfinite(seen.loss)):
+        yield Finding(
+            "loss_not_finite",
+            "The loss or its gradient is NaN or infinite.",
+            f"loss {seen.loss}; {len(bad)} of {len(seen.gradients)} gradients are not finite",
+            "Use log_softmax, never log(softmax): it overflows. A log of a teacher's probability 0 is another "
+            "cause.",
+        )
+    else:
+        yield Passed("loss_not_finite", f"{len(seen.gradients)} gradients, all finite")
+
+
+def student_learns_nothing(case):
+    seen = _seen(case)
+    size = _size(seen.gradients)
+    if size == 0:
+        yield Finding(
+            "student_learns_nothing",
+            "No gradient reaches the student.",
+            f"0 of {len(list(case.student.parameters()))} parameters get one",
+            "Look for detach(), .data, .item(), torch.no_grad() or a new tensor on the student's side of the "
+            "loss.",
+        )
+    else:
+        yield Passed("student_learns_nothing", f"the gradient at the student's weights has length {size:.3g}")
+
+
+def teacher_has_no_effect(case):
+    """The student's gradient must change when the teacher says something else."""
+    seen, again = _seen(case), case.stepped_again
+    size = _size(seen.gradients)
+    if size == 0 or not math.isfinite(size):
+        raise Blocked("a finite gradient at the student")
+    chance = _apart(seen.gradients, again.gradients) / size
+    if chance > 1e-3:
+        raise Blocked(f"a step that does the same twice; with equal random numbers yours differs by {chance:.2g}")
+    moved = _apart(seen.gradients, case.stepped_disturbed.gradients) / size
+    calls = len(seen.teacher_passes)
+    evidence = (
+        f"with another teacher's answers the student's gradient changes by {moved:.2g} of its length; "
+        f"{calls} forward pass{'' if calls == 1 else 'es'} of the teacher in the step"
+    )
+    if moved <= max(1e-6, 10 * chance):
+        yield Finding(
+            "teacher_has_no_effect",
+            "The teacher's signal does not reach the student.",
+            evidence,
+            "Look for detach() or a new tensor on the student's side of the soft term, a weight of 0, or a "
+            "student that is compared with itself.",
+        )
+    else:
+        yield Passed("teacher_has_no_effect", evidence)
+
+
+def teacher_not_frozen(case):
+    if case.teacher is None:
+        raise Blocked("the teacher itself, not only its logits")
+    seen = _seen(case)
+    weights = dict(case.teacher.named_parameters())
+    moved = [name for name in seen.teacher_changed if name in weights]
+    if moved or seen.teacher_gradients:
+        yield Finding(
+            "teacher_not_frozen",
+            "The step sends gradients into the teacher" + (" and changes it." if moved else "."),
+            f"{len(set(seen.teacher_gradients))} of {len(weights)} parameters get a gradient, {len(moved)} "
+            "change",
+            "Ask the teacher under torch.no_grad(), or teacher.requires_grad_(False); keep it out of the "
+            "optimizer.",
+        )
+    else:
+        yield Passed("teacher_not_frozen", f"0 of {len(weights)} parameters get a gradient")
+
+
+def student_in_eval_mode(case):
+    passes = _seen(case).student_passes
+    if not passes:
+        raise Blocked("a step that calls the student")
+    if any(one.training for one in passes):
+        yield Passed("student_in_eval_mode", f"{len(passes[0].training)} modules are in train mode")
+        return
+    (model,) = copies(case.student)
+    effect = mode_effect(case, model, [path for path, _ in model.named_modules()])
+    if effect > 1e-5:
+        yield Finding(
+            "student_in_eval_mode",
+            "The student learns in eval mode: no dropout, and batch normalisation stands still.",
+            f"0 modules in train mode; its logits would move by {effect:.2g} of their size",
+            "student.train() at the start of every epoch: an evaluation before it may have called eval().",
+        )
+    else:
+        yield Passed("student_in_eval_mode", "the student answers alike in both modes")
+
+
+def other_inputs(case):
+    seen = _seen(case)
+    if len(seen.teacher_passes) != 1 or len(seen.student_passes) != 1:
+        raise Blocked("a step in which teacher and student are each called once")
+    theirs, ours = (passes[0].inputs for passes in (seen.teacher_passes, seen.student_passes))
+    pairs = [(a, b) for a, b in zip(theirs, ours, strict=False) if a.shape == b.shape]
+    if not pairs:
+        raise Blocked("inputs of one shape for both; other sizes cannot be compared")
+    alike = min(_likeness(a.double().cpu(), b.double().cpu()) for a, b in pairs)
+    evidence = f"in the median sample the two inputs correlate at {alike:.3f}"
+    if alike < 0.98:
+        yield Finding(
+            "other_inputs",
+            "Teacher and student see different inputs.",
+            evidence,
+            "Augment once and give both the same tensor; or cache the teacher's answers for each view.",
+        )
+    else:
+        yield Passed("other_inputs", evidence)
+
+
+def _likeness(theirs, ours):
+    """The correlation of each sample's values: 1 for another scaling, lower for another view."""
+    if torch.equal(theirs, ours):
+        return 1.0
+    if len(theirs) < 2 or theirs[0].numel() < 3:
+        return float((theirs == ours).double().mean())
+    # Each position is compared over its own mean, so that pictures do not look alike by being pictures.
+    theirs, ours = ((part - part.mean(0)).flatten(1) for part in (theirs, ours))
+    theirs, ours = (part - part.mean(1, keepdim=True) for part in (theirs, ours))
+    return float(torch.cosine_similarity(theirs, ours, eps=1e-12).median())
+
+
+def student_stands_still(case):
+    seen = _seen(case)
+    if case.optimizer is None:
+        raise Blocked("optimizer=")
+    weights = dict(case.student.named_parameters())
+    moved = [name for name in seen.student_changed if name in weights]
+    if "optimizer" not in _names(case):
+        raise Blocked("a step that takes the argument `optimizer` and moves the student with it")
+    if seen.gradients and not moved:
+        yield Finding(
+            "student_stands_still",
+            "The step leaves the student's weights as they were.",
+            f"{len(seen.gradients)} parameters have gradients, 0 change",
+            "Call loss.backward() and then optimizer.step(); look at the learning rate.",
+        )
+    else:
+        yield Passed("student_stands_still", f"{len(moved)} of {len(weights)} parameters change in one step")
+
+
+def _names(case):
+    from kdviz.study.stepping import wanted
+
+    return wanted(case.step)
+
+
+def _seen(case):
+    if case.step is None:
+        raise Blocked("step=, your training step")
+    try:
+        return case.stepped
+    except TypeError:
+        raise
+    except Exception as problem:
+        raise Blocked(f"a step that runs; yours stops with {type(problem).__name__}") from problem
+
+
+def _size(gradients):
+    return float(sum(gradient.double().square().sum() for gradient in gradients.values())) ** 0.5
+
+
+def _apart(gradients, others):
+    total = 0.0
+    for name in {*gradients, *others}:
+        a, b = gradients.get(name), others.get(name)
+        difference = b if a is None else a if b is None else a - b
+        total += float(difference.double().square().sum())
+    return total**0.5
+
+
+CHECKS = (
+    step_fails,
+    loss_not_finite,
+    student_learns_nothing,
+    teacher_has_no_effect,
+    teacher_not_frozen,
+    student_in_eval_mode,
+    other_inputs,
+    student_stands_still,
+)

@@ -1,0 +1,211 @@
+"""Any data as batches and any model as logits: what the study of a reader's own set-up stands on."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, RandomSampler, SequentialSampler, TensorDataset
+
+from kdviz.datasets.dataset import Dataset, Samples
+from kdviz.study.scikit import Scikit
+from kdviz.tracing import logits_of
+
+_LABELS = ("labels", "label", "targets", "target", "y")
+_INPUTS = ("inputs", "input", "images", "image", "x")
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One batch: ``inputs`` as a model takes them, ``labels`` and ``rows`` of the data set, or None."""
+
+    inputs: object
+    labels: torch.Tensor | None
+    rows: torch.Tensor | None
+    given: object
+
+    def __len__(self):
+        return size_of(self.inputs)
+
+
+class Feed:
+    """Batches of whatever data a reader has, as often as they are asked for.
+
+    Tensors or arrays ``(inputs, labels)``, a kdviz data set or its samples, a torch ``Dataset``, a
+    ``DataLoader``, or a list of batches. A batch is inputs alone, ``(inputs, labels)``,
+    ``(inputs, labels, row numbers)``, or a dictionary with ``"labels"``, the rest of which goes to the
+    model by name.
+    """
+
+    def __init__(self, data, size=256, part="test"):
+        if isinstance(data, Dataset):
+            data = getattr(data, part)
+        if isinstance(data, Samples):
+            data = (data.inputs, data.labels)
+        self.loader = data if isinstance(data, DataLoader) else None
+        self._batches, self._in_order = _as_batches(data, size)
+
+    def __iter__(self):
+        start = 0
+        # A loader draws from torch's global generator; the reader's own draws must not notice.
+        with _generators_kept(self.loader):
+            for given in self._batches:
+                batch = _as_batch(given)
+                if batch.rows is None and self._in_order:
+                    rows = torch.arange(start, start + len(batch))
+                    batch = Batch(batch.inputs, batch.labels, rows, given)
+                start += len(batch)
+                yield batch
+
+    @property
+    def shuffles(self):
+        return self.loader is not None and isinstance(self.loader.sampler, RandomSampler)
+
+
+def _as_batches(data, size):
+    """The batches, and whether they come in the order of the data."""
+    if isinstance(data, DataLoader):
+        return data, isinstance(data.sampler, SequentialSampler)
+    if isinstance(data, Iterator):
+        raise TypeError(
+            f"data must be readable more than once; a {type(data).__name__} is used up after one pass. "
+            "Pass the loader or the data set that it came from"
+        )
+    if isinstance(data, (torch.Tensor, np.ndarray)):
+        data = (data,)
+    if isinstance(data, tuple) and all(isinstance(part, (torch.Tensor, np.ndarray)) for part in data):
+        return DataLoader(_tensors(data), batch_size=size), True
+    if isinstance(data, list):
+        return data, True
+    if hasattr(data, "__getitem__") and hasattr(data, "__len__") and not isinstance(data, (str, dict)):
+        return DataLoader(data, batch_size=size), True
+    if hasattr(data, "__iter__") and not isinstance(data, (str, dict)):
+        return data, False
+    raise TypeError(
+        "data must be tensors (inputs, labels), a torch Dataset, a DataLoader, a list of batches or a kdviz "
+        f"data set; got {type(data).__name__}"
+    )
+
+
+def _tensors(data):
+    tensors = [torch.as_tensor(part) for part in data]
+    if len({len(tensor) for tensor in tensors}) > 1:
+        raise ValueError(
+            "inputs and labels must have equally many rows; got "
+            + " and ".join(str(tuple(tensor.shape)) for tensor in tensors)
+        )
+    return TensorDataset(*tensors)
+
+
+def _as_batch(given):
+    labels = rows = None
+    if isinstance(given, dict) or hasattr(given, "keys"):
+        rest = dict(given)
+        name = next((name for name in _LABELS if name in rest), None)
+        labels = rest.pop(name) if name else None
+        alone = len(rest) == 1 and next(iter(rest)) in _INPUTS
+        inputs = next(iter(rest.values())) if alone else rest
+    elif isinstance(given, (tuple, list)) and given:
+        inputs, *rest = given
+        labels = rest[0] if rest else None
+        if len(rest) > 1 and _whole_numbers(rest[1]):
+            rows = torch.as_tensor(rest[1])
+    else:
+        inputs = given
+    return Batch(_as_tensors(inputs), _as_labels(labels), rows, given)
+
+
+def _whole_numbers(values):
+    return isinstance(values, torch.Tensor) and values.ndim == 1 and not values.is_floating_point()
+
+
+def _as_tensors(inputs):
+    if isinstance(inputs, np.ndarray):
+        return torch.from_numpy(inputs)
+    if isinstance(inputs, (list, tuple)):
+        return tuple(_as_tensors(part) for part in inputs)
+    if not isinstance(inputs, (torch.Tensor, dict)):
+        raise TypeError(
+            f"the inputs of a batch must be a tensor, or several by name or in order; got "
+            f"{type(inputs).__name__}"
+        )
+    return inputs
+
+
+def _as_labels(labels):
+    if labels is None:
+        return None
+    labels = torch.as_tensor(labels)
+    if labels.ndim != 1 or labels.is_floating_point():
+        raise TypeError(
+            "labels must be whole class numbers, one for each sample; got "
+            f"{labels.dtype} of shape {tuple(labels.shape)}. Of one-hot rows take .argmax(1)"
+        )
+    return labels.long()
+
+
+def size_of(inputs):
+    """How many samples there are in the inputs of a batch."""
+    if isinstance(inputs, dict):
+        inputs = tuple(inputs.values())
+    return len(inputs[0]) if isinstance(inputs, tuple) else len(inputs)
+
+
+def to_device(inputs, device):
+    if isinstance(inputs, dict):
+        return {name: to_device(part, device) for name, part in inputs.items()}
+    if isinstance(inputs, tuple):
+        return tuple(to_device(part, device) for part in inputs)
+    return inputs.to(device) if isinstance(inputs, torch.Tensor) else inputs
+
+
+def device_of(model):
+    held = next(model.parameters(), next(model.buffers(), None))
+    return held.device if held is not None else torch.device("cpu")
+
+
+def call(model, inputs):
+    """What the model returns for the inputs of a batch, which go to its device first."""
+    inputs = to_device(inputs, device_of(model))
+    if isinstance(inputs, dict):
+        return model(**inputs)
+    return model(*inputs) if isinstance(inputs, tuple) else model(inputs)
+
+
+def answer(model, inputs, who="the model"):
+    """The logits of a model for the inputs of a batch, of shape (samples, classes)."""
+    logits = logits_of(call(model, inputs))
+    if logits.ndim != 2 or len(logits) != size_of(inputs):
+        raise ValueError(
+            f"{who} must give one row of logits for each sample, shape ({size_of(inputs)}, classes); it gave "
+            f"{tuple(logits.shape)}. Wrap it so that it does: of maps or tokens take one place a row"
+        )
+    return logits
+
+
+def as_model(model, who):
+    """A torch module; a fitted scikit-learn classifier is wrapped as one."""
+    if isinstance(model, torch.nn.Module):
+        return model
+    if hasattr(model, "predict_proba"):
+        return Scikit(model)
+    raise TypeError(
+        f"{who} must be a torch.nn.Module or a fitted scikit-learn classifier; got {type(model).__name__}"
+    )
+
+
+class _generators_kept:
+    """Leaves the random generators that loading draws from as they were."""
+
+    def __init__(self, loader):
+        self._generators = [torch.default_generator]
+        for holder in (loader, getattr(loader, "sampler", None)):
+            if getattr(holder, "generator", None) is not None:
+                self._generators.append(holder.generator)
+
+    def __enter__(self):
+        self._states = [generator.get_state() for generator in self._generators]
+
+    def __exit__(self, *problem):
+        for generator, state in zip(self._generators, self._states, strict=True):
+            generator.set_state(state)

@@ -1,0 +1,148 @@
+"""What a loss really is, read off its gradient at the student's logits.
+
+The gradient is fitted by a weighted sum of a hard and a soft term, in the forms that public code has,
+right ones and wrong ones. A fit that leaves nothing over says which form it is, with its weights and
+its temperature.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.optimize import minimize_scalar
+from torch.nn.functional import cross_entropy, log_softmax, softmax
+
+from kdviz.knowledge.response import logit_matching, reverse_kl, soft_targets
+
+LEFT_OVER = 1e-3
+_TEMPERATURES = np.geomspace(0.5, 50, 40)
+
+
+def hard(z, t, y, temperature):
+    known = y >= 0
+    return cross_entropy(z[known], y[known]) if known.any() else z.sum() * 0
+
+
+def hard_of_probabilities(z, t, y, temperature):
+    return hard(softmax(z, 1), t, y, temperature)
+
+
+def soft(z, t, y, temperature):
+    return soft_targets(z, t, temperature)
+
+
+def matching(z, t, y, temperature):
+    return logit_matching(z, t)
+
+
+def reverse(z, t, y, temperature):
+    return temperature**2 * reverse_kl(z, t, temperature)
+
+
+def teacher_side_only(z, t, y, temperature):
+    return -(softmax(t / temperature, 1) * log_softmax(z, 1)).sum(1).mean()
+
+
+def student_side_only(z, t, y, temperature):
+    return -(softmax(t, 1) * log_softmax(z / temperature, 1)).sum(1).mean()
+
+
+def teacher_softmaxed_twice(z, t, y, temperature):
+    return soft_targets(z, softmax(t, 1), temperature)
+
+
+def student_softmaxed_twice(z, t, y, temperature):
+    return soft_targets(softmax(z, 1), t, temperature)
+
+
+def log_forgotten(z, t, y, temperature):
+    return -(softmax(t / temperature, 1) * softmax(z / temperature, 1)).sum(1).mean()
+
+
+# The simplest explanation comes first. Without a temperature the two sides are one form.
+SOFT = (soft, matching, reverse)
+MISTAKES = {
+    teacher_side_only: "The teacher's logits are divided by a temperature, the student's are not.",
+    student_side_only: "The student's logits are divided by a temperature, the teacher's are not.",
+    teacher_softmaxed_twice: "The soft targets are softmaxed twice: probabilities go where logits belong.",
+    student_softmaxed_twice: "The student's probabilities go into a softmax again in the soft term.",
+    log_forgotten: "KLDivLoss gets the student's probabilities, where it wants their logarithms.",
+}
+
+
+@dataclass(frozen=True)
+class Form:
+    """A gradient as ``hard_weight`` × the hard term + ``soft_weight`` × the soft term at a temperature."""
+
+    hard: object
+    soft: object
+    hard_weight: float
+    soft_weight: float
+    temperature: float
+    left_over: float
+    soft_share: float
+
+    def __str__(self):
+        names = {soft: f"soft targets at T = {self.temperature:.3g}", matching: "logit matching"}
+        names[reverse] = f"reverse KL × T² at T = {self.temperature:.3g}"
+        hard_name = "cross-entropy" if self.hard is hard else "cross-entropy of probabilities"
+        parts = [f"{self.hard_weight:.3g} × {hard_name}"] if abs(self.hard_weight) > 1e-6 else []
+        if self.soft is not None:
+            name = names.get(self.soft, self.soft.__name__.replace("_", " "))
+            parts.append(f"{self.soft_weight:.3g} × {name}")
+        return " + ".join(parts) or "nothing"
+
+
+def read(student, teacher, labels, gradient):
+    """The form of a loss with this gradient, or None where it is none of those known."""
+    lesson = (student, teacher, labels)
+    if gradient.norm() == 0:
+        return None
+    alone = _fit(lesson, gradient, hard, None, 1.0)
+    if alone.left_over < 1e-5:
+        return alone
+    for one_hard in (hard, hard_of_probabilities):
+        for one_soft in (None, *SOFT, *MISTAKES):
+            found = _best(lesson, gradient, one_hard, one_soft)
+            if found.left_over < min(LEFT_OVER, 0.05 * max(alone.left_over, 1e-4)):
+                return found
+    return None
+
+
+def _best(lesson, gradient, one_hard, one_soft):
+    if one_soft in (None, matching):
+        return _fit(lesson, gradient, one_hard, one_soft, 1.0)
+
+    def left(log_temperature):
+        return _fit(lesson, gradient, one_hard, one_soft, float(np.exp(log_temperature))).left_over
+
+    grid = np.log(_TEMPERATURES)
+    place = int(np.argmin([left(point) for point in grid]))
+    low, high = grid[max(place - 1, 0)], grid[min(place + 1, len(grid) - 1)]
+    found = minimize_scalar(left, bounds=(low, high), method="bounded", options={"xatol": 1e-6})
+    return _fit(lesson, gradient, one_hard, one_soft, float(np.exp(found.x)))
+
+
+def _fit(lesson, gradient, one_hard, one_soft, temperature):
+    forms = [form for form in (one_hard, one_soft) if form is not None]
+    columns = torch.stack([gradient_of(form, lesson, temperature).flatten() for form in forms], 1)
+    weights = np.linalg.lstsq(columns.numpy(), gradient.flatten().numpy(), rcond=1e-12)[0]
+    fitted = columns @ torch.from_numpy(weights)
+    sizes = columns.norm(dim=0).numpy() * abs(weights)
+    return Form(
+        hard=one_hard,
+        soft=one_soft,
+        hard_weight=float(weights[0]),
+        soft_weight=float(weights[1]) if one_soft else 0.0,
+        temperature=temperature,
+        left_over=float((fitted - gradient.flatten()).norm() / gradient.norm()),
+        soft_share=float(sizes[1] / max(sizes.sum(), 1e-300)) if one_soft else 0.0,
+    )
+
+
+def gradient_of(form, lesson, temperature=1.0):
+    """The gradient of a term at the student's logits."""
+    student, teacher, labels = lesson
+    student = student.detach().clone().requires_grad_()
+    loss = form(student, teacher, labels, temperature)
+    return torch.autograd.grad(loss, student, allow_unused=True, materialize_grads=True)[0]

@@ -1,0 +1,232 @@
+"""A reader's own training step, run on copies and watched."""
+
+import inspect
+from dataclasses import dataclass, field
+
+import torch
+
+from kdviz.study.copies import copies, nothing_changed, same_draws
+from kdviz.study.feeding import device_of, to_device
+from kdviz.tracing import logits_of
+
+ARGUMENTS = (
+    "teacher",
+    "student",
+    "optimizer",
+    "batch",
+    "inputs",
+    "labels",
+    "rows",
+    "cached_logits",
+    "teacher_logits",
+)
+
+
+@dataclass
+class Passage:
+    """One forward pass that was seen: what went in, what came out, and which modules were training."""
+
+    inputs: tuple
+    logits: torch.Tensor
+    training: list[str]
+    gradient: torch.Tensor | None = None
+
+
+@dataclass
+class Stepped:
+    """What one step did to copies of teacher, student and optimizer."""
+
+    loss: float | None = None
+    teacher_passes: list[Passage] = field(default_factory=list)
+    student_passes: list[Passage] = field(default_factory=list)
+    gradients: dict[str, torch.Tensor] = field(default_factory=dict)
+    teacher_gradients: list[str] = field(default_factory=list)
+    student_changed: list[str] = field(default_factory=list)
+    teacher_changed: list[str] = field(default_factory=list)
+    others: list[torch.Tensor] = field(default_factory=list)
+
+
+def take_step(step, teacher, student, optimizer, batch, cached, disturb=False):
+    """Run the step once, with the same random numbers every time, and say what was seen.
+
+    ``disturb`` exchanges what the teacher knows: its weights get noise and its answers, or the cached
+    ones, go to other samples. What the student is taught must then change.
+    """
+    with same_draws(), nothing_changed(step):
+        teacher, student, optimizer = copies(teacher, student, optimizer)
+        if disturb:
+            cached = None if cached is None else cached.roll(1, 0)
+            handles = _disturb(teacher)
+        seen = Stepped()
+        with _watched(teacher, student, seen):
+            before = _state(teacher), _state(student)
+            arguments = _arguments(step, teacher, student, optimizer, batch, cached)
+            loss = _loss(step(**arguments))
+            _backward(loss, seen)
+            seen.teacher_changed = _changed(before[0], teacher)
+            seen.student_changed = _changed(before[1], student)
+        if loss is not None:
+            seen.loss = float(loss.detach())
+            seen.others = _leaves(loss, [*_parameters(teacher), *student.parameters()])
+        if disturb:
+            for handle in handles:
+                handle.remove()
+        return seen
+
+
+def _arguments(step, teacher, student, optimizer, batch, cached):
+    device = device_of(student)
+    labels = None if batch.labels is None else batch.labels.to(device)
+    rows = None if cached is None or batch.rows is None else batch.rows.to(cached.device)
+    there = {
+        "teacher": teacher,
+        "student": student,
+        "optimizer": optimizer,
+        "batch": batch.given,
+        "inputs": to_device(batch.inputs, device),
+        "labels": labels,
+        "rows": batch.rows,
+        "cached_logits": cached,
+        "teacher_logits": None if rows is None else cached[rows].to(device),
+    }
+    return {name: there[name] for name in wanted(step)}
+
+
+def wanted(step):
+    """The names of the step's arguments, checked to be such as can be filled in."""
+    asked = inspect.signature(step).parameters.values()
+    asked = [one for one in asked if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)]
+    unknown = [one.name for one in asked if one.name not in ARGUMENTS and one.default is one.empty]
+    names = [one.name for one in asked if one.name in ARGUMENTS]
+    if unknown or "student" not in names:
+        raise TypeError(
+            "your step is called on copies, by the names of its arguments: it must take `student`, and may "
+            f"take {', '.join(f'`{name}`' for name in ARGUMENTS if name != 'student')}. Yours takes "
+            f"{', '.join(one.name for one in asked) or 'nothing'}; wrap it in a function with those names"
+        )
+    return names
+
+
+def _loss(returned):
+    """The loss among what the step returned, where it is a tensor."""
+    if isinstance(returned, dict):
+        returned = returned.get("loss")
+    elif isinstance(returned, (tuple, list)) and returned:
+        returned = returned[0]
+    if isinstance(returned, (int, float)):
+        return torch.tensor(float(returned))
+    return returned if isinstance(returned, torch.Tensor) and returned.numel() == 1 else None
+
+
+def _backward(loss, seen):
+    """Where the step left the backward pass to its caller, it is made here."""
+    if loss is not None and loss.requires_grad and not seen.gradients:
+        loss.backward()
+
+
+class _watched:
+    """Notes every forward pass of both copies, and each gradient that reaches one of their weights."""
+
+    def __init__(self, teacher, student, seen):
+        self._handles = []
+        if teacher is not None:
+            self._follow(teacher, seen.teacher_passes)
+        self._follow(student, seen.student_passes)
+        for name, weights in student.named_parameters():
+            self._hear(weights, lambda gradient, name=name: _add(seen.gradients, name, gradient))
+        shared = {id(weights) for weights in student.parameters()}
+        for name, weights in _named(teacher):
+            if id(weights) not in shared:
+                self._hear(weights, lambda gradient, name=name: seen.teacher_gradients.append(name))
+
+    def _hear(self, weights, note):
+        if weights.requires_grad:
+            self._handles.append(weights.register_hook(lambda gradient: note(gradient.detach().clone())))
+
+    def _follow(self, model, passes):
+        def note(module, arguments, named, output):
+            logits = logits_of(output)
+            training = [path for path, each in module.named_modules() if each.training]
+            held = (*arguments, *named.values())
+            tensors = tuple(part.detach() for part in held if isinstance(part, torch.Tensor))
+            passage = Passage(tensors, logits.detach().clone(), training)
+            passes.append(passage)
+            if logits.requires_grad:
+                logits.register_hook(lambda gradient: setattr(passage, "gradient", gradient.detach()))
+
+        self._handles.append(model.register_forward_hook(note, with_kwargs=True))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *problem):
+        for handle in self._handles:
+            handle.remove()
+
+
+def _add(gradients, name, gradient):
+    gradients[name] = gradients[name] + gradient if name in gradients else gradient
+
+
+def _disturb(teacher):
+    if teacher is None:
+        return []
+    with torch.no_grad():
+        for weights in teacher.parameters():
+            if weights.is_floating_point():
+                size = weights.std() if weights.numel() > 1 else weights.abs().mean()
+                weights.add_(torch.randn_like(weights) * (size + 1e-3))
+    return [teacher.register_forward_hook(_to_other_samples)]
+
+
+def _to_other_samples(module, arguments, output):
+    logits = logits_of(output)
+    moved = logits.roll(1, 0)
+    if isinstance(output, torch.Tensor):
+        return moved
+    if isinstance(output, (tuple, list)):
+        return type(output)([moved, *output[1:]]) if type(output) in (tuple, list) else None
+    if isinstance(output, dict):
+        output["logits"] = moved
+        return output
+    output.logits = moved
+    return output
+
+
+def _named(model):
+    return [] if model is None else list(model.named_parameters())
+
+
+def _parameters(model):
+    return [weights for _, weights in _named(model)]
+
+
+def _state(model):
+    if model is None:
+        return {}
+    return {name: value.detach().clone() for name, value in _tensors(model)}
+
+
+def _changed(before, model):
+    if model is None:
+        return []
+    return [name for name, value in _tensors(model) if not torch.equal(value, before[name])]
+
+
+def _tensors(model):
+    return [*model.named_parameters(), *model.named_buffers()]
+
+
+def _leaves(loss, known):
+    """Weights that the loss depends on and that belong to neither model."""
+    known, found, met, waiting = {id(one) for one in known}, {}, set(), [loss.grad_fn]
+    while waiting:
+        node = waiting.pop()
+        if node is None or node in met:
+            continue
+        met.add(node)
+        leaf = getattr(node, "variable", None)
+        if isinstance(leaf, torch.Tensor) and id(leaf) not in known:
+            found[id(leaf)] = leaf
+        waiting.extend(following for following, _ in node.next_functions)
+    return list(found.values())
