@@ -14,23 +14,23 @@ class Blocked(Exception):
     """A check cannot be made, and why."""
 
 
+class StepFailed(Blocked):
+    """The reader's step stopped with an error."""
+
+
 @dataclass
 class Case:
     """A set-up: ``teacher`` or ``cached`` may be None, and so may all that follows them."""
 
     teacher: torch.nn.Module | None
     student: torch.nn.Module
-    data: object
+    feed: Feed
     objective: object = None
     step: object = None
     optimizer: torch.optim.Optimizer | None = None
     cached: torch.Tensor | None = None
     runs: dict | None = None
     samples: int = 2000
-
-    @cached_property
-    def feed(self):
-        return Feed(self.data, size=64, part="transfer")
 
     @cached_property
     def batches(self):
@@ -94,7 +94,7 @@ class Case:
             with torch.no_grad(), same_draws():
                 found = [answer(model, batch.inputs, who) for batch in self._some]
         except Exception as problem:
-            raise Blocked(f"{who} fails on your data, {type(problem).__name__}: {problem}") from problem
+            raise Blocked(f"{who} to answer on your data; it stops with {_named(problem)}") from problem
         return torch.cat(found).double().cpu()
 
     @cached_property
@@ -117,10 +117,15 @@ class Case:
     def _stepped(self, disturb=False):
         if self.step is None:
             raise Blocked("step=, your training step")
-        with nothing_changed(self.student, *(part for part in (self.teacher, self.optimizer) if part)):
-            return take_step(
-                self.step, self.teacher, self.student, self.optimizer, self.batch, self.cached, disturb
-            )
+        own = [part for part in (self.teacher, self.student, self.optimizer) if part is not None]
+        batch = self.batch
+        with nothing_changed(*own):
+            try:
+                return take_step(
+                    self.step, self.teacher, self.student, self.optimizer, batch, self.cached, disturb
+                )
+            except Exception as problem:
+                raise StepFailed(f"a step that runs; yours stops with {_named(problem)}") from problem
 
     @cached_property
     def lesson(self):
@@ -139,6 +144,10 @@ class Case:
         else:
             raise Blocked("a step in which the teacher answers once, for the same samples and classes")
         return _double(taught.logits, teacher, self.batch.labels, taught.gradient)
+
+
+def _named(problem):
+    return f"{type(problem).__name__}: {problem}"
 
 
 def _double(student, teacher, labels, gradient):

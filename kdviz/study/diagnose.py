@@ -4,7 +4,7 @@ import torch
 
 from kdviz.study.case import Blocked, Case
 from kdviz.study.checks import EVERY
-from kdviz.study.feeding import as_model
+from kdviz.study.feeding import Feed, as_model
 from kdviz.study.findings import Diagnosis, Finding, Passed, Unchecked
 from kdviz.study.stepping import wanted
 
@@ -54,10 +54,11 @@ def diagnose(
     """
     if step is not None:
         wanted(step)
+    # Data of a kind that cannot be read is an error, not a finding.
     case = Case(
         teacher=None if teacher is None else as_model(teacher, "teacher"),
         student=as_model(student, "student"),
-        data=data,
+        feed=Feed(data, size=64, part="transfer"),
         objective=objective,
         step=step,
         optimizer=_checked_optimizer(optimizer),
@@ -65,11 +66,14 @@ def diagnose(
         runs=runs,
         samples=samples,
     )
-    case.feed  # Data of a kind that cannot be read is an error, not a finding.
     results = [result for check in EVERY for result in _made(check, case)]
     return Diagnosis(
         *(
-            tuple({(result.name, str(result)): result for result in results if isinstance(result, kind)}.values())
+            tuple(
+                {
+                    (result.name, str(result)): result for result in results if isinstance(result, kind)
+                }.values()
+            )
             for kind in (Finding, Passed, Unchecked)
         )
     )

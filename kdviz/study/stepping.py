@@ -171,7 +171,8 @@ def _add(gradients, name, gradient):
 def _disturb(teacher):
     if teacher is None:
         return []
-    with torch.no_grad():
+    # The step's own draws, dropout's for one, must stay the same.
+    with torch.no_grad(), torch.random.fork_rng():
         for weights in teacher.parameters():
             if weights.is_floating_point():
                 size = weights.std() if weights.numel() > 1 else weights.abs().mean()
@@ -210,7 +211,11 @@ def _state(model):
 def _changed(before, model):
     if model is None:
         return []
-    return [name for name, value in _tensors(model) if not torch.equal(value, before[name])]
+    return [name for name, value in _tensors(model) if not _same(value, before[name])]
+
+
+def _same(value, other):
+    return torch.equal(value.nan_to_num(), other.nan_to_num())
 
 
 def _tensors(model):

@@ -44,7 +44,9 @@ def _without_rows(case):
     if case.teacher is not None and case.cached.shape[1] == case.teacher_logits.shape[1]:
         same = (case.cached[:count].argmax(1).cpu() == case.teacher_logits[:count].argmax(1)).double().mean()
         evidence += f"; taken in turn, cached and true answers agree on {float(same):.3g} of the samples"
-    yield Finding("cache_order", "Cached answers cannot be matched with the shuffled batches.", evidence, _ORDER)
+    yield Finding(
+        "cache_order", "Cached answers cannot be matched with the shuffled batches.", evidence, _ORDER
+    )
 
 
 def _against_teacher(case):

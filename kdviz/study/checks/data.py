@@ -13,7 +13,7 @@ def empty_data(case):
             "empty_data",
             "The data gives no sample.",
             "0 batches with a sample in one pass",
-            "Look at the length of the data set. With drop_last=True, fewer samples than one batch give none.",
+            "Look at the length of the data set. With drop_last=True, less than one batch gives none.",
         )
     else:
         yield Passed("empty_data", f"{len(case.batches)} batches, {case.count} samples looked at")
@@ -33,7 +33,9 @@ def inputs_not_finite(case):
 
 
 def _finite_rows(inputs):
-    parts = inputs.values() if isinstance(inputs, dict) else inputs if isinstance(inputs, tuple) else (inputs,)
+    parts = (
+        inputs.values() if isinstance(inputs, dict) else inputs if isinstance(inputs, tuple) else (inputs,)
+    )
     for part in parts:
         if isinstance(part, torch.Tensor) and part.is_floating_point():
             yield part.flatten(1).isfinite().all(1) if part.ndim > 1 else part.isfinite()

@@ -75,10 +75,10 @@ def layer_depths(case):
     evidence = "; ".join(f"{m} at {ours[m]:.0%} – teacher's {o} at {theirs[o]:.0%}" for m, o in pairs)
     far = max(abs(ours[mine] - theirs[other]) for mine, other in pairs)
     turned = any((ours[a] - ours[c]) * (theirs[b] - theirs[d]) < 0 for a, b in pairs for c, d in pairs)
-    if far > 0.5 or turned:
+    if far > 0.4 or turned:
         yield Finding(
             "layer_depths",
-            "Layers are paired that stand at very different depths." if far > 0.5 else "The pairs cross.",
+            "Layers are paired that stand at very different depths." if far > 0.4 else "The pairs cross.",
             evidence,
             "Pair layers about equally deep, the earlier with the earlier: a hint layer near the middle.",
         )

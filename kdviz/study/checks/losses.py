@@ -28,7 +28,9 @@ def loss_ignores_teacher(case):
             "Look for detach() or a new tensor on the student's side of the soft term, or a weight of 0.",
         )
     else:
-        yield Passed("teacher_has_no_effect", f"the gradient at the logits changes by {moved:.2g} with the teacher")
+        yield Passed(
+            "teacher_has_no_effect", f"the gradient at the logits changes by {moved:.2g} with the teacher"
+        )
 
 
 def form_of_the_loss(case):
@@ -144,7 +146,7 @@ def _of_form(form, classes):
             form.soft.__name__,
             loss_forms.MISTAKES[form.soft],
             f"at the logits the loss acts like {form}",
-            "Use kdviz.knowledge.response.soft_targets(student_logits, teacher_logits, T), which takes logits.",
+            "Use kdviz.knowledge.response.soft_targets, which takes the logits of both and one temperature.",
         )
     if form.soft is not None and form.soft_weight < 0:
         yield _repels(f"at the logits the loss acts like {form}")

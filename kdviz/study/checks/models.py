@@ -99,8 +99,8 @@ def probabilities_for_logits(case):
             yield Finding(
                 "probabilities_for_logits",
                 f"The {who} answers with probabilities where logits are expected.",
-                f"all outputs from {float(logits.min()):.3g} to {float(logits.max()):.3g}; rows sum to 1 within "
-                f"{off:.1g}",
+                f"outputs from {float(logits.min()):.3g} to {float(logits.max()):.3g}; "
+                f"rows sum to 1 within {off:.1g}",
                 "Take the softmax out of the model (the losses apply it), or pass probabilities.log().",
             )
         else:
@@ -150,6 +150,8 @@ def teacher_miscalibrated(case):
     logits, labels = _labelled(case)
     if len(labels) < 100:
         raise Blocked(f"100 labelled samples or more; there are {len(labels)}")
+    if _other_numbering(logits, labels, int((logits.argmax(1) == labels).sum()))[1]:
+        raise Blocked("a teacher that numbers the classes as your labels do")
     error, by_chance = calibration_error(logits, labels), _calibrated_error(logits)
     p, answer_ = logits.softmax(1).max(1)
     share = float((answer_ == labels).double().mean())
@@ -162,8 +164,8 @@ def teacher_miscalibrated(case):
             "teacher_miscalibrated",
             "The teacher's probabilities are far from how often it is right.",
             evidence,
-            "Divide its logits by one number, fitted on validation samples by negative log-likelihood; choose "
-            "the temperature after that.",
+            "Divide its logits by one number, fitted on validation samples by negative log-likelihood; "
+            "choose the temperature after that.",
         )
     else:
         yield Passed("teacher_miscalibrated", evidence)
@@ -186,8 +188,8 @@ def teacher_in_training_mode(case):
         yield Finding(
             "teacher_in_training_mode",
             "The teacher answers in train mode: dropout and batch normalisation are at work.",
-            f"{len(training)} of its modules train; its logits move by {effect:.2g} of their size against eval "
-            "mode",
+            f"{len(training)} modules in train mode; against eval mode its logits move by {effect:.2g} of "
+            "their size",
             "teacher.eval(), after any call of train() on a model that contains it. torch.no_grad() does not "
             "do that.",
         )

@@ -1,6 +1,7 @@
 """Does the optimizer move the student, all of it, and nothing else?"""
 
 from kdviz.study.case import Blocked
+from kdviz.study.checks.steps import used
 from kdviz.study.findings import Finding, Passed
 
 
@@ -52,12 +53,12 @@ def learning_rate_zero(case):
 def learned_part_left_out(case):
     """A regressor or log-variance of a loss that gets gradients, and that no optimizer moves."""
     held = _held(case)
-    left = [leaf for leaf in case.stepped.others if id(leaf) not in held]
+    left = [leaf for leaf in used(case).others if id(leaf) not in held]
     if left:
         yield Finding(
             "learned_part_left_out",
             "The loss has weights of its own that the optimizer does not hold.",
-            f"{len(left)} tensors get gradients, of shapes {', '.join(str(tuple(t.shape)) for t in left[:4])}",
+            f"{len(left)} tensors get gradients, the first of shape {tuple(left[0].shape)}",
             "Register them (nn.ParameterList, not a list) and add them: optimizer.add_param_group(...).",
         )
     else:

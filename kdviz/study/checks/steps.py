@@ -4,22 +4,21 @@ import math
 
 import torch
 
-from kdviz.study.case import Blocked
+from kdviz.study.case import Blocked, StepFailed
 from kdviz.study.checks.models import mode_effect
 from kdviz.study.copies import copies
 from kdviz.study.findings import Finding, Passed
+from kdviz.study.stepping import wanted
 
 
 def step_fails(case):
     try:
         seen = case.stepped
-    except (Blocked, TypeError):
-        raise
-    except Exception as problem:
+    except StepFailed as problem:
         yield Finding(
             "step_fails",
             "Your step stops with an error on the first batch.",
-            f"{type(problem).__name__}: {problem}",
+            str(problem).partition("stops with ")[2],
             "Run it on one batch by hand. On copies, it must use the models it is given, not global ones.",
         )
         return
@@ -35,22 +34,22 @@ def step_fails(case):
 
 
 def loss_not_finite(case):
-    seen = _seen(case)
+    seen = case.stepped
     bad = [name for name, gradient in seen.gradients.items() if not gradient.isfinite().all()]
     if bad or (seen.loss is not None and not math.isfinite(seen.loss)):
         yield Finding(
             "loss_not_finite",
             "The loss or its gradient is NaN or infinite.",
             f"loss {seen.loss}; {len(bad)} of {len(seen.gradients)} gradients are not finite",
-            "Use log_softmax, never log(softmax): it overflows. A log of a teacher's probability 0 is another "
-            "cause.",
+            "Use log_softmax, never log(softmax): it overflows. So does the log of a teacher's "
+            "probability 0.",
         )
     else:
         yield Passed("loss_not_finite", f"{len(seen.gradients)} gradients, all finite")
 
 
 def student_learns_nothing(case):
-    seen = _seen(case)
+    seen = used(case)
     size = _size(seen.gradients)
     if size == 0:
         yield Finding(
@@ -66,13 +65,15 @@ def student_learns_nothing(case):
 
 def teacher_has_no_effect(case):
     """The student's gradient must change when the teacher says something else."""
-    seen, again = _seen(case), case.stepped_again
+    seen, again = case.stepped, case.stepped_again
     size = _size(seen.gradients)
     if size == 0 or not math.isfinite(size):
         raise Blocked("a finite gradient at the student")
     chance = _apart(seen.gradients, again.gradients) / size
     if chance > 1e-3:
-        raise Blocked(f"a step that does the same twice; with equal random numbers yours differs by {chance:.2g}")
+        raise Blocked(
+            f"a step that does the same twice; with equal random numbers yours differs by {chance:.2g}"
+        )
     moved = _apart(seen.gradients, case.stepped_disturbed.gradients) / size
     calls = len(seen.teacher_passes)
     evidence = (
@@ -94,7 +95,7 @@ def teacher_has_no_effect(case):
 def teacher_not_frozen(case):
     if case.teacher is None:
         raise Blocked("the teacher itself, not only its logits")
-    seen = _seen(case)
+    seen = case.stepped
     weights = dict(case.teacher.named_parameters())
     moved = [name for name in seen.teacher_changed if name in weights]
     if moved or seen.teacher_gradients:
@@ -111,7 +112,7 @@ def teacher_not_frozen(case):
 
 
 def student_in_eval_mode(case):
-    passes = _seen(case).student_passes
+    passes = case.stepped.student_passes
     if not passes:
         raise Blocked("a step that calls the student")
     if any(one.training for one in passes):
@@ -131,7 +132,7 @@ def student_in_eval_mode(case):
 
 
 def other_inputs(case):
-    seen = _seen(case)
+    seen = case.stepped
     if len(seen.teacher_passes) != 1 or len(seen.student_passes) != 1:
         raise Blocked("a step in which teacher and student are each called once")
     theirs, ours = (passes[0].inputs for passes in (seen.teacher_passes, seen.student_passes))
@@ -164,12 +165,12 @@ def _likeness(theirs, ours):
 
 
 def student_stands_still(case):
-    seen = _seen(case)
+    seen = case.stepped
     if case.optimizer is None:
         raise Blocked("optimizer=")
     weights = dict(case.student.named_parameters())
     moved = [name for name in seen.student_changed if name in weights]
-    if "optimizer" not in _names(case):
+    if "optimizer" not in wanted(case.step):
         raise Blocked("a step that takes the argument `optimizer` and moves the student with it")
     if seen.gradients and not moved:
         yield Finding(
@@ -182,21 +183,11 @@ def student_stands_still(case):
         yield Passed("student_stands_still", f"{len(moved)} of {len(weights)} parameters change in one step")
 
 
-def _names(case):
-    from kdviz.study.stepping import wanted
-
-    return wanted(case.step)
-
-
-def _seen(case):
-    if case.step is None:
-        raise Blocked("step=, your training step")
-    try:
-        return case.stepped
-    except TypeError:
-        raise
-    except Exception as problem:
-        raise Blocked(f"a step that runs; yours stops with {type(problem).__name__}") from problem
+def used(case):
+    """The step, where it calls the student that it is given."""
+    if not case.stepped.student_passes and not case.stepped.gradients:
+        raise Blocked("a step that calls the student")
+    return case.stepped
 
 
 def _size(gradients):
