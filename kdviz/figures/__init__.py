@@ -2,6 +2,7 @@
 
 from kdviz.figures.alignment import cka_map
 from kdviz.figures.attention import attention_maps
+from kdviz.figures.attributions import attribution_maps
 from kdviz.figures.classes import class_bars, image_row
 from kdviz.figures.curves import learning_curves, lines, temperature_curves
 from kdviz.figures.landscape import landscape
@@ -17,6 +18,7 @@ __all__ = [
     "STUDENT",
     "TEACHER",
     "attention_maps",
+    "attribution_maps",
     "cka_map",
     "class_bars",
     "class_sheets",

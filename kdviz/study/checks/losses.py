@@ -98,10 +98,12 @@ def _against_claim(claim, given, gradient):
         for name, factor, size in zip(terms, factors, sizes, strict=True)
         if size > 1e-9 * sizes.max()
     }
+    # A term that is next to nothing in the gradient has no factor that could be read off.
+    felt = {name: float(size / gradient.norm()) for name, size in zip(terms, sizes, strict=True)}
     found = [
         finding
         for name, factor in factors.items()
-        if abs(factor - 1) > CLOSE
+        if abs(factor - 1) > CLOSE and abs(factor - 1) * felt[name] > 1e-4
         for finding in _wrong_factor(name, factor, claim, *given[0].shape)
     ]
     seen = ", ".join(f"{name} × {factor:.4g}" for name, factor in factors.items())

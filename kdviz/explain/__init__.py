@@ -1,0 +1,15 @@
+"""What teacher and student look at: attributions by captum, and how alike they are."""
+
+from kdviz.explain.likeness import rank_correlation, top_overlap
+from kdviz.explain.methods import METHODS, attribute, map_layer
+from kdviz.explain.side_by_side import SideBySide, side_by_side
+
+__all__ = [
+    "METHODS",
+    "SideBySide",
+    "attribute",
+    "map_layer",
+    "rank_correlation",
+    "side_by_side",
+    "top_overlap",
+]
