@@ -56,18 +56,30 @@ def test_grad_cam_is_the_direct_formula_on_linear_maps():
     torch.testing.assert_close(found, direct.detach(), rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize("frozen", [False, True])
-def test_integrated_gradients_are_complete(frozen):
-    model = kd.models.convnet(6, 8, seed=3).double().requires_grad_(not frozen)
+def smooth(frozen):
+    with seeded(3):
+        model = nn.Sequential(nn.Conv2d(1, 6, 3), nn.Tanh(), nn.Flatten(), nn.Linear(6 * 36, 3)).double()
+    return model.requires_grad_(not frozen)
+
+
+@pytest.mark.parametrize(
+    "model, largest",
+    [
+        (smooth(False), 1e-6),
+        (smooth(True), 1e-6),
+        (kd.models.convnet(6, 8, classes=3, seed=3).double(), 2e-2),
+    ],
+    ids=["smooth", "frozen", "ReLU, whose gradient jumps"],
+)
+def test_integrated_gradients_are_complete(model, largest):
     inputs = torch.randn(6, 1, 8, 8, generator=torch.Generator().manual_seed(0)).double()
     with torch.no_grad():
-        rows = torch.arange(6)
-        expected = (model(inputs) - model(torch.zeros_like(inputs)))[rows, TARGETS]
-    gaps = [
-        float((explain.attribute(model, inputs, TARGETS, steps=steps).sum((1, 2)) - expected).abs().max())
-        for steps in (4, 256)
-    ]
-    assert gaps[1] < 1e-3 * float(expected.abs().max()) and gaps[1] < gaps[0]
+        expected = (model(inputs) - model(torch.zeros_like(inputs)))[torch.arange(6), TARGETS]
+    rough, fine = (
+        explain.attribute(model, inputs, TARGETS, steps=steps).sum((1, 2)) - expected for steps in (3, 64)
+    )
+    assert float(fine.abs().max()) < largest * float(expected.abs().max())
+    assert float(fine.norm()) < float(rough.norm())
 
 
 class Tokens(nn.Module):
