@@ -4,8 +4,8 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-# Blue against, orange for: told apart by people of every colour vision, and white is no effect.
-DIVERGING = [[0, "#0072B2"], [0.5, "#FFFFFF"], [1, "#D55E00"]]
+# Purple against, brown for: told apart by people of every colour vision, and white is no effect.
+DIVERGING = [[0, "#542788"], [0.5, "#FFFFFF"], [1, "#B35806"]]
 
 
 def attribution_maps(image, maps, *, title=""):
