@@ -77,6 +77,7 @@ _LOSSES = (
 _SHORTCUTS = {
     **dict.fromkeys(_LOSSES, "kdviz.knowledge"),
     "Objective": "kdviz.knowledge.objective",
+    "compare": "kdviz.study.compare",
     "diagnose": "kdviz.study.diagnose",
     "distill": "kdviz.schemes.offline",
     "sweep": "kdviz.schemes.sweep",

@@ -1,7 +1,9 @@
 """A reader's own models: is anything transferred, and what?"""
 
+from kdviz.study.compare import compare
+from kdviz.study.comparison import Comparison
 from kdviz.study.diagnose import diagnose
 from kdviz.study.findings import Diagnosis, Finding
 from kdviz.study.scikit import Scikit
 
-__all__ = ["Diagnosis", "Finding", "Scikit", "diagnose"]
+__all__ = ["Comparison", "Diagnosis", "Finding", "Scikit", "compare", "diagnose"]

@@ -151,6 +151,13 @@ def size_of(inputs):
     return len(inputs[0]) if isinstance(inputs, tuple) else len(inputs)
 
 
+def rows_of(inputs, rows):
+    """The inputs of some of the samples of a batch."""
+    if isinstance(inputs, dict):
+        return {name: part[rows] for name, part in inputs.items()}
+    return tuple(part[rows] for part in inputs) if isinstance(inputs, tuple) else inputs[rows]
+
+
 def to_device(inputs, device):
     if isinstance(inputs, dict):
         return {name: to_device(part, device) for name, part in inputs.items()}
