@@ -3,8 +3,10 @@
 from kdviz.figures.alignment import cka_map
 from kdviz.figures.attention import attention_maps
 from kdviz.figures.attributions import attribution_maps
+from kdviz.figures.calibration import reliability
 from kdviz.figures.classes import class_bars, image_row
 from kdviz.figures.curves import learning_curves, lines, temperature_curves
+from kdviz.figures.laid_upon import laid_upon
 from kdviz.figures.landscape import landscape
 from kdviz.figures.omission import omitted_digit
 from kdviz.figures.relations import similarity_matrices
@@ -23,11 +25,13 @@ __all__ = [
     "class_bars",
     "class_sheets",
     "image_row",
+    "laid_upon",
     "landscape",
     "learning_curves",
     "lines",
     "omitted_digit",
     "paired_dots",
+    "reliability",
     "similarity_matrices",
     "seed_dots",
     "temperature_curves",

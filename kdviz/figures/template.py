@@ -39,7 +39,7 @@ OTHERS = (
     Look("#CC79A7", "longdash", "cross", "-"),
     Look("#56B4E9", "longdashdot", "star", "+"),
 )
-ROLES = {"teacher": TEACHER, "student": STUDENT, "hard labels": BASELINE}
+ROLES = {"teacher": TEACHER, "student": STUDENT, "hard labels": BASELINE, "label-only 1": BASELINE}
 
 
 def looks(names):

@@ -93,6 +93,48 @@ class Comparison:
             size_weight,
         )
 
+    def soft_targets(self, count=40, temperature=4.0):
+        """The soft-target explorer of samples of every class; they must be images."""
+        from kdviz.study import pictures
+
+        return pictures.soft_targets(self, count, temperature)
+
+    def relations(self, count=60):
+        """The relation explorer of samples of every class; they must be images."""
+        from kdviz.study import pictures
+
+        return pictures.relations(self, count)
+
+    def gallery(self, most=24):
+        """The samples on which teacher and student differ most: images, texts, or rows of a table."""
+        from kdviz.study import pictures
+
+        return pictures.gallery(self, most)
+
+    def figures(self):
+        """The plotly figures by name; each can be saved by ``write_html`` or by its own button as SVG."""
+        from kdviz.study import pictures
+
+        parts = pictures.sections(self)
+        return {heading: picture for heading, _, picture in parts if hasattr(picture, "write_html")}
+
+    def attributions(self, method="integrated_gradients", count=100, **settings):
+        """What all models look at, on samples of every class: see :func:`kdviz.explain.side_by_side`."""
+        from kdviz.explain import side_by_side
+
+        inputs = self.kept.tensor()[:count]
+        models = dict(self.models)
+        teacher, student = models.pop("teacher"), models.pop("student")
+        return side_by_side(
+            teacher, student, inputs, baselines=list(models.values()), method=method, **settings
+        )
+
+    def to_html(self, path, title="Teacher and student compared"):
+        """Write all of it as one page that needs no kernel and no network, and return its path."""
+        from kdviz.study.report import to_html
+
+        return to_html(self, path, title)
+
     def __str__(self):
         labelled = int((self.labels >= 0).sum())
         head = f"{len(self):,} samples, {labelled:,} of them labelled, {len(self.classes)} classes"
@@ -147,10 +189,12 @@ class Comparison:
         )
         mean, half = difference(*right, level)
         row = table.loc[worst]
+        if mean >= 0:
+            return "There is no class of which the student recognises fewer samples than the teacher."
         return (
-            f"The student loses most on class {worst}: {row.teacher:.1%} of the teacher's answers are right and "
-            f"{row.student:.1%} of its own, {_points(mean, half)} on {int(row.samples):,} samples, with an "
-            f"interval that allows for {len(table)} classes."
+            f"The student loses most on class {worst}: it recognises {row.student:.1%}, the teacher "
+            f"{row.teacher:.1%} of {int(row.samples):,} samples, {_points(mean, half)}. The interval allows "
+            f"for the choice among {len(table)} classes."
         )
 
     def _about_layers(self):
