@@ -1,0 +1,154 @@
+"""A comparison as pictures and as one offline page, for images, tables and texts."""
+
+import base64
+import io
+import re
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from setups import CLASSES, Named, conv, made, mlp, pictures, points, sentences, trained
+from torch import nn
+from torch.utils.data import DataLoader
+
+import kdviz as kd
+from kdviz.explain import side_by_side
+from kdviz.measure import procrustes_distance
+from kdviz.study.tally import calibration
+
+
+def images():
+    inputs, labels = pictures()
+    teacher = trained(made(conv, 12), inputs, labels)
+    pair = (teacher, made(conv, 4, seed=1).eval())
+    return kd.compare(*pair, (inputs, labels), baselines=[made(conv, 4, seed=2)], progress=False)
+
+
+def table(**settings):
+    return kd.compare(made(mlp, 32), made(mlp, 8, seed=1), points(), progress=False, **settings)
+
+
+def text():
+    tokens, labels = sentences()
+    rows = [{"input_ids": x, "labels": y} for x, y in zip(tokens, labels, strict=True)]
+    data = DataLoader(rows, batch_size=64)
+    words = [f"word{place}" for place in range(20)]
+    return kd.compare(
+        made(Named, 32, True),
+        made(Named, 8),
+        data,
+        progress=False,
+        show=lambda sample: " ".join(words[token] for token in sample["input_ids"]),
+    )
+
+
+@pytest.mark.parametrize("build", [images, table, text])
+def test_the_page_holds_every_part_and_no_address(build, tmp_path):
+    found = build()
+    page = found.to_html(tmp_path / "report.html").read_text(encoding="utf-8")
+    # Plotly's own script names its makers' pages; all else must name none but that of the SVG standard.
+    rest = re.sub(r"<script>/\*.*?</script>", "", page, count=1, flags=re.DOTALL)
+    assert not set(re.findall(r"https?://[^\s\"'<)]+", rest)) - {"http://www.w3.org/2000/svg"}
+    assert "default-src 'none'" in page
+    for heading in ("Each class by itself", "Calibration", "Where they differ most", "Layer by layer"):
+        assert f"<h2>{heading}</h2>" in page
+    drawn = "data-kdviz-explorer" in page
+    assert drawn == (build is images)
+    assert len(page) < 7_000_000
+    if build is text:
+        assert "word3" in page
+
+
+def test_a_page_works_offline(browser, tmp_path):
+    path = images().to_html(tmp_path / "report.html")
+    page = browser.new_page(viewport={"width": 1000, "height": 800})
+    problems, asked = [], []
+    page.on("pageerror", lambda problem: problems.append(str(problem)))
+    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(path.as_uri())
+    page.wait_for_selector("[data-kdviz-explorer] input")
+    page.wait_for_selector(".js-plotly-plot .main-svg")
+    assert problems == []
+    assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
+    assert page.locator(".js-plotly-plot").count() == 4
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.close()
+
+
+def test_a_gallery_says_what_each_model_says():
+    found = images()
+    cards, unlike = found.gallery().cards, found.disagreements
+    assert len(cards) == len(unlike)
+    for row, card in enumerate(cards):
+        for name in found.models:
+            p = torch.from_numpy(unlike.logits[row][name]).softmax(0)
+            assert f"{name}: {found.classes[int(p.argmax())]} ({float(p.max()):.2f})" in card
+        assert f"sample {unlike.places[row]:,}, label {unlike.labels[row]}" in card
+
+
+class Flat(nn.Module):
+    def __init__(self, seed):
+        super().__init__()
+        self.model = made(nn.Linear, 3 * 4 * 5, CLASSES, seed=seed)
+
+    def forward(self, x):
+        return self.model(x.flatten(1))
+
+
+def test_colour_images_are_shown_in_their_colours():
+    inputs = torch.rand(60, 3, 4, 5, generator=torch.Generator().manual_seed(0))
+    found = kd.compare(Flat(0), Flat(1), inputs, progress=False)
+    card = found.gallery().cards[0]
+    shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(re.search(r"base64,([^\"]+)", card)[1]))))
+    kept = torch.cat(found.disagreements.inputs)
+    expected = (kept - kept.min()) / (kept.max() - kept.min())
+    np.testing.assert_allclose(shown / 255, expected[0].permute(1, 2, 0), atol=1 / 255)
+    explorer = found.soft_targets(count=8)
+    assert explorer.image_shape == [4, 5] and len(explorer.labels) == 8
+
+
+def test_figures_show_the_numbers():
+    found = images()
+    shown = found.figures()
+    bars = {bar.name: bar.y for bar in shown["Each class by itself"].data}
+    np.testing.assert_allclose(bars["student"], found.per_class.student)
+    np.testing.assert_array_equal(shown["Layer by layer"].data[0].z, found.cka)
+    error, bins = calibration(found.tallies["teacher"], found.labels)
+    line = next(line for line in shown["Calibration"].data if line.name == "teacher")
+    np.testing.assert_allclose(line.x, bins[bins[:, 2] > 0, 0], atol=1e-4)
+    assert error == pytest.approx(found.table.calibration_error["teacher"])
+
+
+def test_embeddings_are_laid_upon_each_other_in_the_teachers_plane():
+    """A student whose embeddings are the teacher's, turned and scaled, lies exactly upon them."""
+    inputs, labels = points()
+    teacher = nn.Sequential(nn.Linear(12, 6), nn.Linear(6, CLASSES))
+    turned = nn.Sequential(nn.Linear(12, 6), nn.Linear(6, CLASSES))
+    rotation = torch.linalg.qr(torch.randn(6, 6, generator=torch.Generator().manual_seed(0)))[0]
+    with torch.no_grad():
+        turned[0].weight.copy_(3 * rotation @ teacher[0].weight)
+        turned[0].bias.copy_(3 * rotation @ teacher[0].bias)
+    found = kd.compare(teacher, turned, (inputs, labels), progress=False)
+    _, theirs, ours = found.figures()["Embeddings"].data
+    np.testing.assert_allclose([theirs.x, theirs.y], [ours.x, ours.y], atol=1e-3)
+    kept = [found.kept.stacked(name, "embeddings") for name in ("teacher", "student")]
+    assert procrustes_distance(*kept) < 1e-6
+
+
+def test_attributions_are_those_of_explain():
+    found = images()
+    asked = found.attributions("occlusion", count=30)
+    models = list(found.models.values())
+    direct = side_by_side(*models[:2], found.kept.tensor()[:30], baselines=models[2:], method="occlusion")
+    assert asked.table.equals(direct.table)
+
+
+def test_a_table_has_no_image_explorers_and_says_what_to_do():
+    found = table()
+    with pytest.raises(ValueError, match="show="):
+        found.soft_targets()
+    assert re.search(r"-?\d\.\d+, ", found.gallery().cards[0])
+    with pytest.raises(ValueError, match="height, width"):
+        table(show=lambda sample: np.zeros((2, 2, 2))).gallery()
