@@ -5,6 +5,7 @@ from kdviz.explorers.anatomy import Anatomy, anatomy
 from kdviz.explorers.attention import AttentionExplorer, attention
 from kdviz.explorers.base import Explorer
 from kdviz.explorers.landscape import Landscape, landscape
+from kdviz.explorers.playground import Playground, playground
 from kdviz.explorers.prediction import Prediction, prediction
 from kdviz.explorers.relations import RelationExplorer, relations
 from kdviz.explorers.soft_targets import SoftTargetExplorer, soft_targets
@@ -16,6 +17,7 @@ __all__ = [
     "Anatomy",
     "Explorer",
     "Landscape",
+    "Playground",
     "Prediction",
     "RelationExplorer",
     "SoftTargetExplorer",
@@ -24,6 +26,7 @@ __all__ = [
     "alignment",
     "anatomy",
     "landscape",
+    "playground",
     "prediction",
     "relations",
     "soft_targets",

@@ -16,16 +16,16 @@ pytestmark = pytest.mark.browser
 
 ENGINE = Path(kdviz.explorers.__file__).parent / "playground" / "engine.js"
 FEW = {
-    "labels": 50, "width": 16, "temperature": 4, "softWeight": 0.9, "learningRate": 0.005,
-    "unlabelled": False, "noise": 0, "omit": -1, "permuted": False, "seed": 0,
+    "labels": 50, "width": 16, "temperature": 4, "soft_weight": 0.9, "learning_rate": 0.005,
+    "unlabelled": False, "label_noise": 0, "omit": None, "permuted": False, "seed": 0,
 }  # fmt: skip
 LESSONS = {
     "few labels": FEW,
-    "unlabelled images too": {**FEW, "unlabelled": True, "softWeight": 0.5, "seed": 3},
-    "no labels in the loss": {**FEW, "unlabelled": True, "softWeight": 1, "temperature": 1},
-    "noisy": {**FEW, "labels": 1000, "noise": 0.4, "width": 32, "seed": 1},
+    "unlabelled images too": {**FEW, "unlabelled": True, "soft_weight": 0.5, "seed": 3},
+    "no labels in the loss": {**FEW, "unlabelled": True, "soft_weight": 1, "temperature": 1},
+    "noisy": {**FEW, "labels": 1000, "label_noise": 0.4, "width": 32, "seed": 1},
     "permuted": {**FEW, "permuted": True, "labels": 100, "seed": 2},
-    "no 3": {**FEW, "labels": 1200, "omit": 3, "temperature": 8, "softWeight": 1},
+    "no 3": {**FEW, "labels": 1200, "omit": 3, "temperature": 8, "soft_weight": 1},
     "ten labels": {**FEW, "labels": 10, "width": 8},
 }
 COMPUTE = """async ([url, packed, settings, steps]) => {
@@ -34,7 +34,7 @@ COMPUTE = """async ([url, packed, settings, steps]) => {
   const first = pair.students.map(({ net, lesson }, which) => {
     const batch = m.batches(lesson.rows.length, settings.seed).next().value;
     const gradient = m.network(net.hidden, new Float64Array(net.weights.length));
-    const objective = which === m.BASELINE ? { softWeight: 0, temperature: 1 } : settings;
+    const objective = which === m.BASELINE ? { soft_weight: 0, temperature: 1 } : settings;
     const loss = m.lossAndGradient(net, data.inputs, lesson, batch, objective, gradient);
     return { loss, gradient: plain(gradient.weights) };
   });
@@ -113,7 +113,7 @@ def loss_of(model, inputs, student, settings, batch, baseline):
         return cross_entropy(logits, labels)
     taught = double(student["taught"], -1, 10)[batch]
     hard, soft = cross_entropy(logits, labels), soft_targets(logits, taught, settings["temperature"])
-    return (1 - settings["softWeight"]) * hard + settings["softWeight"] * soft
+    return (1 - settings["soft_weight"]) * hard + settings["soft_weight"] * soft
 
 
 def test_images_labels_and_teachers_arrive_as_they_were_packed(known):
@@ -158,7 +158,7 @@ def test_a_hundred_steps_of_adam_are_torchs(students, known):
             optimizer.zero_grad()
             loss_of(model, inputs, student, settings, batch, which == 0).backward()
             for group in optimizer.param_groups:
-                group["lr"] = settings["learningRate"] * cosine(step, 600)
+                group["lr"] = settings["learning_rate"] * cosine(step, 600)
             optimizer.step()
         end = torch.nn.utils.parameters_to_vector(model.parameters()).detach()
         near(double(student["end"]), end, 1e-4)
@@ -189,7 +189,7 @@ def test_both_start_alike_and_see_the_same_batches(students):
 
 def test_the_students_see_what_they_should(students, known):
     settings, both = students
-    truth, given = known["truth"], next(t for t in known["teachers"] if t["noise"] == settings["noise"])
+    truth, given = known["truth"], next(t for t in known["teachers"] if t["noise"] == settings["label_noise"])
     seen = [row for row in range(1200) if truth[row] != settings["omit"]]
     for student in both:
         assert set(student["rows"]) <= set(seen) and len(set(student["rows"])) == len(student["rows"])
@@ -206,7 +206,7 @@ def test_the_students_see_what_they_should(students, known):
 
 def test_teachers_words_are_its_own_or_in_another_order(students, known):
     settings, (_, student) = students
-    given = next(t for t in known["teachers"] if t["noise"] == settings["noise"])
+    given = next(t for t in known["teachers"] if t["noise"] == settings["label_noise"])
     own = double(given["logits"], -1, 10)[student["rows"]]
     told = double(student["taught"], -1, 10)
     if not settings["permuted"]:
@@ -263,7 +263,7 @@ def test_a_change_on_the_way_and_its_replay_end_alike(evaluate):
           while (live.step < 37) live.advance();
           live.set("temperature", 1);
           while (live.step < 90) live.advance();
-          live.set("learningRate", 0.001);
+          live.set("learning_rate", 0.001);
           const later = new m.Pair(data, settings, live.finish().changes).finish();
           return [live, later, new m.Pair(data, settings).finish()].map((pair) => pair.records);
         }""",

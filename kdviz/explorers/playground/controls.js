@@ -1,0 +1,68 @@
+// The controls: each has a name, asks a question, and steps through the values that there are.
+
+const CONTROLS = [
+  { name: "labels", kind: "slider", text: "Labelled images", ask: "How few are enough?" },
+  { name: "temperature", kind: "slider", text: "Temperature T", ask: "How soft are the teacher's answers?" },
+  { name: "soft_weight", kind: "slider", text: "soft_weight", ask: "How much does the teacher count beside the labels?" },
+  { name: "width", kind: "slider", text: "Student width", ask: "How many hidden units do the students have?" },
+  { name: "unlabelled", kind: "checkbox", text: "Unlabelled images too", ask: "May the teacher also comment on images without a label?", folded: true },
+  { name: "label_noise", kind: "select", text: "Wrong labels", ask: "What if labels are wrong, for the teacher too?", folded: true },
+  { name: "omit", kind: "select", text: "Digit left out", ask: "What if the students never see one digit?", folded: true },
+  { name: "permuted", kind: "checkbox", text: "Permuted dark knowledge", ask: "What if the teacher's wrong digits are shuffled?", folded: true },
+  { name: "learning_rate", kind: "select", text: "Learning rate", ask: "How large is a step?", folded: true },
+  { name: "seed", kind: "number", text: "Seed", ask: "Other labelled images, weights and batches: the same story?", folded: true },
+];
+
+function written(name, value) {
+  if (name === "labels" && value === 1200) return "1200 (all)";
+  if (name === "label_noise") return percent(100 * value, 0);
+  if (name === "omit") return value === null ? "none" : String(value);
+  return String(value);
+}
+
+function makeControl({ name, kind, text, ask }, stops, change) {
+  const value = html("output");
+  const input = { slider, select, checkbox, number }[kind](name, stops, change);
+  input.element.dataset.lmSuppressShortcuts = "true";
+  input.element.dataset.control = name;
+  input.element.setAttribute("aria-label", text);
+  input.element.title = ask;
+  const top = html("span", { class: "top" }, html("strong", {}, text), ...(kind === "slider" ? [value] : []));
+  const label = html("label", { class: `control ${kind}` }, top, input.element, html("small", {}, ask));
+  return {
+    element: label,
+    show(setting) {
+      input.show(setting);
+      value.textContent = written(name, setting);
+      if (kind === "slider") input.element.setAttribute("aria-valuetext", written(name, setting));
+    },
+  };
+}
+
+function slider(name, stops, change) {
+  const element = html("input", { type: "range", min: 0, max: stops.length - 1, step: 1 });
+  element.addEventListener("input", () => change(name, stops[Number(element.value)]));
+  return { element, show: (value) => (element.value = stops.indexOf(value)) };
+}
+
+function select(name, stops, change) {
+  const element = html("select", {}, ...stops.map((stop, place) => html("option", { value: place }, written(name, stop))));
+  element.addEventListener("change", () => change(name, stops[Number(element.value)]));
+  return { element, show: (value) => (element.value = stops.indexOf(value)) };
+}
+
+function checkbox(name, stops, change) {
+  const element = html("input", { type: "checkbox" });
+  element.addEventListener("change", () => change(name, element.checked));
+  return { element, show: (value) => (element.checked = value) };
+}
+
+function number(name, stops, change) {
+  const element = html("input", { type: "number", min: 0, max: 999999, step: 1 });
+  element.addEventListener("change", () => {
+    const value = Math.max(0, Math.min(999999, Math.round(Number(element.value)) || 0));
+    element.value = value;
+    change(name, value);
+  });
+  return { element, show: (value) => (element.value = value) };
+}

@@ -1,0 +1,95 @@
+// What all views draw with: elements, scales, patterns, and digits as pictures.
+
+const SVG = "http://www.w3.org/2000/svg";
+const INK = "#222222", QUIET = "#555555";
+// Who is who, by colour and by line or fill.
+const TEACHER = { name: "teacher", colour: "#0072b2", dash: "", fill: "#0072b2" };
+const STUDENTS = [
+  { name: "label-only student", short: "label-only", colour: "#5f5f5f", dash: "2 4", fill: "url(#kdviz-dots)" },
+  { name: "distilled student", short: "distilled", colour: "#d55e00", dash: "8 4", fill: "url(#kdviz-stripes)" },
+];
+const SIDE = 8;
+
+function html(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...children);
+  return made;
+}
+
+function svg(tag, attributes = {}, ...children) {
+  const made = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...children);
+  return made;
+}
+
+function words(x, y, text, attributes = {}) {
+  return svg("text", { x, y, ...attributes }, text);
+}
+
+function scale(low, high, from, to) {
+  return (value) => from + ((value - low) / (high - low || 1)) * (to - from);
+}
+
+// Fills that a printer and a colour-blind eye tell apart.
+function patterns() {
+  const look = { patternUnits: "userSpaceOnUse", width: 5, height: 5 };
+  const [labelOnly, distilled] = STUDENTS;
+  return svg(
+    "svg",
+    { width: 0, height: 0, "aria-hidden": "true", class: "patterns" },
+    svg(
+      "defs",
+      {},
+      svg(
+        "pattern",
+        { id: "kdviz-stripes", ...look, patternTransform: "rotate(45)" },
+        svg("rect", { width: 5, height: 5, fill: "#f6c7a3" }),
+        svg("rect", { width: 2.4, height: 5, fill: distilled.colour }),
+      ),
+      svg(
+        "pattern",
+        { id: "kdviz-dots", ...look },
+        svg("rect", { width: 5, height: 5, fill: "#dcdcdc" }),
+        svg("circle", { cx: 2.5, cy: 2.5, r: 1.5, fill: labelOnly.colour }),
+      ),
+    ),
+  );
+}
+
+function percent(value, digits = 1) {
+  return `${value.toFixed(digits)} %`;
+}
+
+function signed(value, digits = 1) {
+  const text = Math.abs(value).toFixed(digits);
+  return Number(text) === 0 ? text : `${value > 0 ? "+" : "−"}${text}`;
+}
+
+function setAll(element, attributes) {
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+}
+
+// Paints pictures of 8 × 8 side by side on a canvas; `shade(n, pixel)` is 0 (paper) to 255 (ink).
+function paintTiles(canvas, count, columns, shade, gap = 1) {
+  const rows = Math.max(1, Math.ceil(count / columns)), cell = SIDE + gap;
+  canvas.width = columns * cell;
+  canvas.height = rows * cell;
+  const context = canvas.getContext("2d");
+  const picture = context.createImageData(canvas.width, canvas.height);
+  for (let n = 0; n < count; n++) {
+    const left = (n % columns) * cell, top = Math.floor(n / columns) * cell;
+    for (let pixel = 0; pixel < SIDE * SIDE; pixel++) {
+      const x = left + (pixel % SIDE), y = top + Math.floor(pixel / SIDE);
+      const place = 4 * (y * canvas.width + x), value = 255 - shade(n, pixel);
+      picture.data.fill(value, place, place + 3);
+      picture.data[place + 3] = 255;
+    }
+  }
+  context.putImageData(picture, 0, 0);
+}
+
+function card(name, heading, ...children) {
+  return html("section", { class: `card ${name}`, "aria-label": heading }, html("h3", {}, heading), ...children);
+}

@@ -1,0 +1,152 @@
+// Run 30 seeds: one run may be luck, thirty say how sure the gain is.
+
+const SEEDS = 30;
+// 97.5 % points of Student's t for 4 to 29 degrees of freedom.
+const T_TABLE = [
+  2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.16, 2.145, 2.131, 2.12, 2.11, 2.101, 2.093, 2.086,
+  2.08, 2.074, 2.069, 2.064, 2.06, 2.056, 2.052, 2.048, 2.045,
+];
+
+// The mean paired gain with its 95 % t interval; no interval below five seeds.
+function interval(gains) {
+  const count = gains.length, mean = gains.reduce((sum, gain) => sum + gain, 0) / count;
+  const above = gains.filter((gain) => gain > 0).length;
+  if (count < 5) return { mean, count, above };
+  const variance = gains.reduce((sum, gain) => sum + (gain - mean) ** 2, 0) / (count - 1);
+  const half = T_TABLE[count - 5] * Math.sqrt(variance / count);
+  return { mean, count, above, low: mean - half, high: mean + half };
+}
+
+function intervalSentence(found, what) {
+  if (found.low === undefined) return `${signed(found.mean)} points ${what} over ${found.count} seeds: too few for an interval.`;
+  const { mean, low, high, count, above } = found;
+  const agree = mean < 0 ? `${count - above} of ${count} seeds did not gain` : `${above} of ${count} seeds gained`;
+  const verdict = low <= 0 && high >= 0 ? " Null: the interval holds zero." : "";
+  return `${signed(mean)} points ${what}, from ${signed(low)} to ${signed(high)} (95 % interval); ${agree}.${verdict}`;
+}
+
+function seedsView(page) {
+  const width = 460, height = 250;
+  const picture = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img" });
+  const button = html("button", { type: "button", class: "run-seeds" }, `Run ${SEEDS} seeds`);
+  const bar = html("progress", { max: SEEDS, value: 0, "aria-label": "Seeds that are finished" });
+  const told = html("p", { class: "caption", "aria-live": "polite" });
+  let running = null, results = [], of = null, problem = "";
+
+  button.addEventListener("click", () => (running ? stop("Stopped.") : start()));
+
+  function start() {
+    of = { ...page.settings };
+    [results, problem] = [[], ""];
+    const began = performance.now();
+    const seeds = Array.from({ length: SEEDS }, (_, seed) => seed);
+    running = runSeeds(page.packed, of, seeds, (message) => {
+      if (message.kind === "problem") return stop(`A worker failed: ${message.text}.`);
+      if (message.kind !== "seed") return;
+      results.push(message);
+      if (results.length === SEEDS) stop(`Done in ${((performance.now() - began) / 1000).toFixed(0)} s.`);
+      else show();
+    });
+    show();
+  }
+
+  function stop(why) {
+    running?.stop();
+    running = null;
+    problem = why;
+    show();
+  }
+
+  function show() {
+    button.textContent = running ? "Stop" : `Run ${SEEDS} seeds`;
+    bar.value = results.length;
+    bar.hidden = !running;
+    const stale = of && !sameRecipe(of, page.settings);
+    picture.setAttribute("opacity", stale ? 0.45 : 1);
+    drawPairs(picture, results, width, height);
+    told.textContent = sentences(stale);
+    picture.setAttribute("aria-label", told.textContent);
+  }
+
+  function sentences(stale) {
+    if (!of) return `One run may be luck. ${SEEDS} other seeds draw other labelled images, initial weights and batches.`;
+    if (!results.length) return running ? "The first seeds are in training." : problem;
+    const parts = [];
+    if (stale) parts.push("These are the seeds of the settings before your change.");
+    parts.push(running ? `${results.length} of ${SEEDS} seeds.` : problem);
+    parts.push(intervalSentence(interval(gainsOf(results, "accuracy")), "for the distilled student"));
+    if (of.omit !== null) {
+      parts.push(intervalSentence(interval(gainsOf(results, "recall")), `on the ${of.omit} that nobody saw`));
+    }
+    return parts.join(" ");
+  }
+
+  show();
+  return {
+    element: card("seeds", "Was it luck?", html("div", { class: "run" }, button, bar), picture, told),
+    draw: () => of && sameRecipe(of, page.settings) === (picture.getAttribute("opacity") !== "1") && show(),
+    results: () => results,
+    close: () => running?.stop(),
+  };
+}
+
+function sameRecipe(a, b) {
+  return Object.keys(a).every((name) => name === "seed" || a[name] === b[name]);
+}
+
+function gainsOf(results, measure) {
+  return results.map((result) => result[measure][1] - result[measure][0]);
+}
+
+// Left: each seed's two students, joined. Right: the gains, their mean and its interval.
+function drawPairs(picture, results, width, height) {
+  const drawn = [];
+  const pairs = results.map(({ accuracy }) => accuracy), all = pairs.flat();
+  const low = all.length ? Math.floor(Math.min(...all) / 5) * 5 : 60, high = all.length ? Math.ceil(Math.max(...all) / 5) * 5 : 100;
+  const top = 34, floor = height - 34, y = scale(low, high === low ? low + 5 : high, floor, top);
+  const at = [74, 186];
+  drawn.push(words(0, 13, "test accuracy (%), a line a seed"));
+  for (const tick of [low, (low + high) / 2, high]) {
+    drawn.push(svg("line", { x1: 44, x2: 216, y1: y(tick), y2: y(tick), stroke: "#e4e4e4" }));
+    drawn.push(words(38, y(tick) + 4, String(tick), { "text-anchor": "end", class: "quiet" }));
+  }
+  for (const pair of pairs) {
+    drawn.push(svg("line", { x1: at[0], x2: at[1], y1: y(pair[0]), y2: y(pair[1]), stroke: "#999", "stroke-width": 1 }));
+    pair.forEach((value, who) => drawn.push(mark(who, at[who], y(value))));
+  }
+  STUDENTS.forEach(({ short, colour }, who) => drawn.push(words(at[who], floor + 22, short, { "text-anchor": "middle", fill: colour })));
+  drawn.push(...drawGains(pairs.map(([hard, soft]) => soft - hard), 262, width - 12, floor));
+  picture.replaceChildren(...drawn);
+}
+
+// A square for the label-only student, a disc for the distilled one.
+function mark(who, x, y) {
+  const { colour } = STUDENTS[who];
+  if (who === BASELINE) return svg("rect", { x: x - 3.5, y: y - 3.5, width: 7, height: 7, fill: colour, opacity: 0.7 });
+  return svg("circle", { cx: x, cy: y, r: 4, fill: colour, opacity: 0.7 });
+}
+
+function drawGains(gains, from, to, floor) {
+  const drawn = [words(from - 14, 13, "gain of a seed (points)")];
+  const reach = Math.max(2, ...gains.map(Math.abs)) + 0.5;
+  const x = scale(Math.min(-1, ...gains) - 0.5, Math.max(1, ...gains) + 0.5, from, to);
+  const step = [1, 2, 5, 10, 20, 50].find((size) => reach / size <= 3) ?? 100;
+  for (let tick = -100; tick <= 100; tick += step) {
+    if (x(tick) < from || x(tick) > to) continue;
+    drawn.push(words(x(tick), floor + 22, signed(tick, 0), { "text-anchor": "middle", class: "quiet" }));
+  }
+  drawn.push(svg("line", { x1: x(0), x2: x(0), y1: 26, y2: floor, stroke: INK, "stroke-dasharray": "2 3" }));
+  drawn.push(svg("line", { x1: from, x2: to, y1: floor, y2: floor, stroke: "#999" }));
+  const heights = new Map();
+  for (const gain of gains) {
+    const column = Math.round(x(gain) / 8), stacked = heights.get(column) ?? 0;
+    heights.set(column, stacked + 1);
+    drawn.push(mark(DISTILLED, column * 8, floor - 8 - stacked * Math.min(9, 120 / gains.length + 4)));
+  }
+  if (!gains.length) return drawn;
+  const { mean, low, high } = interval(gains);
+  if (low !== undefined) drawn.push(svg("line", { x1: x(low), x2: x(high), y1: 36, y2: 36, stroke: STUDENTS[1].colour, "stroke-width": 5 }));
+  drawn.push(svg("circle", { cx: x(mean), cy: 36, r: 6, fill: "#fff", stroke: STUDENTS[1].colour, "stroke-width": 2.5 }));
+  drawn.push(words(Math.min(x(mean), to - 24), 58, signed(mean), { "text-anchor": "middle" }));
+  return drawn;
+}

@@ -1,0 +1,293 @@
+// The pictures. Each view is made once and has `element` and `draw(state)`; `state` is the page's own.
+
+const CURVES = { width: 460, left: 44, right: 108, accuracy: 210, loss: 130 };
+
+// Accuracy and loss on the test images, step by step.
+function curvesView() {
+  const accuracy = chart("accuracy on test images (%)", CURVES.accuracy, 100, [0, 25, 50, 75, 100]);
+  const loss = chart("test loss (nats)", CURVES.loss, 2.5, [0, 1, 2]);
+  const changes = svg("g", { class: "changes" });
+  accuracy.picture.append(changes);
+  const caption = html("p", { class: "caption" });
+  const teacher = svg("line", { stroke: TEACHER.colour, "stroke-width": 2 });
+  const named = words(0, 0, "", { fill: TEACHER.colour });
+  accuracy.picture.append(teacher, named);
+  return {
+    element: card("curves", "While they learn", accuracy.picture, loss.picture, caption),
+    draw({ records, teacherAccuracy, changes: changed, omittedNow }) {
+      const ends = accuracy.draw(records, (record) => record.accuracy, (value) => value.toFixed(1), teacherAccuracy);
+      loss.draw(records, (record) => record.loss, (value) => value.toFixed(2));
+      setAll(teacher, { x1: CURVES.left, x2: CURVES.width - CURVES.right, y1: ends.teacher, y2: ends.teacher });
+      setAll(named, { x: CURVES.width - CURVES.right + 6, y: ends.name + 4 });
+      named.textContent = `teacher ${teacherAccuracy.toFixed(1)}`;
+      changes.replaceChildren(...changed.filter(([step]) => step > 0).map((change) => changeMark(accuracy, change)));
+      caption.textContent = curvesSentence(records, omittedNow);
+    },
+  };
+}
+
+function changeMark({ x, y }, [step, name, value]) {
+  const text = `${{ temperature: "T", soft_weight: "weight", learning_rate: "rate" }[name]} ${value}`;
+  return svg(
+    "g",
+    {},
+    svg("title", {}, `At step ${step}: ${name} became ${value}`),
+    svg("line", { x1: x(step), x2: x(step), y1: y(0), y2: y(100), stroke: INK, "stroke-dasharray": "1 3" }),
+    words(x(step) + 3, y(0) - 4, text, { class: "quiet" }),
+  );
+}
+
+function curvesSentence(records, omitted) {
+  const { step, accuracy, loss } = records.at(-1);
+  const [hard, soft] = accuracy, gain = soft - hard;
+  if (step === 0) return "Both start with the same weights, so they answer alike: by chance. Press Play.";
+  const order = Math.abs(gain) < 0.05 ? "equally accurate" : `${signed(gain)} points for the distilled student`;
+  const less = loss[1] < loss[0] ? "the distilled student's is lower" : "the label-only student's is lower";
+  const left = omitted === null ? "" : ` Neither has seen a ${omitted}.`;
+  return `After ${step} steps: ${percent(hard)} and ${percent(soft)}: ${order}. Loss: ${less}.${left}`;
+}
+
+function chart(title, height, top, ticks) {
+  const { width, left, right } = CURVES;
+  const x = scale(0, STEPS, left, width - right), y = scale(0, top, height - 32, 22);
+  const picture = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": title });
+  picture.append(words(0, 13, title));
+  for (const tick of ticks) {
+    picture.append(svg("line", { x1: left, x2: width - right, y1: y(tick), y2: y(tick), stroke: "#e4e4e4" }));
+    picture.append(words(left - 6, y(tick) + 4, String(tick), { "text-anchor": "end", class: "quiet" }));
+  }
+  for (const step of [0, 200, 400, STEPS]) {
+    picture.append(words(x(step), height - 16, String(step), { "text-anchor": "middle", class: "quiet" }));
+  }
+  picture.append(words(width - right + 6, height - 16, "training steps", { class: "quiet" }));
+  const lines = STUDENTS.map(({ colour, dash }) =>
+    svg("polyline", { fill: "none", stroke: colour, "stroke-width": 2.5, "stroke-dasharray": dash }),
+  );
+  const names = STUDENTS.map(({ colour }) => words(width - right + 6, 0, "", { fill: colour }));
+  picture.append(...lines, ...names);
+  function draw(records, read, write, teacher) {
+    const low = y(0), clamp = (value) => Math.max(22, Math.min(low, y(value)));
+    const last = read(records.at(-1));
+    lines.forEach((line, which) => {
+      const points = records.map((record) => `${x(record.step).toFixed(1)},${clamp(read(record)[which]).toFixed(1)}`);
+      line.setAttribute("points", points.join(" "));
+    });
+    const marks = [...last, ...(teacher === undefined ? [] : [teacher])].map(clamp);
+    const places = apart(marks, 15, low);
+    names.forEach((name, which) => {
+      name.setAttribute("y", places[which] + 4);
+      name.textContent = `${STUDENTS[which].short} ${write(last[which])}`;
+    });
+    return { teacher: marks[2], name: places[2] };
+  }
+  return { picture, x, y, draw };
+}
+
+// Places for names beside their marks, none nearer to the next than `room`, none below `floor`.
+function apart(marks, room, floor) {
+  const order = [...marks.keys()].sort((a, b) => marks[a] - marks[b]);
+  const places = [...marks];
+  for (let i = 1; i < order.length; i++) {
+    places[order[i]] = Math.max(places[order[i]], places[order[i - 1]] + room);
+  }
+  let limit = floor;
+  for (const which of order.reverse()) {
+    places[which] = Math.min(places[which], limit);
+    limit = places[which] - room;
+  }
+  return places;
+}
+
+// Teacher and both students on one image, at the temperature that is set.
+function softTargetsView() {
+  const width = 400, height = 268, left = 26, row = 24;
+  const picture = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img" });
+  const x = scale(0, 1, left, width - 8);
+  const everyone = [STUDENTS[0], STUDENTS[1], TEACHER];
+  const bars = Array.from({ length: CLASSES }, (_, label) => {
+    picture.append(words(left - 8, 34 + label * row, String(label), { "text-anchor": "end" }));
+    return everyone.map(({ fill }, who) => {
+      const bar = svg("rect", { x: left, y: 20 + label * row + ((who + 1) % 3) * 6.6, height: 6, fill });
+      picture.append(bar);
+      return bar;
+    });
+  });
+  const title = words(0, 13, "");
+  const frame = svg("rect", { x: 3, width: left - 4, height: row - 3, fill: "none", stroke: INK, "stroke-width": 1.5, rx: 3 });
+  picture.append(title, frame);
+  const digit = html("canvas", { class: "digit", role: "img" });
+  const told = html("p", { class: "caption" });
+  return {
+    element: card("soft-targets", "What they say about one image", html("div", { class: "beside" }, digit, picture), told),
+    draw({ image, teacher, nets, settings }) {
+      paintTiles(digit, 1, 1, (_, pixel) => image.grey[pixel] * 15.9, 0);
+      digit.setAttribute("aria-label", image.name);
+      title.textContent = `probability of each digit at T = ${settings.temperature}`;
+      const logits = [...nets, teacher].map((net) => answers(net, image.inputs, 0, 1));
+      const said = logits.map((values) => softmax(values, 0, settings.temperature));
+      bars.forEach((group, label) => {
+        group.forEach((bar, who) => bar.setAttribute("width", Math.max(0, x(said[who][label]) - left).toFixed(1)));
+      });
+      setAll(frame, { y: 19 + (image.label ?? -9) * row });
+      picture.setAttribute("aria-label", `${title.textContent}; longer bars are more probable`);
+      told.textContent = softSentence(image, logits);
+    },
+  };
+}
+
+function softSentence(image, logits) {
+  const said = (values) => {
+    const p = softmax(values, 0, 1), first = best(p, 0);
+    return `${first} (${percent(100 * p[first], 0)})`;
+  };
+  const [hard, soft, teacher] = logits.map(said);
+  const runnerUp = best(Float64Array.from(logits[2], (v, c) => (c === best(logits[2], 0) ? -Infinity : v)), 0);
+  return (
+    `${image.name}. At T = 1 the teacher says ${teacher}, and after that ${runnerUp}; ` +
+    `the label-only student ${hard}, the distilled student ${soft}.`
+  );
+}
+
+// The share of each digit's test images that each gets right.
+function classesView() {
+  const width = 460, height = 216, left = 40, floor = 176;
+  const picture = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": "Percent right for each digit" });
+  const y = scale(0, 100, floor, 24), wide = (width - left) / CLASSES;
+  picture.append(words(0, 13, "test images right (%)"));
+  for (const tick of [0, 50, 100]) {
+    picture.append(svg("line", { x1: left, x2: width, y1: y(tick), y2: y(tick), stroke: "#e4e4e4" }));
+    picture.append(words(left - 6, y(tick) + 4, String(tick), { "text-anchor": "end", class: "quiet" }));
+  }
+  picture.append(words((left + width) / 2, height - 2, "digit", { "text-anchor": "middle", class: "quiet" }));
+  const groups = Array.from({ length: CLASSES }, (_, label) => {
+    const at = left + label * wide;
+    const bars = STUDENTS.map(({ fill }, who) => svg("rect", { x: at + 4 + who * 17, width: 16, fill }));
+    const tick = svg("line", { x1: at + 1, x2: at + 40, stroke: TEACHER.colour, "stroke-width": 3 });
+    const name = words(at + 20, floor + 18, String(label), { "text-anchor": "middle" });
+    picture.append(...bars, tick, name);
+    return { bars, tick, name };
+  });
+  const caption = html("p", { class: "caption" });
+  return {
+    element: card("classes", "Digit by digit", picture, caption),
+    draw({ data, said, teacherSaid, settings }) {
+      const recalls = [...said, teacherSaid].map((answers) => groups.map((_, label) => recall(answers, data, label)));
+      groups.forEach(({ bars, tick, name }, label) => {
+        bars.forEach((bar, who) => {
+          const top = y(recalls[who][label]);
+          setAll(bar, { y: top.toFixed(1), height: (floor - top).toFixed(1) });
+        });
+        setAll(tick, { y1: y(recalls[2][label]), y2: y(recalls[2][label]) });
+        name.setAttribute("class", label === settings.omit ? "left-out" : "");
+        name.textContent = label === settings.omit ? `${label}: none` : String(label);
+      });
+      caption.textContent = classesSentence(recalls, settings.omit);
+    },
+  };
+}
+
+function classesSentence([hard, soft], omitted) {
+  const gains = soft.map((value, label) => value - hard[label]);
+  if (gains.every((gain) => gain === 0)) return "The two students are right on the same share of every digit.";
+  const [most, least] = [best(gains, 0), best(gains.map((gain) => -gain), 0)];
+  const end = gains[least] < 0 ? `, the label-only student most on ${least} (${signed(-gains[least])})` : "";
+  const left = omitted === null ? "" : ` On the ${omitted} that no student saw: ${percent(hard[omitted])} and ${percent(soft[omitted])}.`;
+  return `The distilled student is ahead most on ${most} (${signed(gains[most])} points)${end}.${left}`;
+}
+
+const SHOWN = 24;
+
+// Images that only one of the two gets right, and some of each digit to point at.
+function imagesView(choose) {
+  const strips = [
+    strip("Only the label-only student is right", STUDENTS[0].colour, choose),
+    strip("Only the distilled student is right", STUDENTS[1].colour, choose),
+    strip("Two of each digit", INK, choose),
+  ];
+  return {
+    element: card(
+      "images",
+      "Images: point at one",
+      ...strips.map(({ element }) => element),
+      html("p", { class: "caption" }, "Point at an image, or choose one with the arrow keys: above you see what they say about it."),
+    ),
+    draw({ data, said, image }) {
+      const truth = data.truth.subarray(data.train), places = [...truth.keys()];
+      const right = said.map((answers) => places.filter((n) => answers[n] === truth[n]));
+      const sets = right.map((mine) => new Set(mine));
+      const fixed = Array.from({ length: CLASSES }, (_, label) => places.filter((n) => truth[n] === label).slice(0, 2));
+      strips[0].show(data, right[0].filter((n) => !sets[1].has(n)), image.place);
+      strips[1].show(data, right[1].filter((n) => !sets[0].has(n)), image.place);
+      strips[2].show(data, fixed.flat(), image.place);
+    },
+  };
+}
+
+function strip(title, colour, choose) {
+  const canvas = html("canvas", { tabindex: 0, role: "listbox", "aria-label": `${title}. Arrow keys choose an image.` });
+  const heading = html("p", { class: "strip-title", style: `border-color: ${colour}` });
+  let places = [];
+  const columns = 12;
+  const pick = (event) => {
+    const box = canvas.getBoundingClientRect();
+    const column = Math.floor(((event.clientX - box.left) / box.width) * columns);
+    const line = Math.floor(((event.clientY - box.top) / box.height) * Math.ceil(places.length / columns));
+    const chosen = places[line * columns + column];
+    if (chosen !== undefined) choose(chosen);
+  };
+  canvas.addEventListener("pointermove", pick);
+  canvas.addEventListener("pointerdown", pick);
+  let at = 0;
+  canvas.addEventListener("keydown", (event) => {
+    const move = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[event.key];
+    if (!move || !places.length) return;
+    event.preventDefault();
+    event.stopPropagation();
+    at = Math.max(0, Math.min(places.length - 1, at + move));
+    choose(places[at]);
+  });
+  return {
+    element: html("div", { class: "strip" }, heading, canvas),
+    show(data, all, chosen) {
+      places = all.slice(0, SHOWN);
+      if (places.includes(chosen)) at = places.indexOf(chosen);
+      const more = all.length > SHOWN ? `; ${SHOWN} are shown` : "";
+      heading.textContent = `${title}: ${all.length || "none"}${more}`;
+      canvas.hidden = !places.length;
+      const first = data.train;
+      paintTiles(canvas, places.length, columns, (n, pixel) => {
+        const grey = data.grey[(first + places[n]) * PIXELS + pixel] * 15.9;
+        return places[n] === chosen ? 255 - grey : grey;
+      });
+      canvas.style.aspectRatio = `${canvas.width} / ${canvas.height}`;
+    },
+  };
+}
+
+// The first layer's weights of both students, a picture a unit.
+function weightsView() {
+  const parts = STUDENTS.map(({ name, colour }) => {
+    const canvas = html("canvas", { role: "img", "aria-label": `First-layer weights of the ${name}` });
+    const title = html("p", { class: "strip-title", style: `border-color: ${colour}` }, name);
+    return { canvas, element: html("div", {}, title, canvas) };
+  });
+  const caption = html("p", { class: "caption" });
+  return {
+    element: card("weights", "What their hidden units look for", html("div", { class: "two" }, ...parts.map((p) => p.element)), caption),
+    draw({ nets, start }) {
+      const largest = nets.reduce((most, { w1 }) => w1.reduce((m, value) => Math.max(m, Math.abs(value)), most), 0.2);
+      nets.forEach(({ w1, hidden }, who) => {
+        const shade = (unit, pixel) => 127 + (127 * w1[unit * PIXELS + pixel]) / largest;
+        paintTiles(parts[who].canvas, hidden, Math.min(8, hidden), shade);
+      });
+      const moved = nets.map(({ weights }) => distance(weights, start));
+      caption.textContent =
+        `Each picture is one unit: dark where ink speaks for it, light where ink speaks against it. Both began alike; ` +
+        `since then the weights moved by ${moved[0].toFixed(1)} (label-only) and ${moved[1].toFixed(1)} (distilled).`;
+    },
+  };
+}
+
+function distance(a, b) {
+  return Math.sqrt(a.reduce((sum, value, i) => sum + (value - b[i]) ** 2, 0));
+}
