@@ -72,8 +72,8 @@ function setAll(element, attributes) {
 }
 
 // Paints pictures of 8 × 8 side by side on a canvas; `shade(n, pixel)` is 0 (paper) to 255 (ink).
-function paintTiles(canvas, count, columns, shade, gap = 1) {
-  const rows = Math.max(1, Math.ceil(count / columns)), cell = SIDE + gap;
+function paintTiles(canvas, count, columns, shade, rows = Math.max(1, Math.ceil(count / columns)), gap = 1) {
+  const cell = SIDE + gap;
   canvas.width = columns * cell;
   canvas.height = rows * cell;
   const context = canvas.getContext("2d");

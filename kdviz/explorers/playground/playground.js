@@ -55,7 +55,7 @@ class Playground {
 
   open() {
     this.#begin(this.replay.step, this.replay.changes);
-    if (this.complaint) this.#tell(this.complaint);
+    this.#tell(`${this.complaint}Press Play, or choose a story.`);
     if (this.standalone) {
       this.onHash = () => {
         if (location.hash.slice(1) === this.written) return;
@@ -97,6 +97,7 @@ class Playground {
     [this.teacherSaid, this.teacherAccuracy] = [teacherExam.said, teacherExam.accuracy];
     this.trainer.wish({ wish: "begin", settings: this.start, changes, until, run: this.run });
     this.#showControls();
+    this.#showStory();
     this.#write();
     this.#draw();
   }
@@ -148,7 +149,6 @@ class Playground {
 
   reset() {
     this.#begin();
-    this.#answer();
     this.#tell("Back to step 0, with the same seed.");
   }
 
@@ -161,8 +161,8 @@ class Playground {
     const live = LIVE.includes(name);
     if (live && this.step > 0) {
       this.trainer.wish({ wish: "set", name, value });
-      const late = this.finished ? " The students are finished; Play begins again with it." : "";
-      this.#tell(`${text} is now ${written(name, value)}, from step ${this.step} on.${late}`);
+      const late = this.finished ? " (They are finished: Play again begins anew.)" : "";
+      this.#tell(`${text} is now ${written(name, value)}; the students go on with it.${late}`);
     } else {
       const reset = this.step > 0 ? ": back to step 0, paused" : "";
       this.#begin();
@@ -179,7 +179,6 @@ class Playground {
     this.prediction = null;
     this.settings = { ...this.model.get("defaults"), ...story.settings, seed: this.settings.seed };
     this.#begin();
-    this.#showStory();
     this.#toPython();
     this.#tell(`${story.title}: paused at step 0. What do you expect?`);
   }
@@ -196,7 +195,6 @@ class Playground {
     if (JSON.stringify(asked) === this.sent) return;
     this.settings = { ...asked };
     this.#begin();
-    this.#showStory();
   }
 
   // --- The image that is looked at ---
@@ -207,9 +205,10 @@ class Playground {
     return { place, label, grey: data.grey.slice(...part), inputs: data.inputs.slice(...part), name: `Test image ${place}, a ${label}` };
   }
 
-  look(place) {
+  look(place, byKey = false) {
     if (this.image.place === place) return;
     this.image = this.#testImage(place);
+    if (byKey) this.#tell(`${this.image.name}.`);
     this.#soon();
     if (!this.playing) this.#write();
   }
@@ -285,15 +284,20 @@ class Playground {
   #build() {
     const shown = (name) => !this.hide.includes(name);
     this.status = html("p", { class: "status", role: "status", "aria-live": "polite" });
-    this.views = [
-      ["curves", () => curvesView()],
-      ["soft_targets", () => softTargetsView()],
-      ["images", () => imagesView((place) => this.look(place))],
-      ["classes", () => classesView()],
-      ["draw", () => drawDigitView((grey) => this.lookAtDrawing(grey))],
-      ["seeds", () => seedsView(this)],
-      ["weights", () => weightsView()],
-    ].flatMap(([name, make]) => (shown(name) ? [make()] : []));
+    const makers = {
+      curves: () => curvesView(),
+      seeds: () => seedsView(this),
+      soft_targets: () => softTargetsView(),
+      classes: () => classesView(),
+      images: () => imagesView((place, byKey) => this.look(place, byKey)),
+      draw: () => drawDigitView((grey) => this.lookAtDrawing(grey)),
+      weights: () => weightsView(),
+    };
+    const columns = [["curves", "seeds"], ["soft_targets", "classes"], ["images", "draw", "weights"]].map((names) =>
+      names.filter(shown).map((name) => makers[name]()),
+    );
+    this.views = columns.flat();
+    const stacked = columns.filter((column) => column.length).map((column) => html("div", {}, ...column.map((view) => view.element)));
     const panel = html(
       "div",
       { class: "kdviz-playground" },
@@ -302,7 +306,7 @@ class Playground {
       ...(shown("stories") ? [this.#buildStories()] : []),
       this.#buildControls(shown),
       this.status,
-      html("div", { class: "views" }, ...this.views.map((view) => view.element)),
+      html("div", { class: "views" }, ...stacked),
       ...this.#buildFoot(shown),
     );
     this.onKey = (event) => this.#key(event);
@@ -341,7 +345,8 @@ class Playground {
     this.question = html("p", { class: "question" });
     this.reply = html("p", { class: "reply", "aria-live": "polite" });
     this.predictions = ["better", "about the same", "worse"].map((text) => {
-      const button = html("button", { type: "button", class: "predict plain" }, text);
+      const button = html("button", { type: "button", class: "predict plain", "data-prediction": text }, text);
+      if (text === "about the same") button.append(" (± 1 point)");
       button.addEventListener("click", () => this.#predict(text));
       return button;
     });
@@ -376,7 +381,7 @@ class Playground {
   // What came out, beside what was expected.
   #answer() {
     if (!this.story || !this.storyPart) return;
-    this.predictions.forEach((button) => button.setAttribute("aria-pressed", button.textContent === this.prediction));
+    this.predictions.forEach((button) => button.setAttribute("aria-pressed", button.dataset.prediction === this.prediction));
     if (!this.finished) {
       this.reply.textContent = this.prediction ? `You expect: ${this.prediction}.` : "";
       return;
@@ -390,8 +395,8 @@ class Playground {
     const where = onDigit ? `on the ${this.start.omit} that it never saw` : "on the test images";
     const expected = this.prediction ? `You expected: ${this.prediction}. ` : "";
     this.reply.textContent =
-      `${expected}In this run the distilled student is ${came} ${where}: ${percent(values[0])} and ${percent(values[1])}, ` +
-      `${signed(gain)} points. Within one point we say “about the same”. Was it luck? Run ${SEEDS} seeds.`;
+      `${expected}In this run it is ${came} ${where}: ${percent(values[0])} (label-only) and ${percent(values[1])} (distilled), ` +
+      `${signed(gain)} points.`;
   }
 
   #buildControls(shown) {

@@ -26,7 +26,7 @@ function intervalSentence(found, what) {
 }
 
 function seedsView(page) {
-  const width = 460, height = 250;
+  const width = 390, height = 236;
   const picture = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img" });
   const button = html("button", { type: "button", class: "run-seeds" }, `Run ${SEEDS} seeds`);
   const bar = html("progress", { max: SEEDS, value: 0, "aria-label": "Seeds that are finished" });
@@ -104,18 +104,18 @@ function drawPairs(picture, results, width, height) {
   const pairs = results.map(({ accuracy }) => accuracy), all = pairs.flat();
   const low = all.length ? Math.floor(Math.min(...all) / 5) * 5 : 60, high = all.length ? Math.ceil(Math.max(...all) / 5) * 5 : 100;
   const top = 34, floor = height - 34, y = scale(low, high === low ? low + 5 : high, floor, top);
-  const at = [74, 186];
-  drawn.push(words(0, 13, "test accuracy (%), a line a seed"));
-  for (const tick of [low, (low + high) / 2, high]) {
-    drawn.push(svg("line", { x1: 44, x2: 216, y1: y(tick), y2: y(tick), stroke: "#e4e4e4" }));
-    drawn.push(words(38, y(tick) + 4, String(tick), { "text-anchor": "end", class: "quiet" }));
+  const at = [64, 158], step = high - low > 20 ? 10 : 5;
+  drawn.push(words(0, 13, "test accuracy (%)"));
+  for (let tick = Math.ceil(low / step) * step; tick <= high; tick += step) {
+    drawn.push(svg("line", { x1: 36, x2: 184, y1: y(tick), y2: y(tick), stroke: "#e4e4e4" }));
+    drawn.push(words(30, y(tick) + 4, String(tick), { "text-anchor": "end", class: "quiet" }));
   }
   for (const pair of pairs) {
     drawn.push(svg("line", { x1: at[0], x2: at[1], y1: y(pair[0]), y2: y(pair[1]), stroke: "#999", "stroke-width": 1 }));
     pair.forEach((value, who) => drawn.push(mark(who, at[who], y(value))));
   }
   STUDENTS.forEach(({ short, colour }, who) => drawn.push(words(at[who], floor + 22, short, { "text-anchor": "middle", fill: colour })));
-  drawn.push(...drawGains(pairs.map(([hard, soft]) => soft - hard), 262, width - 12, floor));
+  drawn.push(...drawGains(pairs.map(([hard, soft]) => soft - hard), 216, width - 10, floor));
   picture.replaceChildren(...drawn);
 }
 
@@ -127,7 +127,7 @@ function mark(who, x, y) {
 }
 
 function drawGains(gains, from, to, floor) {
-  const drawn = [words(from - 14, 13, "gain of a seed (points)")];
+  const drawn = [words(from - 10, 13, "gain of each seed (points)")];
   const reach = Math.max(2, ...gains.map(Math.abs)) + 0.5;
   const x = scale(Math.min(-1, ...gains) - 0.5, Math.max(1, ...gains) + 0.5, from, to);
   const step = [1, 2, 5, 10, 20, 50].find((size) => reach / size <= 3) ?? 100;

@@ -1,11 +1,11 @@
 // The pictures. Each view is made once and has `element` and `draw(state)`; `state` is the page's own.
 
-const CURVES = { width: 460, left: 44, right: 108, accuracy: 210, loss: 130 };
+const CURVES = { width: 390, left: 36, right: 108, accuracy: 214, loss: 134 };
 
 // Accuracy and loss on the test images, step by step.
 function curvesView() {
-  const accuracy = chart("accuracy on test images (%)", CURVES.accuracy, 100, [0, 25, 50, 75, 100]);
-  const loss = chart("test loss (nats)", CURVES.loss, 2.5, [0, 1, 2]);
+  const accuracy = chart("accuracy on test images (%)", CURVES.accuracy, 100);
+  const loss = chart("test loss (nats)", CURVES.loss, 2.5);
   const changes = svg("g", { class: "changes" });
   accuracy.picture.append(changes);
   const caption = html("p", { class: "caption" });
@@ -41,46 +41,55 @@ function curvesSentence(records, omitted) {
   const { step, accuracy, loss } = records.at(-1);
   const [hard, soft] = accuracy, gain = soft - hard;
   if (step === 0) return "Both start with the same weights, so they answer alike: by chance. Press Play.";
-  const order = Math.abs(gain) < 0.05 ? "equally accurate" : `${signed(gain)} points for the distilled student`;
-  const less = loss[1] < loss[0] ? "the distilled student's is lower" : "the label-only student's is lower";
+  const less = loss[0] === loss[1] ? "Their losses are equal" : `The ${STUDENTS[loss[1] < loss[0] ? 1 : 0].name}'s loss is lower`;
   const left = omitted === null ? "" : ` Neither has seen a ${omitted}.`;
-  return `After ${step} steps: ${percent(hard)} and ${percent(soft)}: ${order}. Loss: ${less}.${left}`;
+  return `After ${step} steps: label-only ${percent(hard)}, distilled ${percent(soft)}: ${signed(gain)} points. ${less}.${left}`;
 }
 
-function chart(title, height, top, ticks) {
-  const { width, left, right } = CURVES;
-  const x = scale(0, STEPS, left, width - right), y = scale(0, top, height - 32, 22);
+// A picture of two lines over the training steps; its upper end grows with what it has to show.
+function chart(title, height, usual) {
+  const { width, left, right } = CURVES, floor = height - 34, ceiling = 22;
+  const x = scale(0, STEPS, left, width - right);
   const picture = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": title });
-  picture.append(words(0, 13, title));
-  for (const tick of ticks) {
-    picture.append(svg("line", { x1: left, x2: width - right, y1: y(tick), y2: y(tick), stroke: "#e4e4e4" }));
-    picture.append(words(left - 6, y(tick) + 4, String(tick), { "text-anchor": "end", class: "quiet" }));
-  }
-  for (const step of [0, 200, 400, STEPS]) {
-    picture.append(words(x(step), height - 16, String(step), { "text-anchor": "middle", class: "quiet" }));
-  }
-  picture.append(words(width - right + 6, height - 16, "training steps", { class: "quiet" }));
+  const grid = svg("g");
   const lines = STUDENTS.map(({ colour, dash }) =>
     svg("polyline", { fill: "none", stroke: colour, "stroke-width": 2.5, "stroke-dasharray": dash }),
   );
   const names = STUDENTS.map(({ colour }) => words(width - right + 6, 0, "", { fill: colour }));
-  picture.append(...lines, ...names);
+  picture.append(words(0, 13, title), grid, ...lines, ...names);
+  picture.append(words((left + width - right) / 2, height - 2, "training steps", { "text-anchor": "middle", class: "quiet" }));
+  for (const step of [0, 200, 400, STEPS]) {
+    picture.append(words(x(step), floor + 16, String(step), { "text-anchor": "middle", class: "quiet" }));
+  }
+  const made = { picture, x, y: null, top: 0, draw };
+  function rescale(top) {
+    if (top === made.top) return;
+    [made.top, made.y] = [top, scale(0, top, floor, ceiling)];
+    const step = [1, 2, 5, 10, 25].find((size) => top / size <= 4) ?? 50;
+    const ticks = Array.from({ length: Math.floor(top / step) + 1 }, (_, place) => place * step);
+    grid.replaceChildren(
+      ...ticks.flatMap((tick) => [
+        svg("line", { x1: left, x2: width - right, y1: made.y(tick), y2: made.y(tick), stroke: "#e4e4e4" }),
+        words(left - 6, made.y(tick) + 4, String(tick), { "text-anchor": "end", class: "quiet" }),
+      ]),
+    );
+  }
   function draw(records, read, write, teacher) {
-    const low = y(0), clamp = (value) => Math.max(22, Math.min(low, y(value)));
-    const last = read(records.at(-1));
+    rescale(Math.max(usual, Math.ceil(Math.max(...records.flatMap(read)))));
+    const last = read(records.at(-1)), { y } = made;
     lines.forEach((line, which) => {
-      const points = records.map((record) => `${x(record.step).toFixed(1)},${clamp(read(record)[which]).toFixed(1)}`);
+      const points = records.map((record) => `${x(record.step).toFixed(1)},${y(read(record)[which]).toFixed(1)}`);
       line.setAttribute("points", points.join(" "));
     });
-    const marks = [...last, ...(teacher === undefined ? [] : [teacher])].map(clamp);
-    const places = apart(marks, 15, low);
+    const marks = [...last, ...(teacher === undefined ? [] : [teacher])].map(y);
+    const places = apart(marks, 15, floor);
     names.forEach((name, which) => {
       name.setAttribute("y", places[which] + 4);
       name.textContent = `${STUDENTS[which].short} ${write(last[which])}`;
     });
     return { teacher: marks[2], name: places[2] };
   }
-  return { picture, x, y, draw };
+  return made;
 }
 
 // Places for names beside their marks, none nearer to the next than `room`, none below `floor`.
@@ -100,7 +109,7 @@ function apart(marks, room, floor) {
 
 // Teacher and both students on one image, at the temperature that is set.
 function softTargetsView() {
-  const width = 400, height = 268, left = 26, row = 24;
+  const width = 300, height = 268, left = 26, row = 24;
   const picture = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img" });
   const x = scale(0, 1, left, width - 8);
   const everyone = [STUDENTS[0], STUDENTS[1], TEACHER];
@@ -120,9 +129,9 @@ function softTargetsView() {
   return {
     element: card("soft-targets", "What they say about one image", html("div", { class: "beside" }, digit, picture), told),
     draw({ image, teacher, nets, settings }) {
-      paintTiles(digit, 1, 1, (_, pixel) => image.grey[pixel] * 15.9, 0);
+      paintTiles(digit, 1, 1, (_, pixel) => image.grey[pixel] * 15.9, 1, 0);
       digit.setAttribute("aria-label", image.name);
-      title.textContent = `probability of each digit at T = ${settings.temperature}`;
+      title.textContent = `probability of each digit, T = ${settings.temperature}`;
       const logits = [...nets, teacher].map((net) => answers(net, image.inputs, 0, 1));
       const said = logits.map((values) => softmax(values, 0, settings.temperature));
       bars.forEach((group, label) => {
@@ -150,7 +159,7 @@ function softSentence(image, logits) {
 
 // The share of each digit's test images that each gets right.
 function classesView() {
-  const width = 460, height = 216, left = 40, floor = 176;
+  const width = 390, height = 206, left = 36, floor = 166;
   const picture = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": "Percent right for each digit" });
   const y = scale(0, 100, floor, 24), wide = (width - left) / CLASSES;
   picture.append(words(0, 13, "test images right (%)"));
@@ -161,9 +170,9 @@ function classesView() {
   picture.append(words((left + width) / 2, height - 2, "digit", { "text-anchor": "middle", class: "quiet" }));
   const groups = Array.from({ length: CLASSES }, (_, label) => {
     const at = left + label * wide;
-    const bars = STUDENTS.map(({ fill }, who) => svg("rect", { x: at + 4 + who * 17, width: 16, fill }));
-    const tick = svg("line", { x1: at + 1, x2: at + 40, stroke: TEACHER.colour, "stroke-width": 3 });
-    const name = words(at + 20, floor + 18, String(label), { "text-anchor": "middle" });
+    const bars = STUDENTS.map(({ fill }, who) => svg("rect", { x: at + 3 + who * 14.5, width: 14, fill }));
+    const tick = svg("line", { x1: at + 1, x2: at + 33.5, stroke: TEACHER.colour, "stroke-width": 3 });
+    const name = words(at + 17, floor + 18, String(label), { "text-anchor": "middle" });
     picture.append(...bars, tick, name);
     return { bars, tick, name };
   });
@@ -195,7 +204,7 @@ function classesSentence([hard, soft], omitted) {
   return `The distilled student is ahead most on ${most} (${signed(gains[most])} points)${end}.${left}`;
 }
 
-const SHOWN = 24;
+const COLUMNS = 12, ROWS = 2, SHOWN = COLUMNS * ROWS;
 
 // Images that only one of the two gets right, and some of each digit to point at.
 function imagesView(choose) {
@@ -209,7 +218,7 @@ function imagesView(choose) {
       "images",
       "Images: point at one",
       ...strips.map(({ element }) => element),
-      html("p", { class: "caption" }, "Point at an image, or choose one with the arrow keys: above you see what they say about it."),
+      html("p", { class: "caption" }, "Point at an image, or choose one with the arrow keys, to see what they say about it."),
     ),
     draw({ data, said, image }) {
       const truth = data.truth.subarray(data.train), places = [...truth.keys()];
@@ -224,27 +233,26 @@ function imagesView(choose) {
 }
 
 function strip(title, colour, choose) {
-  const canvas = html("canvas", { tabindex: 0, role: "listbox", "aria-label": `${title}. Arrow keys choose an image.` });
+  const canvas = html("canvas", { tabindex: 0, role: "application", "aria-label": `${title}. Arrow keys choose an image.` });
   const heading = html("p", { class: "strip-title", style: `border-color: ${colour}` });
   let places = [];
-  const columns = 12;
   const pick = (event) => {
     const box = canvas.getBoundingClientRect();
-    const column = Math.floor(((event.clientX - box.left) / box.width) * columns);
-    const line = Math.floor(((event.clientY - box.top) / box.height) * Math.ceil(places.length / columns));
-    const chosen = places[line * columns + column];
+    const column = Math.floor(((event.clientX - box.left) / box.width) * COLUMNS);
+    const line = Math.floor(((event.clientY - box.top) / box.height) * ROWS);
+    const chosen = places[line * COLUMNS + column];
     if (chosen !== undefined) choose(chosen);
   };
   canvas.addEventListener("pointermove", pick);
   canvas.addEventListener("pointerdown", pick);
   let at = 0;
   canvas.addEventListener("keydown", (event) => {
-    const move = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[event.key];
+    const move = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -COLUMNS, ArrowDown: COLUMNS }[event.key];
     if (!move || !places.length) return;
     event.preventDefault();
     event.stopPropagation();
     at = Math.max(0, Math.min(places.length - 1, at + move));
-    choose(places[at]);
+    choose(places[at], true);
   });
   return {
     element: html("div", { class: "strip" }, heading, canvas),
@@ -253,12 +261,12 @@ function strip(title, colour, choose) {
       if (places.includes(chosen)) at = places.indexOf(chosen);
       const more = all.length > SHOWN ? `; ${SHOWN} are shown` : "";
       heading.textContent = `${title}: ${all.length || "none"}${more}`;
-      canvas.hidden = !places.length;
-      const first = data.train;
-      paintTiles(canvas, places.length, columns, (n, pixel) => {
-        const grey = data.grey[(first + places[n]) * PIXELS + pixel] * 15.9;
+      // Of one height, however many there are: what is below stands still.
+      const shade = (n, pixel) => {
+        const grey = data.grey[(data.train + places[n]) * PIXELS + pixel] * 15.9;
         return places[n] === chosen ? 255 - grey : grey;
-      });
+      };
+      paintTiles(canvas, places.length, COLUMNS, shade, ROWS);
       canvas.style.aspectRatio = `${canvas.width} / ${canvas.height}`;
     },
   };
