@@ -56,6 +56,7 @@ def build(notebooks, output):
         done = zip(paths, _executed(paths), strict=True)
         built = [_build_page(path, *executed, fresh, paths) for path, executed in done]
         (fresh / "index.html").write_text(index(built), encoding="utf-8")
+        (fresh / "playground.html").write_text(playground(), encoding="utf-8")
         shutil.rmtree(output, ignore_errors=True)
         fresh.rename(output)
 
@@ -199,6 +200,13 @@ def index(built):
         map=survey_map()._repr_html_().replace(".ipynb", ".html"),
         style=(TEMPLATES / "style.css").read_text(encoding="utf-8"),
     )
+
+
+def playground():
+    """The page on which students learn in the browser; it comes from no notebook."""
+    from kdviz.explorers.playground import playground_page
+
+    return playground_page()
 
 
 def title(notebook):

@@ -56,39 +56,40 @@ STORIES = [
     {
         "name": "few-labels",
         "title": "Few labels",
-        "question": "Two labelled images of each digit, 20 in all. Both students see only these; the distilled "
-        "one also hears what the teacher says about them. Does that help?",
+        "question": "Two labelled images of each digit, 20 in all. Both students see only these; the "
+        "distilled one also hears what the teacher says about them. Does that help?",
         "settings": {},
         "measure": "accuracy",
     },
     {
         "name": "missing-3",
         "title": "The missing 3",
-        "question": "No student ever sees a 3. The distilled one hears only how much the teacher sees of a 3 in "
-        "other digits. How will it do on 3s, beside the label-only student?",
+        "question": "No student ever sees a 3. The distilled one hears only how much the teacher sees of a 3 "
+        "in other digits. How will it do on 3s, beside the label-only student?",
         "settings": {"labels": 1200, "omit": 3, "width": 64, "temperature": 8, "soft_weight": 1.0},
         "measure": "recall",
     },
     {
         "name": "noisy-labels",
         "title": "Noisy labels",
-        "question": "60 % of all labels are wrong, and the teacher learned from the same wrong labels. Is there "
-        "anything that it can still give its student?",
+        "question": "60 % of all labels are wrong, and the teacher learned from the same wrong labels. Is "
+        "there anything that it can still give its student?",
         "settings": {"labels": 1200, "label_noise": 0.6, "width": 64},
         "measure": "accuracy",
     },
     {
         "name": "all-labels",
         "title": "All the labels",
-        "question": "All 1,200 images have a right label, as many as the teacher had. What does its advice add?",
+        "question": "All 1,200 images have their right labels, the same that the teacher had. What does its "
+        "advice add?",
         "settings": {"labels": 1200},
         "measure": "accuracy",
     },
     {
         "name": "permuted",
         "title": "Permuted dark knowledge",
-        "question": "As in “Few labels”, but the teacher's logits of the nine other digits are shuffled for each "
-        "image. It is as sure as before; only which digits resemble each other is lost. Does it still help?",
+        "question": "As in “Few labels”, but the teacher's logits of the nine other digits are shuffled for "
+        "each image. It is as sure as before; only which digits resemble each other is lost. Does it still help?",
         "settings": {"permuted": True},
         "measure": "accuracy",
     },
@@ -108,7 +109,9 @@ def _module():
     engine = re.sub(r"^export ", "", _source("engine.js"), flags=re.MULTILINE)
     work = f"{engine}\n{_source('trainer.js')}"
     page = ("workers", "drawing", "views", "draw_digit", "seeds_view", "address", "controls", "playground")
-    return "\n".join([work, f"const WORKER_SOURCE = {json.dumps(work)};", *(_source(f"{part}.js") for part in page)])
+    return "\n".join(
+        [work, f"const WORKER_SOURCE = {json.dumps(work)};", *(_source(f"{part}.js") for part in page)]
+    )
 
 
 class Playground(Explorer):
@@ -183,7 +186,9 @@ def checked_settings(settings):
             fits = type(value) is int and 0 <= value <= 999_999
             expected = "a whole number from 0 to 999999"
         else:
-            fits = any(value == stop and isinstance(value, bool) == isinstance(stop, bool) for stop in STOPS[name])
+            fits = any(
+                value == stop and isinstance(value, bool) == isinstance(stop, bool) for stop in STOPS[name]
+            )
             expected = f"one of {', '.join(map(str, STOPS[name]))}"
         if not fits:
             raise ValueError(f"{name} must be {expected}; got {value!r}")

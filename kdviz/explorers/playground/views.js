@@ -57,7 +57,7 @@ function chart(title, height, usual) {
   );
   const names = STUDENTS.map(({ colour }) => words(width - right + 6, 0, "", { fill: colour }));
   picture.append(words(0, 13, title), grid, ...lines, ...names);
-  picture.append(words((left + width - right) / 2, height - 2, "training steps", { "text-anchor": "middle", class: "quiet" }));
+  picture.append(words((left + width - right) / 2, height - 5, "training steps", { "text-anchor": "middle", class: "quiet" }));
   for (const step of [0, 200, 400, STEPS]) {
     picture.append(words(x(step), floor + 16, String(step), { "text-anchor": "middle", class: "quiet" }));
   }
@@ -167,7 +167,7 @@ function classesView() {
     picture.append(svg("line", { x1: left, x2: width, y1: y(tick), y2: y(tick), stroke: "#e4e4e4" }));
     picture.append(words(left - 6, y(tick) + 4, String(tick), { "text-anchor": "end", class: "quiet" }));
   }
-  picture.append(words((left + width) / 2, height - 2, "digit", { "text-anchor": "middle", class: "quiet" }));
+  picture.append(words((left + width) / 2, height - 6, "digit", { "text-anchor": "middle", class: "quiet" }));
   const groups = Array.from({ length: CLASSES }, (_, label) => {
     const at = left + label * wide;
     const bars = STUDENTS.map(({ fill }, who) => svg("rect", { x: at + 3 + who * 14.5, width: 14, fill }));
