@@ -89,7 +89,8 @@ STORIES = [
         "name": "permuted",
         "title": "Permuted dark knowledge",
         "question": "As in “Few labels”, but the teacher's logits of the nine other digits are shuffled for "
-        "each image. It is as sure as before; only which digits resemble each other is lost. Does it still help?",
+        "each image. It is as sure as before; only which digits resemble each other is lost. Does "
+        "it still help?",
         "settings": {"permuted": True},
         "measure": "accuracy",
     },

@@ -17,6 +17,7 @@ function written(name, value) {
   if (name === "labels" && value === 1200) return "1200 (all)";
   if (name === "label_noise") return percent(100 * value, 0);
   if (name === "omit") return value === null ? "none" : String(value);
+  if (typeof value === "boolean") return value ? "on" : "off";
   return String(value);
 }
 

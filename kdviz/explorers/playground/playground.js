@@ -309,6 +309,7 @@ class Playground {
       html("div", { class: "views" }, ...stacked),
       ...this.#buildFoot(shown),
     );
+    panel.dataset.lmSuppressShortcuts = "true";
     this.onKey = (event) => this.#key(event);
     (this.standalone ? document : panel).addEventListener("keydown", this.onKey);
     return panel;

@@ -1,0 +1,495 @@
+"""The playground as a reader meets it: one file, no kernel, no network."""
+
+import json
+import re
+
+import pytest
+
+from kdviz import explorers
+from kdviz.explorers import base
+from kdviz.explorers.playground import (
+    DEFAULTS,
+    PARTS,
+    STOPS,
+    STORIES,
+    playground,
+    playground_page,
+    story_settings,
+)
+
+
+def test_the_page_is_one_small_file():
+    page = playground_page()
+    assert len(page.encode()) <= 600_000
+    assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", page)
+    assert not re.search(r'(src|href)="', page)
+
+
+def test_what_the_workers_run_is_a_plain_script():
+    work = json.loads(re.search(r"^const WORKER_SOURCE = (.*);$", explorers.Playground._esm, re.MULTILINE)[1])
+    assert not re.search(r"^(export|import)\b", work, re.MULTILINE)
+    assert "function serve(" in work and "function lossAndGradient(" in work and "document" not in work
+
+
+def test_begins_with_a_story_or_with_ones_own_settings():
+    assert playground().settings == DEFAULTS
+    assert playground("missing-3", temperature=4).settings == {
+        **story_settings("missing-3"),
+        "temperature": 4,
+    }
+    assert playground(None, labels=100, hide=["draw"]).settings["labels"] == 100
+    assert "labels=100" in repr(playground(None, labels=100))
+    assert json.dumps(playground().static_state(), allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"labels": 33}, "labels must be one of 10, 20, 30"),
+        ({"temperature": 0}, "temperature must be one of 0.5, 1"),
+        ({"label_noise": 0.1}, "label_noise must be one of 0.0, 0.2"),
+        ({"permuted": 1}, "permuted must be one of False, True"),
+        ({"omit": "three"}, "omit must be one of None, 0, 1"),
+        ({"seed": -1}, "seed must be a whole number from 0"),
+        ({"depth": 2}, "missing or not known: \\['depth'\\]"),
+        ({"story": "the end"}, "story must be one of few-labels"),
+        ({"hide": ["everything"]}, "hide must name parts of the playground: stories"),
+    ],
+)
+def test_bad_input_is_told_what_was_expected(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        playground(**wrong)
+
+
+def test_settings_are_checked_whenever_they_change():
+    explorer = playground()
+    with pytest.raises(ValueError, match="width must be one of 4, 8"):
+        explorer.settings = {**DEFAULTS, "width": 5}
+
+
+@pytest.fixture(scope="module")
+def page_file(tmp_path_factory):
+    place = tmp_path_factory.mktemp("page") / "playground.html"
+    place.write_text(playground_page(), encoding="utf-8")
+    return place.as_uri()
+
+
+class Reader:
+    """Somebody with the page open."""
+
+    def __init__(self, page):
+        self.page = page
+
+    def open(self, address):
+        # A new page first, so that the same file with another address is loaded anew.
+        self.page.goto("about:blank")
+        self.page.goto(address)
+        self.page.locator(".kdviz-playground .counter", has_text="step").wait_for()
+        return self
+
+    @property
+    def status(self):
+        return self.page.locator(".status").inner_text()
+
+    @property
+    def step(self):
+        return int(re.search(r"\d+", self.page.locator(".counter").inner_text())[0])
+
+    def button(self, name):
+        return self.page.get_by_role("button", name=name, exact=True)
+
+    def control(self, label):
+        return self.page.get_by_label(label, exact=True)
+
+    def wait(self, text, part=".status"):
+        self.page.locator(part, has_text=text).wait_for(timeout=60_000)
+
+    def fast(self):
+        self.control("Speed").select_option("fast")
+        return self
+
+    def picture(self, part):
+        return self.page.locator(part).first.evaluate("(place) => place.outerHTML")
+
+    def seen(self):
+        """What is drawn and told: curves, bars, accuracies, and what the controls show."""
+        controls = self.page.locator("[data-control]").evaluate_all(
+            "(all) => all.map((one) => [one.dataset.control, one.checked ? 'on' : one.value])"
+        )
+        parts = [self.picture(f"{part} svg") for part in (".curves", ".classes", ".soft-targets")]
+        return dict(controls), self.step, self.page.locator(".curves .caption").inner_text(), parts
+
+    def link(self):
+        return self.page.get_by_label("Link to this state").input_value()
+
+
+@pytest.fixture
+def context(browser):
+    """A browser that may open files only; any request and any error of a page fails the test."""
+    context = browser.new_context(viewport={"width": 1366, "height": 768}, offline=True)
+    asked, said = [], []
+    context.on("request", lambda r: asked.append(r.url))
+
+    def hear(page):
+        page.on("console", lambda m: said.append(m.text) if m.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: said.append(str(error)))
+
+    context.on("page", hear)
+    yield context
+    context.close()
+    assert [
+        url for url in asked if not re.match(r"(file:.*/(playground|notebook)\.html|blob:|about:)", url)
+    ] == []
+    assert said == []
+
+
+@pytest.fixture
+def reader(context, page_file):
+    reader = Reader(context.new_page())
+    reader.file = page_file
+    return reader.open(page_file)
+
+
+@pytest.mark.browser
+def test_is_meaningful_before_the_first_click(reader):
+    assert "Press Play" in reader.status and reader.step == 0
+    assert "Both start with the same weights" in reader.page.locator(".curves .caption").inner_text()
+    assert reader.page.locator(".question").inner_text() == STORIES[0]["question"]
+    assert "the teacher says 2" in reader.page.locator(".soft-targets .caption").inner_text()
+    assert reader.page.locator(".stories button").count() == 5
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: story["name"])
+def test_a_story_asks_plays_and_answers(reader, story):
+    reader.fast().button(story["title"]).click()
+    assert "What do you expect?" in reader.status and reader.step == 0
+    assert reader.page.locator(".question").inner_text() == story["question"]
+    reader.button("worse").click()
+    assert "You expect: worse." in reader.page.locator(".reply").inner_text()
+    reader.wait("Finished.")
+    reply = reader.page.locator(".reply").inner_text()
+    hard, soft, gain = (float(v.replace("−", "-")) for v in re.findall(r"([\d.]+) %|([+−\d.]+) points", reply)
+                        for v in v if v)  # fmt: skip
+    came = "better" if gain > 1 else "worse" if gain < -1 else "about the same"
+    assert reply.startswith(f"You expected: worse. In this run it is {came} on the ")
+    assert soft - hard == pytest.approx(gain, abs=0.11)
+    if story["measure"] == "recall":
+        assert hard == 0 and soft > 40
+        assert "3: none" in reader.page.locator(".classes svg").text_content()
+    else:
+        assert f"{soft:.1f} %" in reader.status
+
+
+@pytest.mark.browser
+def test_play_pause_step_and_reset_by_keyboard(reader):
+    reader.page.locator("body").click(position={"x": 5, "y": 5})
+    reader.page.keyboard.press("ArrowRight")
+    reader.wait("step 5 of", ".counter")
+    reader.page.keyboard.press("Space")
+    reader.wait("They learn.")
+    reader.page.wait_for_timeout(300)
+    reader.page.keyboard.press("Space")
+    reader.wait("Paused at step")
+    stopped = reader.step
+    assert 5 < stopped < 600 and reader.button("Play").is_visible()
+    reader.page.wait_for_timeout(200)
+    assert reader.step == stopped
+    reader.page.keyboard.press("r")
+    reader.wait("Back to step 0")
+    assert reader.step == 0
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    ("label", "key", "told"),
+    [
+        ("Labelled images", "ArrowRight", "Labelled images is now 30: back to step 0, paused."),
+        ("Student width", "ArrowRight", "Student width is now 32: back to step 0, paused."),
+        ("Unlabelled images too", "Space", "Unlabelled images too is now on: back to step 0, paused."),
+        ("Wrong labels", "ArrowDown", "Wrong labels is now 20 %: back to step 0, paused."),
+        ("Digit left out", "ArrowDown", "Digit left out is now 0: back to step 0, paused."),
+        ("Permuted dark knowledge", "Space", "Permuted dark knowledge is now on: back to step 0, paused."),
+        ("Seed", "ArrowUp", "Seed is now 1: back to step 0, paused."),
+        ("Temperature T", "ArrowRight", "Temperature T is now 5; the students go on with it."),
+        ("soft_weight", "ArrowLeft", "soft_weight is now 0.85; the students go on with it."),
+        ("Learning rate", "ArrowDown", "Learning rate is now 0.01; the students go on with it."),
+    ],
+)
+def test_each_control_by_keyboard(reader, label, key, told):
+    live = "go on" in told
+    for _ in range(4):
+        reader.button("Step").click()
+    reader.wait("step 20 of", ".counter")
+    reader.page.locator(".more summary").click()
+    before = reader.link()
+    reader.control(label).focus()
+    reader.page.keyboard.press(key)
+    if label in ("Seed",):
+        reader.page.keyboard.press("Tab")
+    reader.wait(told)
+    reader.page.wait_for_timeout(100)
+    assert reader.step == (20 if live else 0)
+    assert reader.link() != before
+    if not live:
+        assert reader.picture(".curves polyline").count(",") == 1
+    ended = []
+    reader.fast().button("Play").click()
+    reader.wait("Finished.")
+    ended.append(reader.picture(".curves"))
+    reader.open(before).fast().button("Play").click()
+    reader.wait("Finished.")
+    ended.append(reader.picture(".curves"))
+    assert ended[0] != ended[1], "the control changed nothing"
+
+
+@pytest.mark.browser
+def test_its_own_link_leads_back_to_the_same_state_and_accuracies(reader):
+    reader.page.locator(".more summary").click()
+    reader.control("Labelled images").press("ArrowRight")
+    reader.control("Seed").fill("7")
+    reader.control("Seed").press("Enter")
+    for _ in range(6):
+        reader.button("Step").click()
+    reader.wait("step 30 of", ".counter")
+    reader.control("Temperature T").press("End")
+    for _ in range(4):
+        reader.button("Step").click()
+    reader.wait("step 50 of", ".counter")
+    reader.control("soft_weight").press("Home")
+    reader.control("Learning rate").select_option("0.01")
+    reader.page.wait_for_timeout(200)
+    reader.page.locator(".strip canvas").last.press("ArrowRight")
+    reader.page.wait_for_timeout(200)
+    half_way, link = reader.seen(), reader.link()
+    assert (
+        reader.page.url == link and "seed=7" in link and "step=50" in link and "30%7Etemperature%7E20" in link
+    )
+    reader.fast().button("Play").click()
+    reader.wait("Finished.")
+    finished, last = reader.seen(), reader.link()
+
+    reader.open(link).wait("Paused at step 50")
+    reader.page.wait_for_timeout(200)
+    assert reader.seen() == half_way
+    reader.fast().button("Play").click()
+    reader.wait("Finished.")
+    assert reader.seen() == finished
+    reader.open(last).wait("Finished.")
+    reader.page.wait_for_timeout(200)
+    assert reader.seen() == finished
+
+
+@pytest.mark.browser
+def test_a_link_in_the_same_tab_and_a_wrong_one(reader):
+    reader.page.evaluate("location.hash = 'labels=200&story=all-labels&step=10'")
+    reader.wait("step 10 of", ".counter")
+    assert reader.control("Labelled images").get_attribute("aria-valuetext") == "200"
+    assert "(You have changed its settings.)" in reader.page.locator(".question").inner_text()
+    reader.open(f"{reader.file}#labels=7&step=-2&changes=9~depth~3&hide=draw.seeds&seed=12")
+    reader.wait("The link holds what cannot be used: labels=7, step=-2, changes=9~depth~3.")
+    assert reader.control("Labelled images").get_attribute("aria-valuetext") == "20"
+    assert reader.page.locator(".draw, .seeds").count() == 0 and "seed=12" in reader.link()
+
+
+@pytest.mark.browser
+def test_the_link_is_copied(context, reader):
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    reader.button("Copy link").click()
+    reader.wait("The link is copied.")
+    assert reader.page.evaluate("navigator.clipboard.readText()") == reader.link()
+
+
+@pytest.mark.browser
+def test_thirty_seeds_show_progress_and_stop(reader):
+    run = reader.button("Run 30 seeds")
+    run.click()
+    reader.wait("of 30 seeds.", ".seeds .caption")
+    reader.button("Stop").click()
+    reader.wait("Stopped.", ".seeds .caption")
+    told = reader.page.locator(".seeds .caption").inner_text()
+    assert run.is_visible()
+    reader.page.wait_for_timeout(300)
+    assert reader.page.locator(".seeds .caption").inner_text() == told
+    dots = reader.page.locator(".seeds svg rect").count()
+    assert 1 <= dots < 30
+    reader.control("Student width").press("Home")
+    reader.wait("before your change", ".seeds .caption")
+    assert reader.page.locator(".seeds svg").get_attribute("opacity") == "0.45"
+
+
+@pytest.mark.browser
+def test_a_digit_drawn_by_pointer_is_read_by_all_three(reader):
+    box = reader.page.locator(".draw canvas").bounding_box()
+    mouse = reader.page.mouse
+    ring = [
+        (0.5, 0.1),
+        (0.25, 0.25),
+        (0.2, 0.5),
+        (0.25, 0.75),
+        (0.5, 0.9),
+        (0.75, 0.75),
+        (0.8, 0.5),
+        (0.75, 0.25),
+    ]
+    at = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in (*ring, ring[0])]
+    mouse.move(*at[0])
+    mouse.down()
+    for place in at[1:]:
+        mouse.move(*place, steps=4)
+    mouse.up()
+    reader.wait("The teacher reads 0", ".draw .caption")
+    assert "Your drawing" in reader.page.locator(".soft-targets .caption").inner_text()
+    reader.button("Clear").click()
+    reader.wait("Draw a digit", ".draw .caption")
+    field = reader.page.locator(".draw canvas")
+    for key in ("ArrowRight", "Space", *("ArrowDown", "Space") * 6):
+        field.press(key)
+    reader.wait("The teacher reads", ".draw .caption")
+    assert reader.step == 0, "Space and arrows belong to the drawing field"
+
+
+@pytest.mark.browser
+def test_the_image_under_the_pointer_is_the_one_told(reader):
+    strip = reader.page.locator(".strip canvas").last
+    box = strip.bounding_box()
+    reader.page.mouse.move(box["x"] + box["width"] * 6.5 / 12, box["y"] + box["height"] * 0.25)
+    reader.wait(", a 3.", ".soft-targets .caption")
+    frame = reader.page.locator(".soft-targets svg rect").last.get_attribute("y")
+    strip.press("ArrowRight")
+    strip.press("ArrowRight")
+    reader.wait(", a 4.", ".soft-targets .caption")
+    reader.wait(", a 4.")
+    assert reader.page.locator(".soft-targets svg rect").last.get_attribute("y") != frame
+
+
+@pytest.mark.browser
+def test_who_is_who_is_told_by_more_than_colour(reader):
+    fills = reader.page.locator(".classes svg rect").evaluate_all(
+        "(all) => all.map((r) => r.getAttribute('fill'))"
+    )
+    assert set(fills) == {"url(#kdviz-dots)", "url(#kdviz-stripes)"}
+    dashes = reader.page.locator(".curves polyline").evaluate_all(
+        "(all) => all.map((line) => line.getAttribute('stroke-dasharray'))"
+    )
+    assert len(set(dashes)) == 2 and None not in dashes
+    assert reader.page.locator(".legend li").all_inner_texts() == [
+        "teacher", "label-only student", "distilled student",
+    ]  # fmt: skip
+    reader.page.locator(".about summary").click()
+    assert (
+        "397 test images that neither teacher nor students learned from"
+        in reader.page.locator(".about").inner_text()
+    )
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [320, 390, 683, 1366, 1920])
+def test_never_scrolls_sideways(reader, width):
+    reader.page.set_viewport_size({"width": width, "height": 844})
+    reader.button("Step").click()
+    reader.wait("step 5 of", ".counter")
+    reader.page.locator(".more summary").click()
+    assert reader.page.evaluate("document.documentElement.scrollWidth") <= width
+    outside = reader.page.evaluate(
+        """() => [...document.querySelectorAll(".kdviz-playground *:not(.patterns *)")].filter((part) => {
+          const box = part.getBoundingClientRect();
+          return box.width && (box.right > innerWidth + 0.5 || box.left < -0.5);
+        }).map((part) => part.outerHTML.slice(0, 80))"""
+    )
+    assert outside == []
+
+
+@pytest.mark.browser
+def test_the_views_stand_still_while_the_students_learn(reader):
+    tops = """() => [...document.querySelectorAll(".card, .controls")].map(
+      (part) => part.getBoundingClientRect().top)"""
+    reader.button("Play").click()
+    reader.wait("They learn.")
+    places = []
+    for _ in range(10):
+        reader.page.wait_for_timeout(100)
+        places.append(reader.page.evaluate(tops)[:3])
+    assert all(place == places[0] for place in places)
+    reader.button("Pause").click()
+
+
+@pytest.mark.browser
+def test_whoever_asked_for_less_motion_sees_few_pictures_a_second(context, reader):
+    reader.page.emulate_media(reduced_motion="reduce")
+    drawn = reader.page.evaluate(
+        """() => new Promise((done) => {
+          let drawn = 0;
+          const counter = document.querySelector(".counter");
+          new MutationObserver(() => drawn++).observe(counter, { childList: true });
+          document.querySelector(".play").click();
+          setTimeout(() => done(drawn), 2600);
+        })"""
+    )
+    assert 2 <= drawn <= 8
+
+
+@pytest.mark.browser
+def test_a_host_that_forbids_workers_still_trains(context, page_file):
+    page = context.new_page()
+    page.add_init_script("delete window.Worker")
+    reader = Reader(page).open(page_file).fast()
+    reader.button("Play").click()
+    reader.wait("Finished.")
+    assert reader.step == 600
+
+
+@pytest.mark.browser
+def test_every_part_can_be_hidden(context, tmp_path):
+    page = context.new_page()
+    for part in PARTS:
+        shown = playground(hide=[part])
+        assert part not in opened(page, tmp_path, shown)
+    assert opened(page, tmp_path, playground(hide=PARTS)) == set()
+    # In a notebook there is no address, and so no link.
+    assert opened(page, tmp_path, playground()) == set(PARTS) - {"link"}
+
+
+def opened(page, folder, explorer):
+    """The parts that a host with a model shows."""
+    state = json.dumps(explorer.static_state())
+    script = f"{explorer._esm}\n{base._HOST}\nwindow.model = new StaticModel({state});"
+    (folder / "notebook.html").write_text(
+        f"<meta charset='utf-8'><style>{explorer._css}</style><body>"
+        f"<script type='module'>{script} render({{model, el: document.body}})</script>",
+        encoding="utf-8",
+    )
+    page.goto((folder / "notebook.html").as_uri())
+    page.locator(".counter", has_text="step 0").wait_for()
+    classes = {"soft_targets": ".soft-targets", "link": ".share", "stories": ".stories"}
+    places = {part: classes.get(part, f".{part}") for part in PARTS if part not in DEFAULTS}
+    places |= {name: f"[data-control={name}]" for name in DEFAULTS}
+    return {part for part, place in places.items() if page.locator(place).count()}
+
+
+@pytest.mark.browser
+def test_a_notebook_and_its_page_follow_each_other(context, tmp_path):
+    page = context.new_page()
+    opened(page, tmp_path, playground())
+    page.get_by_label("Student width", exact=True).press("Home")
+    assert page.evaluate("model.get('settings').width") == 4
+    page.evaluate("(settings) => model.set('settings', settings)", {**DEFAULTS, "labels": 500, "omit": 8})
+    assert page.get_by_label("Labelled images", exact=True).get_attribute("aria-valuetext") == "500"
+    assert "Digit left out: 8" in page.locator(".more summary").inner_text()
+    assert page.evaluate("model.get('settings').labels") == 500
+
+
+@pytest.mark.browser
+def test_what_goes_wrong_in_a_worker_is_told(context, tmp_path):
+    page = context.new_page()
+    opened(page, tmp_path, playground())
+    page.evaluate("() => { model.get('packed').teachers = null }")
+    page.get_by_role("button", name="Run 30 seeds").click()
+    page.locator(".seeds .caption", has_text="A worker failed: Cannot convert undefined or null").wait_for()
+    assert page.get_by_role("button", name="Run 30 seeds").is_visible()
+
+
+def test_stops_hold_every_story_and_default():
+    for story in STORIES:
+        settings = story_settings(story["name"])
+        assert all(settings[name] in stops for name, stops in STOPS.items())
