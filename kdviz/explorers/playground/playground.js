@@ -64,6 +64,7 @@ class Playground {
       };
       addEventListener("hashchange", this.onHash);
     }
+    performance.mark("kdviz-first-picture");
     this.onSettings = () => this.#fromPython();
     this.model.on("change:settings", this.onSettings);
   }
