@@ -9,7 +9,7 @@ import torch
 import traitlets
 
 from kdviz.explorers.base import Explorer
-from kdviz.explorers.soft_targets import _check_whole, _images
+from kdviz.explorers.given import check_place, grey_images
 from kdviz.measure.similarity import (
     KERNELS,
     as_samples,
@@ -88,7 +88,7 @@ class AlignmentExplorer(Explorer):
         steps : the training step of each snapshot
         """
         order, labels = _by_class(labels, classes)
-        images = _images(images, len(labels))[order]
+        images = grey_images(images, len(labels))[order]
         teacher = _ordered(teacher, order, "the teacher")
         students = {
             name: [_ordered(one, order, repr(name)) for one in snapshots]
@@ -120,8 +120,8 @@ class AlignmentExplorer(Explorer):
             student_layers=layers,
             variance=[_plain(axes.variance) for axes in known],
             pairs=_pairs(known, ways, near),
-            teacher_near=[_packed(axes.near, bits) for axes in known],
-            student_near=[[_packed(lists, bits) for lists in run] for run in near],
+            teacher_near=[packed(axes.near, bits) for axes in known],
+            student_near=[[packed(lists, bits) for lists in run] for run in near],
             defaults=start,
             **start,
         )
@@ -136,7 +136,7 @@ class AlignmentExplorer(Explorer):
             "student_layer": self.student_layers,
             "point": self.labels,
         }
-        return _check_whole(name, proposal.value, len(there[name]))
+        return check_place(name, proposal.value, len(there[name]))
 
     def __repr__(self):
         runs, shown = ", ".join(self.runs), f"{len(self.labels)} images, {len(self.steps)} snapshots"
@@ -341,7 +341,7 @@ def _boxed(teacher, students):
 
     def pack(places):
         shares = (np.asarray(places) - low) / np.maximum(high - low, 1e-9)
-        return _packed(np.rint(shares * (2**PLACE_BITS - 1)), PLACE_BITS)
+        return packed(np.rint(shares * (2**PLACE_BITS - 1)), PLACE_BITS)
 
     return {
         "box": _plain([*low, *(high - low)]),
@@ -350,7 +350,7 @@ def _boxed(teacher, students):
     }
 
 
-def _packed(numbers, bits):
+def packed(numbers, bits):
     """Whole numbers in so many bits each, the highest bit first, in base64."""
     every_bit = np.unpackbits(np.ascontiguousarray(numbers, dtype=">u2").view(np.uint8))
     return b64encode(np.packbits(every_bit.reshape(-1, 16)[:, 16 - bits :])).decode("ascii")

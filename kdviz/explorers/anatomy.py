@@ -8,8 +8,9 @@ import numpy as np
 import torch
 import traitlets
 
+from kdviz.explorers.answers import logits_of, most_to_show, without_truth
 from kdviz.explorers.base import Explorer
-from kdviz.explorers.soft_targets import _check_whole, _logits_of, _most_to_show, _whole, _without_truth
+from kdviz.explorers.given import check_place, is_whole
 from kdviz.knowledge.objective import as_objective
 from kdviz.knowledge.response import (
     CrossEntropy,
@@ -76,7 +77,7 @@ class Anatomy(Explorer):
 
     @traitlets.validate("index")
     def _check_index(self, proposal):
-        return _check_whole("index", proposal.value, len(self.labels))
+        return check_place("index", proposal.value, len(self.labels))
 
     @traitlets.validate("temperature")
     def _check_temperature(self, proposal):
@@ -122,18 +123,18 @@ def anatomy(
         if name or argument != "also":
             _check_known(argument, name, losses)
     test = data.test
-    if not _whole(count) or not 1 <= count <= len(test):
+    if not is_whole(count) or not 1 <= count <= len(test):
         raise ValueError(
             f"count must be a whole number from 1 to {len(test)}, the number of test images; got {count!r}"
         )
     labels = test.labels.numpy()
-    z_teacher, z_student = (_logits_of(model, test.inputs) for model in (teacher, student))
+    z_teacher, z_student = (logits_of(model, test.inputs) for model in (teacher, student))
     if z_teacher.shape != z_student.shape:
         raise ValueError(
             f"teacher and student must answer with the same classes; got logits {z_teacher.shape} and "
             f"{z_student.shape}"
         )
-    rows = _most_to_show(z_teacher, labels, int(count))
+    rows = most_to_show(z_teacher, labels, int(count))
     pixels = (test.inputs[rows] + data.mean).clamp(0, 1).numpy()[:, 0]
     return Anatomy(
         classes=[str(name) for name in data.classes],
@@ -142,7 +143,7 @@ def anatomy(
         teacher_logits=z_teacher[rows].round(5).tolist(),
         student_logits=z_student[rows].round(5).tolist(),
         gradients={
-            name: _packed(gradients(objective, z_student, z_teacher, labels)[:, rows])
+            name: packed(gradients(objective, z_student, z_teacher, labels)[:, rows])
             for name, objective in losses.items()
         },
         scales={name: _scale(objective) for name, objective in losses.items()},
@@ -203,11 +204,11 @@ def _scale(objective):
 def _most_telling(teacher_logits, labels):
     """The image with the most to show although the teacher is right."""
     p = torch.from_numpy(teacher_logits).softmax(1).numpy()
-    wrong = _without_truth(p, labels).max(1)
+    wrong = without_truth(p, labels).max(1)
     return int(np.where(p.argmax(1) == labels, wrong, -1).argmax())
 
 
-def _packed(values):
+def packed(values):
     return b64encode(values.astype("<f4").tobytes()).decode("ascii")
 
 

@@ -7,9 +7,18 @@ import numpy as np
 import torch
 import traitlets
 
+from kdviz.explorers.answers import evaluating, even_rows
 from kdviz.explorers.base import Explorer
-from kdviz.explorers.relations import _check_model, _even_rows, _labels, _named, _packed
-from kdviz.explorers.soft_targets import _array, _check_whole, _evaluating, _images, _whole
+from kdviz.explorers.given import (
+    array,
+    check_model,
+    check_place,
+    class_numbers,
+    grey_images,
+    is_whole,
+    named,
+    packed,
+)
 from kdviz.knowledge.feature import attention_map, attention_transfer
 from kdviz.knowledge.relation import flow_of_solution
 from kdviz.knowledge.relation.flow_of_solution import _flow
@@ -59,19 +68,19 @@ class AttentionExplorer(Explorer):
         """
         classes = [str(name) for name in classes]
         if isinstance(students, dict) and any(isinstance(each, dict) for each in students.values()):
-            students = _named(students)
+            students = named(students)
         else:
             students = {"student": students}
-        images = _images(images, len(images))
+        images = grey_images(images, len(images))
         teacher = _maps("the teacher", teacher, len(images))
         students = {name: _maps(name, each, len(images)) for name, each in students.items()}
         _check_pairs(teacher, students)
         pictures = _attention_pictures(teacher, students) + _flow_pictures(teacher, students)
         _check_size(pictures, len(images))
         return cls(
-            images=_packed(images * 255, "u1"),
+            images=packed(images * 255, "u1"),
             image_shape=list(images.shape[1:]),
-            labels=_labels(labels, len(images), len(classes)).tolist(),
+            labels=class_numbers(labels, len(images), len(classes)).tolist(),
             classes=classes,
             students=list(students),
             pictures=pictures,
@@ -79,11 +88,11 @@ class AttentionExplorer(Explorer):
 
     @traitlets.validate("picture")
     def _check_picture(self, proposal):
-        return _check_whole("picture", proposal.value, len(self.pictures))
+        return check_place("picture", proposal.value, len(self.pictures))
 
     @traitlets.validate("image")
     def _check_image(self, proposal):
-        return _check_whole("image", proposal.value, len(self.labels))
+        return check_place("image", proposal.value, len(self.labels))
 
     def __repr__(self):
         names = ", ".join(picture["name"] for picture in self.pictures)
@@ -116,17 +125,17 @@ def attention(teacher, students, data, layers, *, teacher_layers=None, images=20
     AttentionExplorer
     """
     test = data.test
-    if not _whole(images) or not 1 <= images <= len(test):
+    if not is_whole(images) or not 1 <= images <= len(test):
         raise ValueError(
             f"images must be a whole number from 1 to {len(test)}, the number of test images; got {images!r}"
         )
     layers, teacher_layers = _paths(layers), _paths(teacher_layers or layers)
-    shown = test[_even_rows(test.labels.numpy(), int(images))]
+    shown = test[even_rows(test.labels.numpy(), int(images))]
     return AttentionExplorer.from_features(
         (shown.inputs + data.mean).clamp(0, 1),
         shown.labels,
         _features("the teacher", teacher, shown.inputs, teacher_layers),
-        {name: _features(name, each, shown.inputs, layers) for name, each in _named(students).items()},
+        {name: _features(name, each, shown.inputs, layers) for name, each in named(students).items()},
         data.classes,
     )
 
@@ -142,8 +151,8 @@ def _paths(layers):
 
 
 def _features(name, model, inputs, layers):
-    _check_model(name, model)
-    with _evaluating(model), torch.no_grad():
+    check_model(name, model)
+    with evaluating(model), torch.no_grad():
         found = trace(model, inputs, layers).features
     return {path: found[path] for path in layers}
 
@@ -153,7 +162,7 @@ def _maps(who, features, count):
         raise ValueError(f"{who} must be a dict of layer to feature maps; got {features!r}")
     checked = {}
     for layer, values in features.items():
-        values = _array(f"layer {layer!r} of {who}", values)
+        values = array(f"layer {layer!r} of {who}", values)
         if values.ndim != 4 or len(values) != count:
             raise ValueError(
                 f"layer {layer!r} of {who} must give feature maps of shape ({count}, channels, height, "
@@ -254,4 +263,4 @@ def _matrices(values):
     """One matrix for each image, packed."""
     values = values.numpy()
     scale = float(np.abs(values).max()) or 1.0
-    return {"shape": list(values.shape[1:]), "scale": scale, "values": _packed(values / scale * 32767, "<i2")}
+    return {"shape": list(values.shape[1:]), "scale": scale, "values": packed(values / scale * 32767, "<i2")}

@@ -1,14 +1,23 @@
 """The relation explorer: how similar a teacher and its students find the same pairs of images."""
 
-from base64 import b64encode
 from pathlib import Path
 
 import numpy as np
 import torch
 import traitlets
 
+from kdviz.explorers.answers import evaluating, even_rows
 from kdviz.explorers.base import Explorer
-from kdviz.explorers.soft_targets import _array, _check_whole, _evaluating, _images, _whole
+from kdviz.explorers.given import (
+    array,
+    check_model,
+    check_place,
+    class_numbers,
+    grey_images,
+    is_whole,
+    named,
+    packed,
+)
 from kdviz.knowledge.relation import angle_relation, distance_relation, similarity_preserving
 from kdviz.knowledge.relation.relational import _relative_distances
 from kdviz.knowledge.relation.shared import gram, unit, vectors
@@ -63,10 +72,10 @@ class RelationExplorer(Explorer):
         teacher = _embeddings("the teacher's embeddings", teacher)
         students = {
             name: _embeddings(f"the embeddings of {name!r}", values, len(teacher))
-            for name, values in _named(students).items()
+            for name, values in named(students).items()
         }
-        labels = _labels(labels, len(teacher), len(classes))
-        images = _images(images, len(teacher))
+        labels = class_numbers(labels, len(teacher), len(classes))
+        images = grey_images(images, len(teacher))
         # Sorted by class, so that the classes are blocks of the matrices.
         order = np.argsort(labels, kind="stable")
         every = [torch.from_numpy(values[order]) for values in (teacher, *students.values())]
@@ -74,13 +83,13 @@ class RelationExplorer(Explorer):
         distances = [_relative_distances(values, "paper").numpy() for values in every]
         furthest = max(float(table.max()) for table in distances) or 1.0
         return cls(
-            images=_packed(np.rint(images[order] * 255), "u1"),
+            images=packed(np.rint(images[order] * 255), "u1"),
             image_shape=list(images.shape[1:]),
             labels=labels[order].tolist(),
             classes=classes,
             students=list(students),
-            cosines=[_packed(_pairs(table) * 32767, "<i2") for table in cosines],
-            distances=[_packed(_pairs(table) / furthest * 65535, "<u2") for table in distances],
+            cosines=[packed(_pairs(table) * 32767, "<i2") for table in cosines],
+            distances=[packed(_pairs(table) / furthest * 65535, "<u2") for table in distances],
             furthest=furthest,
             losses=[_losses(student, every[0]) for student in every[1:]],
             corners=_telling(cosines[1] - cosines[0], labels[order]),
@@ -88,13 +97,13 @@ class RelationExplorer(Explorer):
 
     @traitlets.validate("student")
     def _check_student(self, proposal):
-        return _check_whole("student", proposal.value, len(self.students))
+        return check_place("student", proposal.value, len(self.students))
 
     @traitlets.validate("corners")
     def _check_corners(self, proposal):
         if len(proposal.value) != 3:
             raise ValueError(f"corners must be three images; got {proposal.value}")
-        return [_check_whole("each of the corners", corner, len(self.labels)) for corner in proposal.value]
+        return [check_place("each of the corners", corner, len(self.labels)) for corner in proposal.value]
 
     def __repr__(self):
         return f"RelationExplorer({len(self.labels)} images, students: {', '.join(self.students)})"
@@ -125,68 +134,33 @@ def relations(teacher, students, data, layer, *, teacher_layer=None, samples=60)
     RelationExplorer
     """
     test, most = data.test, min(MOST, len(data.test))
-    if not _whole(samples) or not 3 <= samples <= most:
+    if not is_whole(samples) or not 3 <= samples <= most:
         raise ValueError(f"samples must be a whole number from 3 to {most}; got {samples!r}")
-    rows = _even_rows(test.labels.numpy(), int(samples))
+    rows = even_rows(test.labels.numpy(), int(samples))
     shown = test[rows]
     return RelationExplorer.from_embeddings(
         (shown.inputs + data.mean).clamp(0, 1),
         shown.labels,
         _embedded("the teacher", teacher, shown.inputs, teacher_layer or layer),
-        {name: _embedded(name, each, shown.inputs, layer) for name, each in _named(students).items()},
+        {name: _embedded(name, each, shown.inputs, layer) for name, each in named(students).items()},
         data.classes,
     )
 
 
-def _named(students):
-    """Students by name; a single one has no other name than what it is."""
-    students = students if isinstance(students, dict) else {"student": students}
-    if not students or not all(isinstance(name, str) and name.strip() for name in students):
-        raise ValueError(
-            "students must be one student, or a dict of at least one, each under a name that is a text; "
-            f"got the names {list(students)}"
-        )
-    return students
-
-
-def _check_model(name, model):
-    if not isinstance(model, torch.nn.Module):
-        raise TypeError(f"{name} must be a torch.nn.Module; got {type(model).__name__}")
-
-
 def _embedded(name, model, inputs, layer):
-    _check_model(name, model)
-    with _evaluating(model), torch.no_grad():
+    check_model(name, model)
+    with evaluating(model), torch.no_grad():
         return vectors(trace(model, inputs, [layer]), layer)
 
 
-def _even_rows(labels, count):
-    """The first rows of each class, taken class by class until there are so many, sorted by class."""
-    rank = np.empty(len(labels), dtype=int)
-    for label in np.unique(labels):
-        of_class = np.flatnonzero(labels == label)
-        rank[of_class] = np.arange(len(of_class))
-    chosen = np.lexsort((labels, rank))[:count]
-    return chosen[np.lexsort((rank[chosen], labels[chosen]))]
-
-
 def _embeddings(name, values, count=None):
-    values = _array(name, values)
+    values = array(name, values)
     if values.ndim != 2 or len(values) < 3 or (count is not None and len(values) != count):
         expected = "at least 3" if count is None else f"{count}, as the teacher's"
         raise ValueError(
             f"{name} must have shape (images, width), the number of images {expected}; got {values.shape}"
         )
     return values
-
-
-def _labels(values, count, classes):
-    values = _array("labels", values)
-    if values.shape != (count,):
-        raise ValueError(f"labels must have shape ({count},), one for each image; got {values.shape}")
-    if ((values < 0) | (values >= classes) | (values != np.rint(values))).any():
-        raise ValueError(f"labels must be whole numbers from 0 to {classes - 1}; got {values}")
-    return values.astype(np.int64)
 
 
 def _losses(student, teacher):
@@ -210,5 +184,3 @@ def _pairs(table):
     return table[np.triu_indices(len(table), 1)]
 
 
-def _packed(values, kind):
-    return b64encode(np.rint(values).astype(kind).tobytes()).decode("ascii")

@@ -1,16 +1,16 @@
 """The soft-target explorer: teacher and student on one image, at any temperature."""
 
 from base64 import b64encode
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import torch
 import traitlets
 
+from kdviz.explorers.answers import logits_of, most_to_show, probabilities, without_truth
 from kdviz.explorers.base import Explorer
+from kdviz.explorers.given import array, check_place, class_numbers, grey_images, is_whole
 from kdviz.knowledge.response import permute_dark_knowledge
-from kdviz.tracing import trace
 
 _HERE = Path(__file__).parent
 LOWEST, HIGHEST = 0.5, 100.0
@@ -71,13 +71,13 @@ class SoftTargetExplorer(Explorer):
                 f"teacher_logits {teacher.shape} and student_logits {student.shape} must have the same "
                 "shape; pass both models the same images"
             )
-        labels = _labels(labels, teacher)
-        images = _images(images, len(teacher))
-        _check_whole("index", index, len(teacher))
+        labels = class_numbers(labels, *teacher.shape)
+        images = grey_images(images, len(teacher))
+        check_place("index", index, len(teacher))
         start = {
             "temperature": _checked_temperature(temperature),
             "index": int(index),
-            "class_index": int(_without_truth(teacher, labels)[index].argmax()),
+            "class_index": int(without_truth(teacher, labels)[index].argmax()),
             "log_scale": False,
             "permuted": False,
         }
@@ -99,11 +99,11 @@ class SoftTargetExplorer(Explorer):
 
     @traitlets.validate("index")
     def _check_index(self, proposal):
-        return _check_whole("index", proposal.value, len(self.labels))
+        return check_place("index", proposal.value, len(self.labels))
 
     @traitlets.validate("class_index")
     def _check_class_index(self, proposal):
-        return _check_whole("class_index", proposal.value, len(self.classes))
+        return check_place("class_index", proposal.value, len(self.classes))
 
     def __repr__(self):
         return (
@@ -134,62 +134,24 @@ def soft_targets(teacher, student, data, count=40, temperature=4.0):
     SoftTargetExplorer
     """
     test = data.test
-    if not _whole(count) or not 1 <= count <= len(test):
+    if not is_whole(count) or not 1 <= count <= len(test):
         raise ValueError(
             f"count must be a whole number from 1 to {len(test)}, the number of test images; got {count!r}"
         )
-    teacher_logits = _logits_of(teacher, test.inputs)
-    rows = _most_to_show(teacher_logits, test.labels.numpy(), int(count))
-    wrong = _without_truth(_probabilities(teacher_logits[rows]), test.labels.numpy()[rows]).max(1)
+    teacher_logits = logits_of(teacher, test.inputs)
+    rows = most_to_show(teacher_logits, test.labels.numpy(), int(count))
+    wrong = without_truth(probabilities(teacher_logits[rows]), test.labels.numpy()[rows]).max(1)
     right = teacher_logits[rows].argmax(1) == test.labels.numpy()[rows]
     pixels = (test.inputs[rows] + data.mean).clamp(0, 1)
     return SoftTargetExplorer.from_logits(
         pixels,
         test.labels[rows],
         teacher_logits[rows],
-        _logits_of(student, test.inputs)[rows],
+        logits_of(student, test.inputs)[rows],
         data.classes,
         index=int(np.where(right, wrong, -1).argmax()),
         temperature=temperature,
     )
-
-
-def _most_to_show(logits, labels, count):
-    """The rows to offer: ranked within their class by the best wrong answer, taken class by class."""
-    wrong = _without_truth(_probabilities(logits), labels).max(1)
-    order = np.argsort(-wrong, kind="stable")
-    rank = np.empty(len(order), dtype=int)
-    for label in np.unique(labels):
-        of_class = order[labels[order] == label]
-        rank[of_class] = np.arange(len(of_class))
-    chosen = np.lexsort((labels, rank))[:count]
-    return chosen[np.lexsort((rank[chosen], labels[chosen]))]
-
-
-def _logits_of(model, inputs):
-    with _evaluating(model), torch.no_grad():
-        return trace(model, inputs).logits.double().cpu().numpy()
-
-
-@contextmanager
-def _evaluating(model):
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes.items():
-            module.training = training
-
-
-def _probabilities(logits):
-    return torch.from_numpy(logits).softmax(1).numpy()
-
-
-def _without_truth(values, labels):
-    values = values.copy()
-    values[np.arange(len(values)), labels] = -np.inf
-    return values
 
 
 def _permutations(labels, classes):
@@ -198,53 +160,14 @@ def _permutations(labels, classes):
     return permute_dark_knowledge(numbers, torch.from_numpy(labels)).tolist()
 
 
-def _array(name, values):
-    values = values.detach().cpu() if isinstance(values, torch.Tensor) else values
-    try:
-        values = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{name} must be a table of numbers: {error}") from None
-    if not np.isfinite(values).all():
-        raise ValueError(f"{name} must hold finite numbers only; it holds infinity or NaN")
-    return values
-
-
 def _logits(name, values, classes):
-    values = _array(name, values)
+    values = array(name, values)
     if len(classes) < 2:
         raise ValueError(f"classes must name two classes or more; got {classes}")
     if values.ndim != 2 or len(values) == 0 or values.shape[1] != len(classes):
         raise ValueError(
             f"{name} must have shape (images, {len(classes)}), a column for each of the "
             f"{len(classes)} classes; got {values.shape}"
-        )
-    return values
-
-
-def _labels(values, logits):
-    values = _array("labels", values)
-    count, classes = logits.shape
-    if values.shape != (count,):
-        raise ValueError(f"labels must have shape ({count},), one for each image; got {values.shape}")
-    if ((values < 0) | (values >= classes) | (values != np.rint(values))).any():
-        raise ValueError(f"labels must be whole numbers from 0 to {classes - 1}; got {values}")
-    return values.astype(np.int64)
-
-
-def _images(values, count):
-    values = _array("images", values)
-    shape = values.shape
-    if values.ndim == 4 and shape[1] == 1:
-        values = values[:, 0]
-    if values.ndim != 3 or len(values) != count or 0 in values.shape:
-        raise ValueError(
-            f"images must be grey, of shape ({count}, height, width) or ({count}, 1, height, width); "
-            f"got {shape}"
-        )
-    if values.min() < 0 or values.max() > 1:
-        raise ValueError(
-            f"images must have values from 0 to 1; got {values.min():.3g} to {values.max():.3g}. "
-            "Undo the centring first: inputs + data.mean"
         )
     return values
 
@@ -258,11 +181,3 @@ def _checked_temperature(value):
     return float(value)
 
 
-def _check_whole(name, value, count):
-    if not _whole(value) or not 0 <= value < count:
-        raise ValueError(f"{name} must be a whole number from 0 to {count - 1}; got {value!r}")
-    return value
-
-
-def _whole(value):
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from kdviz.explorers.soft_targets import _evaluating, _images, _most_to_show, _probabilities, _without_truth
+from kdviz.explorers.answers import evaluating, most_to_show, probabilities, without_truth
+from kdviz.explorers.given import grey_images
 from kdviz.tracing import trace
 from kdviz.training.threads import limited_threads
 
@@ -143,11 +144,11 @@ class Watched:
         else:
             logits, features = _ask(teacher, inputs, layers[1] if layers else last_hidden(teacher))
             logits = logits.double().numpy()
-            rows = _most_to_show(logits, labels, count)
+            rows = most_to_show(logits, labels, count)
             self._taught = None if features is None else _gram(features[:COMPARED])
             self.teacher_logits = packed(logits[rows])
             # To begin with: the image with the most to show although the teacher is right.
-            wrong = _without_truth(_probabilities(logits[rows]), labels[rows]).max(1)
+            wrong = without_truth(probabilities(logits[rows]), labels[rows]).max(1)
             self.best = int(np.where(logits[rows].argmax(1) == labels[rows], wrong, -1).argmax())
         # What the student is asked about: the chosen images, then those that CKA compares.
         self._count = len(rows)
@@ -170,7 +171,7 @@ class Watched:
 
 @torch.no_grad()
 def _ask(model, inputs, layer):
-    with _evaluating(model):
+    with evaluating(model):
         seen = trace(model, inputs, [layer] if layer else [])
     return seen.logits.cpu(), seen.features[layer].flatten(1) if layer else None
 
@@ -213,7 +214,7 @@ def _pictures(inputs, mean):
     """The images in base64, one byte a pixel, and their height and width; nothing where there are none."""
     if inputs.ndim != 4 or inputs.shape[1] not in (1, 3):
         return "", []
-    pixels = _images((inputs + mean).clamp(0, 1).mean(1).cpu(), len(inputs))
+    pixels = grey_images((inputs + mean).clamp(0, 1).mean(1).cpu(), len(inputs))
     return b64encode(np.rint(pixels * 255).astype("u1").tobytes()).decode("ascii"), list(pixels.shape[1:])
 
 

@@ -85,7 +85,7 @@ def test_stop_answers_at_once_and_keeps_what_is_shown():
     assert not explorer.running and explorer.message.startswith("Stopped.")
     before = explorer.cells
     # What trains in the background ends soon after, in the midst of its teachers or students.
-    explorer.wait(5)
+    explorer.wait(60)
     assert not explorer._thread.is_alive()
     assert explorer.cells == before and explorer.message.startswith("Stopped.")
 
@@ -97,7 +97,7 @@ def test_a_stop_before_the_first_map_is_heard(seconds):
     explorer.train()
     time.sleep(seconds)
     explorer.stop()
-    explorer.wait(5)
+    explorer.wait(60)
     assert not explorer._thread.is_alive()
     assert explorer.message == "Stopped. The map shows 0 seeds."
     assert explorer.cells == [None] * 4

@@ -1,0 +1,79 @@
+"""What explorers are given: images, labels and numbers, checked and in one form."""
+
+from base64 import b64encode
+
+import numpy as np
+import torch
+
+
+def array(name, values):
+    """Values as an array of finite numbers in double precision."""
+    values = values.detach().cpu() if isinstance(values, torch.Tensor) else values
+    try:
+        values = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must be a table of numbers: {error}") from None
+    if not np.isfinite(values).all():
+        raise ValueError(f"{name} must hold finite numbers only; it holds infinity or NaN")
+    return values
+
+
+def grey_images(values, count):
+    """Grey images of shape (n, height, width), from 0 (paper) to 1 (ink)."""
+    values = array("images", values)
+    shape = values.shape
+    if values.ndim == 4 and shape[1] == 1:
+        values = values[:, 0]
+    if values.ndim != 3 or len(values) != count or 0 in values.shape:
+        raise ValueError(
+            f"images must be grey, of shape ({count}, height, width) or ({count}, 1, height, width); "
+            f"got {shape}"
+        )
+    if values.min() < 0 or values.max() > 1:
+        raise ValueError(
+            f"images must have values from 0 to 1; got {values.min():.3g} to {values.max():.3g}. "
+            "Undo the centring first: inputs + data.mean"
+        )
+    return values
+
+
+def class_numbers(values, count, classes):
+    """Labels as whole numbers of classes, one for each of so many images."""
+    values = array("labels", values)
+    if values.shape != (count,):
+        raise ValueError(f"labels must have shape ({count},), one for each image; got {values.shape}")
+    if ((values < 0) | (values >= classes) | (values != np.rint(values))).any():
+        raise ValueError(f"labels must be whole numbers from 0 to {classes - 1}; got {values}")
+    return values.astype(np.int64)
+
+
+def named(students):
+    """Students by name; a single one has no other name than what it is."""
+    students = students if isinstance(students, dict) else {"student": students}
+    if not students or not all(isinstance(name, str) and name.strip() for name in students):
+        raise ValueError(
+            "students must be one student, or a dict of at least one, each under a name that is a text; "
+            f"got the names {list(students)}"
+        )
+    return students
+
+
+def check_model(name, model):
+    if not isinstance(model, torch.nn.Module):
+        raise TypeError(f"{name} must be a torch.nn.Module; got {type(model).__name__}")
+
+
+def check_place(name, value, count):
+    """A place among so many, as a whole number from 0."""
+    if not is_whole(value) or not 0 <= value < count:
+        raise ValueError(f"{name} must be a whole number from 0 to {count - 1}; got {value!r}")
+    return value
+
+
+def is_whole(value):
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
+def packed(values, kind):
+    """Whole numbers of a numpy kind, such as "u1", as text that a page can hold."""
+    return b64encode(np.rint(values).astype(kind).tobytes()).decode("ascii")
