@@ -27,11 +27,19 @@ def top_overlap(attributions, other, count):
     By chance it is ``count`` / places. Of places that tie, the earlier ones count.
     """
     ours, theirs = _rows(attributions, other)
-    places = ours.shape[1]
+    return (top_places(ours, count) & top_places(theirs, count)).sum(1) / count
+
+
+def top_places(attributions, count):
+    """Which ``count`` places of each input speak most for the class: True there, in the same shape."""
+    rows = _flat(attributions)
+    places = rows.shape[1]
     if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= places:
         raise ValueError(f"count must be a whole number from 1 to {places}, the places; got {count!r}")
-    ours, theirs = (np.argsort(-part, axis=1, kind="stable")[:, :count] for part in (ours, theirs))
-    return (ours[:, :, None] == theirs[:, None]).any(2).mean(1)
+    found = np.zeros(rows.shape, bool)
+    strongest = np.argsort(-rows, axis=1, kind="stable")[:, :count]
+    np.put_along_axis(found, strongest, True, axis=1)
+    return found.reshape(np.shape(attributions))
 
 
 def _rows(attributions, other):

@@ -57,6 +57,9 @@ def attribute(
     """
     check_choice("method", method, METHODS)
     _check_inputs(inputs, targets)
+    held = next(model.parameters(), None)
+    device = inputs.device if held is None else held.device
+    inputs, targets = inputs.to(device), targets.to(device)
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:

@@ -97,8 +97,9 @@ def _answers(model, inputs):
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
+        held = next(model.parameters(), None)
         with torch.no_grad():
-            return logits_of(model(inputs)).argmax(-1)
+            return logits_of(model(inputs if held is None else inputs.to(held.device))).argmax(-1)
     finally:
         for module, training in modes:
             module.training = training

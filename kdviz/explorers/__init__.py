@@ -3,6 +3,7 @@
 from kdviz.explorers.alignment import AlignmentExplorer, alignment
 from kdviz.explorers.anatomy import Anatomy, anatomy
 from kdviz.explorers.attention import AttentionExplorer, attention
+from kdviz.explorers.attribution import AttributionExplorer, attribution
 from kdviz.explorers.base import Explorer
 from kdviz.explorers.landscape import Landscape, landscape
 from kdviz.explorers.playground import Playground, playground
@@ -15,6 +16,7 @@ __all__ = [
     "AttentionExplorer",
     "AlignmentExplorer",
     "Anatomy",
+    "AttributionExplorer",
     "Explorer",
     "Landscape",
     "Playground",
@@ -23,6 +25,7 @@ __all__ = [
     "SoftTargetExplorer",
     "Theatre",
     "attention",
+    "attribution",
     "alignment",
     "anatomy",
     "landscape",

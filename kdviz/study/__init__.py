@@ -3,7 +3,8 @@
 from kdviz.study.compare import compare
 from kdviz.study.comparison import Comparison
 from kdviz.study.diagnose import diagnose
+from kdviz.study.export import export
 from kdviz.study.findings import Diagnosis, Finding
 from kdviz.study.scikit import Scikit
 
-__all__ = ["Comparison", "Diagnosis", "Finding", "Scikit", "compare", "diagnose"]
+__all__ = ["Comparison", "Diagnosis", "Finding", "Scikit", "compare", "diagnose", "export"]

@@ -105,6 +105,12 @@ class Comparison:
 
         return pictures.relations(self, count)
 
+    def attribution(self, count=20, methods=None):
+        """The attribution explorer of samples of every class; they must be images."""
+        from kdviz.study import pictures
+
+        return pictures.attribution(self, count, methods)
+
     def gallery(self, most=24):
         """The samples on which teacher and student differ most: images, texts, or rows of a table."""
         from kdviz.study import pictures

@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 from kdviz import figures
+from kdviz.explorers.attribution import AttributionExplorer, ask_all
 from kdviz.explorers.relations import RelationExplorer
 from kdviz.explorers.soft_targets import SoftTargetExplorer
 from kdviz.measure.similarity import procrustes, procrustes_distance
@@ -146,6 +147,26 @@ def relations(comparison, count=SHOWN):
     return RelationExplorer.from_embeddings(images, labels, teacher, student, comparison.classes)
 
 
+def attribution(comparison, count=20, methods=None):
+    """The attribution explorer of samples kept of every class."""
+    rows = _spread(comparison, count)
+    kept = [comparison.kept.inputs[row] for row in rows]
+    models = list(comparison.models.values())
+    # Two label-only students say what seeds do; more would not fit beside each other.
+    maps, targets = ask_all(*models[:2], torch.cat(kept), models[2:4], methods)
+    names = list(comparison.models)
+    maps = {method: dict(zip(names, found.values(), strict=False)) for method, found in maps.items()}
+    labels = _classes(comparison, rows)
+    return AttributionExplorer.from_maps(
+        _ink(comparison, kept), labels, targets.cpu(), maps, comparison.classes
+    )
+
+
+def _can_be_asked(comparison):
+    """Whether all answers have gradients; those of scikit-learn's classifiers have none."""
+    return all(any(True for _ in model.parameters()) for model in comparison.models.values())
+
+
 def _spread(comparison, count):
     """Rows of the samples kept, as many of each class as there are to be had, sorted by class."""
     labels = _classes(comparison, range(len(comparison.kept)))
@@ -224,6 +245,8 @@ def sections(comparison):
         yield "Soft targets", "Move the temperature; choose an image.", soft_targets(comparison)
         if comparison.kept.embeddings:
             yield "Relations", "Which pairs do both find alike? Choose a cell.", relations(comparison)
+        if _can_be_asked(comparison) and len(comparison.kept) >= 5:
+            yield "What they look at", "Choose a method and an image.", attribution(comparison)
 
 
 def _are_images(comparison):
