@@ -41,9 +41,7 @@ class StreamedCKA:
             x, y, p, q = moved[a], moved[b], squares[a], squares[b]
             found = (x.T @ y, x.sum(0), y.sum(0), q @ x, p @ y, p.sum(), q.sum(), p @ q)
             held = self._pairs.get((a, b))
-            self._pairs[a, b] = (
-                found if held is None else tuple(map(torch.Tensor.add, held, found))
-            )
+            self._pairs[a, b] = found if held is None else tuple(map(torch.Tensor.add, held, found))
 
     def value(self, unbiased=True):
         """The CKA of each layer (rows) with each of the others; not a number where one is constant."""

@@ -48,7 +48,7 @@ def export(student, inputs, path, tolerance=1e-4):
     if not apart <= tolerance:
         path.unlink()
         raise ValueError(
-            f"the exported file answers differently: a logit differs by {apart:.3g}, more than {tolerance:g}. "
-            "Does the student draw random numbers in eval mode?"
+            f"the exported file answers differently: a logit differs by {apart:.3g}, more than {tolerance:g}."
+            " Does the student draw random numbers in eval mode?"
         )
     return apart
