@@ -5,7 +5,7 @@ from functools import cached_property
 
 import torch
 
-from kdviz.study.copies import copies, nothing_changed, same_draws
+from kdviz.study.copies import CannotCopy, copies, nothing_changed, same_draws
 from kdviz.study.feeding import Feed, answer
 from kdviz.study.stepping import take_step
 
@@ -124,6 +124,8 @@ class Case:
                 return take_step(
                     self.step, self.teacher, self.student, self.optimizer, batch, self.cached, disturb
                 )
+            except CannotCopy:
+                raise
             except Exception as problem:
                 raise StepFailed(f"a step that runs; yours stops with {_named(problem)}") from problem
 
@@ -144,6 +146,13 @@ class Case:
         else:
             raise Blocked("a step in which the teacher answers once, for the same samples and classes")
         return _double(taught.logits, teacher, self.batch.labels, taught.gradient)
+
+    @cached_property
+    def rounding(self):
+        """How far off the logits and their gradient may be by the precision that they were computed in."""
+        tensors = [one.gradient for one in self.stepped.student_passes if one.gradient is not None]
+        tensors += [one.logits for one in (*self.stepped.student_passes, *self.stepped.teacher_passes)]
+        return 4 * max(torch.finfo(tensor.dtype).eps for tensor in tensors)
 
 
 def _named(problem):

@@ -230,4 +230,4 @@ _SHORT = {
 
 def _points(mean, half):
     verdict = "" if abs(mean) > half else ", null"
-    return f"{100 * mean:+.1f} ± {100 * half:.1f} points{verdict}"
+    return f"{100 * mean:+.1f} ± {100 * half:.1f} points{verdict}".replace("-", "−")

@@ -10,12 +10,16 @@ import numpy as np
 import torch
 
 
+class CannotCopy(ValueError):
+    """A model cannot be copied, so nothing can be tried on a copy of it."""
+
+
 def copies(*parts):
     """Deep copies that share among themselves what the originals share, an optimizer's parameters too."""
     try:
         return copy.deepcopy(parts)
     except Exception as problem:
-        raise ValueError(
+        raise CannotCopy(
             f"your models cannot be copied ({type(problem).__name__}: {problem}), and nothing of yours is to "
             "be changed. Does a module keep a tensor that was computed, with its graph? Detach it"
         ) from problem

@@ -4,6 +4,7 @@ import torch
 
 from kdviz.study.case import Blocked, Case
 from kdviz.study.checks import EVERY
+from kdviz.study.copies import CannotCopy
 from kdviz.study.feeding import Feed, as_model
 from kdviz.study.findings import Diagnosis, Finding, Passed, Unchecked
 from kdviz.study.stepping import wanted
@@ -85,6 +86,8 @@ def _made(check, case):
         found.extend(check(case))
     except Blocked as problem:
         found.append(Unchecked(check.__name__, f"needs {problem}"))
+    except CannotCopy as problem:
+        found.append(Unchecked(check.__name__, str(problem)))
     return found
 
 

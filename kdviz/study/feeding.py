@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, RandomSampler, SequentialSampler, TensorDataset
+from torch.utils.data import BatchSampler, DataLoader, RandomSampler, SequentialSampler, TensorDataset
 
 from kdviz.datasets.dataset import Dataset, Samples
 from kdviz.study.scikit import Scikit
@@ -59,13 +59,24 @@ class Feed:
 
     @property
     def shuffles(self):
-        return self.loader is not None and isinstance(self.loader.sampler, RandomSampler)
+        return self.loader is not None and isinstance(_sampler(self.loader), RandomSampler)
+
+    @property
+    def in_order(self):
+        """Whether the batches come in the order of the data."""
+        return self._in_order
+
+
+def _sampler(loader):
+    """What orders a loader's samples; None where a batch sampler of the reader's own does."""
+    # A loader with a batch sampler of its own still has a sampler, which it does not use.
+    return loader.sampler if type(loader.batch_sampler) is BatchSampler else None
 
 
 def _as_batches(data, size):
     """The batches, and whether they come in the order of the data."""
     if isinstance(data, DataLoader):
-        return data, isinstance(data.sampler, SequentialSampler)
+        return data, isinstance(_sampler(data), SequentialSampler)
     if isinstance(data, Iterator):
         raise TypeError(
             f"data must be readable more than once; a {type(data).__name__} is used up after one pass. "

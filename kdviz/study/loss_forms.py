@@ -93,8 +93,11 @@ class Form:
         return " + ".join(parts) or "nothing"
 
 
-def read(student, teacher, labels, gradient):
-    """The form of a loss with this gradient, or None where it is none of those known."""
+def read(student, teacher, labels, gradient, limit=LEFT_OVER):
+    """The form of a loss with this gradient, or None where it is none of those known.
+
+    ``limit`` is the share of the gradient that may be left over.
+    """
     lesson = (student, teacher, labels)
     if gradient.norm() == 0:
         return None
@@ -104,7 +107,7 @@ def read(student, teacher, labels, gradient):
     for one_hard in (hard, hard_of_probabilities):
         for one_soft in (None, *SOFT, *MISTAKES):
             found = _best(lesson, gradient, one_hard, one_soft)
-            if found.left_over < min(LEFT_OVER, 0.05 * max(alone.left_over, 1e-4)):
+            if found.left_over < min(limit, 0.05 * max(alone.left_over, 1e-4)):
                 return found
     return None
 

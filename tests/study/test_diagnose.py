@@ -181,7 +181,56 @@ def different_scaling():
     return healthy(step=step)
 
 
+def accumulated():
+    """A quarter of each batch's loss, as gradient accumulation over four batches has it."""
+    setup = table()
+
+    def step(teacher, student, inputs, labels):
+        with torch.no_grad():
+            answers = teacher(inputs)
+        logits = student(inputs)
+        return (0.1 * cross_entropy(logits, labels) + 0.9 * soft(logits, answers)) / 4
+
+    return {**setup, "step": step}
+
+
+def half_precision():
+    """Both models run in bfloat16; their loss in single precision."""
+    setup = table()
+
+    def step(teacher, student, optimizer, inputs, labels):
+        with torch.autocast("cpu", torch.bfloat16):
+            with torch.no_grad():
+                answers = teacher(inputs)
+            logits = student(inputs)
+        logits, answers = logits.float(), answers.float()
+        loss = 0.1 * cross_entropy(logits, labels) + 0.9 * soft(logits, answers)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    return {**setup, "step": step}
+
+
+class Pairs(torch.utils.data.Sampler):
+    """A batch sampler of the reader's own, which takes samples from both ends."""
+
+    def __iter__(self):
+        return iter([[place, 239 - place] for place in range(0, 120)])
+
+    def __len__(self):
+        return 120
+
+
+def own_batches():
+    inputs, labels = points()
+    return healthy(data=DataLoader(TensorDataset(inputs, labels), batch_sampler=Pairs()))
+
+
 HEALTHY = {
+    "gradient accumulation": accumulated,
+    "bfloat16": half_precision,
+    "a batch sampler of one's own": own_batches,
     "an MLP on a table": table,
     "a conv net": lambda: images(conv, 0.1 * kd.CrossEntropy() + 0.9 * kd.SoftTargets(temperature=4)),
     "a ResNet": lambda: images(Residual),
@@ -578,6 +627,19 @@ FAULTS = {
         },
         "cache_stale",
     ),
+    "a cache and a batch sampler of one's own": (
+        lambda: {**own_batches(), "cached_logits": cache()["cached_logits"], "step": None},
+        "cache_order",
+    ),
+    "a loss summed over the samples": (
+        lambda: healthy(
+            step=loss_step(
+                lambda z, t, y: 0.1 * cross_entropy(z, y, reduction="sum") + 0.9 * soft(z, t, reduction="sum")
+            ),
+            objective=claimed(),
+        ),
+        "reduction",
+    ),
     "a cache that is too short": (
         lambda: (lambda setup: {**setup, "cached_logits": setup["cached_logits"][:200], "step": None})(
             cache()
@@ -720,6 +782,22 @@ def test_a_teacher_of_whom_only_the_logits_are_left():
 def test_bad_input_is_refused_in_words(changes, kind, words):
     with pytest.raises(kind, match=words.replace("[", r"\[")):
         diagnosed(healthy(**changes))
+
+
+class Remembering(nn.Linear):
+    """Keeps what it computed, graph and all: such a module cannot be copied."""
+
+    def forward(self, x):
+        self.last = super().forward(x)
+        return self.last
+
+
+def test_models_that_cannot_be_copied_are_left_unchecked():
+    inputs, labels = points()
+    student = Remembering(12, CLASSES)
+    student(inputs)
+    found = kd.diagnose(healthy()["teacher"], student, (inputs, labels), step=good_step)
+    assert found.findings == () and "Detach it" in " ".join(str(found).split())
 
 
 def test_a_scikit_teacher_gives_its_probabilities_back():

@@ -39,11 +39,16 @@ def cache_order(case):
 
 def _without_rows(case):
     count = min(case.count, len(case.cached))
-    how = "the loader shuffles" if case.feed.shuffles else "the batches do not tell their order"
+    how = "the loader shuffles" if case.feed.shuffles else "the loader orders its samples by itself"
     evidence = f"{how}, and its batches carry no row numbers"
     if case.teacher is not None and case.cached.shape[1] == case.teacher_logits.shape[1]:
         same = (case.cached[:count].argmax(1).cpu() == case.teacher_logits[:count].argmax(1)).double().mean()
         evidence += f"; taken in turn, cached and true answers agree on {float(same):.3g} of the samples"
+        if same > 0.95:
+            yield Passed("cache_order", evidence)
+            return
+    elif not case.feed.shuffles:
+        raise Blocked("row numbers in the batches: their order is not known")
     yield Finding(
         "cache_order", "Cached answers cannot be matched with the shuffled batches.", evidence, _ORDER
     )

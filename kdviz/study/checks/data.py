@@ -1,7 +1,6 @@
 """Is the data there, finite, labelled within the classes, and mixed?"""
 
 import torch
-from torch.utils.data import SequentialSampler
 
 from kdviz.study.case import Blocked
 from kdviz.study.findings import Finding, Passed
@@ -61,8 +60,7 @@ def sorted_batches(case):
     labels = [batch.labels for batch in case.batches if batch.labels is not None and len(batch) > 3]
     alone = sum(int(part.unique().numel() == 1) for part in labels)
     classes = len({int(label) for part in labels for label in part.unique()})
-    sampler = case.feed.loader.sampler
-    if isinstance(sampler, SequentialSampler) and classes > 1 and alone > len(labels) / 2:
+    if case.feed.in_order and classes > 1 and alone > len(labels) / 2:
         yield Finding(
             "sorted_batches",
             "The batches are sorted by class, so each step teaches a single class.",

@@ -38,10 +38,11 @@ def form_of_the_loss(case):
     lesson = _lesson(case)
     *given, gradient = lesson
     claim = _claim(case)
-    if claim is not None and (found := _against_claim(claim, given, gradient)) is not None:
+    limit = loss_forms.LEFT_OVER if case.step is None else max(loss_forms.LEFT_OVER, case.rounding)
+    if claim is not None and (found := _against_claim(claim, given, gradient, limit)) is not None:
         yield from found
         return
-    form = loss_forms.read(*lesson)
+    form = loss_forms.read(*lesson, limit)
     if form is None:
         if claim is not None:
             yield _not_the_objective(claim, given, gradient)
@@ -84,30 +85,42 @@ def size_of_the_terms(case):
 _HARD = ("hard", "cross_entropy", "label_smoothing")
 
 
-def _against_claim(claim, given, gradient):
+def _against_claim(claim, given, gradient, limit):
     """Findings about the weights of an objective's terms; None where the form itself is another."""
     terms = _claimed_gradients(claim, given)
     columns = torch.stack([part.flatten() for part in terms.values()], 1)
     factors = torch.linalg.lstsq(columns, gradient.flatten().unsqueeze(1), driver="gelsd").solution[:, 0]
     left = float((columns @ factors - gradient.flatten()).norm() / gradient.norm())
-    if left > loss_forms.LEFT_OVER:
+    if left > limit:
         return None
-    sizes = columns.norm(dim=0)
-    factors = {
-        name: float(factor)
-        for name, factor, size in zip(terms, factors, sizes, strict=True)
-        if size > 1e-9 * sizes.max()
-    }
+    factors = dict(zip(terms, factors.tolist(), strict=True))
+    sizes = dict(zip(terms, (columns.norm(dim=0) / gradient.norm()).tolist(), strict=True))
     # A term that is next to nothing in the gradient has no factor that could be read off.
-    felt = {name: float(size / gradient.norm()) for name, size in zip(terms, sizes, strict=True)}
-    found = [
-        finding
-        for name, factor in factors.items()
-        if abs(factor - 1) > CLOSE and abs(factor - 1) * felt[name] > 1e-4
-        for finding in _wrong_factor(name, factor, claim, *given[0].shape)
+    felt = {name: factor for name, factor in factors.items() if sizes[name] * max(1, abs(factor)) > 1e-9}
+    seen = "at the logits it is the objective: " + ", ".join(f"{n} × {f:.4g}" for n, f in felt.items())
+    wrong = {
+        name: factor
+        for name, factor in felt.items()
+        if abs(factor - 1) > 2 * limit and abs(factor - 1) * sizes[name] > limit / 10
+    }
+    return list(_about_factors(wrong, felt, claim, given[0].shape, 2 * limit)) or [
+        Passed("form_of_the_loss", seen)
     ]
-    seen = ", ".join(f"{name} × {factor:.4g}" for name, factor in factors.items())
-    return found or [Passed("form_of_the_loss", f"at the logits it is the objective: {seen}")]
+
+
+def _about_factors(wrong, felt, claim, shape, close):
+    low, high = min(felt.values()), max(felt.values())
+    together = low > 0 and high - low < close * high
+    if together and len(felt) > 1:
+        # One factor for all terms only scales the learning rate, as gradient accumulation does; but a sum
+        # over the samples ties it to the batch size.
+        if wrong and _is(low / shape[0]):
+            yield _summed(f"all terms act with {low:.4g} times their strength in {claim}", shape[0])
+        return
+    for name, factor in wrong.items():
+        for finding in _wrong_factor(name, factor, claim, *shape):
+            if len(felt) > 1 or finding.name != "other_weight":
+                yield finding
 
 
 def _wrong_factor(name, factor, claim, samples, classes):
