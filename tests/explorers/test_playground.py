@@ -176,7 +176,7 @@ def test_a_story_asks_plays_and_answers(reader, story):
     assert soft - hard == pytest.approx(gain, abs=0.11)
     if story["measure"] == "recall":
         assert hard == 0 and soft > 40
-        assert "3: none" in reader.page.locator(".classes svg").text_content()
+        assert "no 3" in reader.page.locator(".classes svg").text_content()
     else:
         assert f"{soft:.1f} %" in reader.status
 

@@ -14,7 +14,7 @@ const CONTROLS = [
 ];
 
 function written(name, value) {
-  if (name === "labels" && value === 1200) return "1200 (all)";
+  if (name === "labels" && value === 1200) return "all 1200";
   if (name === "label_noise") return percent(100 * value, 0);
   if (name === "omit") return value === null ? "none" : String(value);
   if (typeof value === "boolean") return value ? "on" : "off";
@@ -22,7 +22,7 @@ function written(name, value) {
 }
 
 function makeControl({ name, kind, text, ask }, stops, change) {
-  const value = html("output");
+  const value = html("span", { class: "value" });
   const input = { slider, select, checkbox, number }[kind](name, stops, change);
   input.element.dataset.lmSuppressShortcuts = "true";
   input.element.dataset.control = name;

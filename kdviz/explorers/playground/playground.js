@@ -30,7 +30,7 @@ class Playground {
     this.standalone = model.get("standalone");
     this.data = unpack(this.packed);
     this.pace = "normal";
-    this.run = 0;
+    [this.run, this.turn] = [0, 0];
     this.image = this.#testImage(0);
     const said = this.standalone ? location.hash.slice(1) : "";
     this.#take(fromAddress(said, model.get("settings"), this.stops), !said);
@@ -96,11 +96,17 @@ class Playground {
     this.teacher = this.data.teachers.get(this.start.label_noise).net;
     const teacherExam = examine(this.teacher, this.data);
     [this.teacherSaid, this.teacherAccuracy] = [teacherExam.said, teacherExam.accuracy];
-    this.trainer.wish({ wish: "begin", settings: this.start, changes, until, run: this.run });
+    this.#ask({ wish: "begin", settings: this.start, changes, until, run: this.run });
     this.#showControls();
     this.#showStory();
     this.#write();
     this.#draw();
+  }
+
+  // Of the wishes that the trainer answers with a report.
+  #ask(message) {
+    this.turn += 1;
+    this.trainer.wish({ ...message, turn: this.turn });
   }
 
   #hear(told) {
@@ -112,11 +118,12 @@ class Playground {
     this.said = told.said;
     this.nets = told.weights.map((weights) => network(this.start.width, weights));
     this.changes = told.changes;
-    const stopped = this.playing && !told.playing;
-    this.playing = told.playing;
+    // A report from before the last press of a button must not undo it.
+    const stopped = told.turn === this.turn && this.playing && !told.playing;
+    if (told.turn === this.turn) this.playing = told.playing;
     if (told.done && !this.finished) this.#finish();
     else if (stopped) this.#tell(`Paused at step ${told.step}. ${this.#summary()}`);
-    if (told.done || stopped || !told.playing) this.#write();
+    if (!this.playing) this.#write();
     this.#soon();
   }
 
@@ -134,18 +141,18 @@ class Playground {
   play() {
     if (this.finished) this.#begin();
     this.playing = true;
-    this.trainer.wish({ wish: "play", rate: PACES[this.pace] });
+    this.#ask({ wish: "play", rate: PACES[this.pace] });
     this.#tell("They learn.");
     this.#soon();
   }
 
   pause() {
-    this.trainer.wish({ wish: "pause" });
+    this.#ask({ wish: "pause" });
   }
 
   stepOn() {
     if (this.playing) this.pause();
-    if (!this.finished) this.trainer.wish({ wish: "step", count: STEPS_AT_ONCE });
+    if (!this.finished) this.#ask({ wish: "step", count: STEPS_AT_ONCE });
   }
 
   reset() {
@@ -161,7 +168,7 @@ class Playground {
     const text = CONTROLS.find((control) => control.name === name).text;
     const live = LIVE.includes(name);
     if (live && this.step > 0) {
-      this.trainer.wish({ wish: "set", name, value });
+      this.#ask({ wish: "set", name, value });
       const late = this.finished ? " (They are finished: Play again begins anew.)" : "";
       this.#tell(`${text} is now ${written(name, value)}; the students go on with it.${late}`);
     } else {
@@ -310,6 +317,8 @@ class Playground {
       html("div", { class: "views" }, ...stacked),
       ...this.#buildFoot(shown),
     );
+    // A click anywhere on it takes the keys to it, and away from the notebook around it.
+    if (!this.standalone) panel.tabIndex = -1;
     panel.dataset.lmSuppressShortcuts = "true";
     this.onKey = (event) => this.#key(event);
     (this.standalone ? document : panel).addEventListener("keydown", this.onKey);
@@ -394,7 +403,7 @@ class Playground {
       : this.records.at(-1).accuracy;
     const gain = values[1] - values[0];
     const came = gain > 1 ? "better" : gain < -1 ? "worse" : "about the same";
-    const where = onDigit ? `on the ${this.start.omit} that it never saw` : "on the test images";
+    const where = onDigit ? `on the ${this.start.omit}s that it never saw` : "on the test images";
     const expected = this.prediction ? `You expected: ${this.prediction}. ` : "";
     this.reply.textContent =
       `${expected}In this run it is ${came} ${where}: ${percent(values[0])} (label-only) and ${percent(values[1])} (distilled), ` +

@@ -76,7 +76,7 @@ function seedsView(page) {
     parts.push(running ? `${results.length} of ${SEEDS} seeds.` : problem);
     parts.push(intervalSentence(interval(gainsOf(results, "accuracy")), "for the distilled student"));
     if (of.omit !== null) {
-      parts.push(intervalSentence(interval(gainsOf(results, "recall")), `on the ${of.omit} that nobody saw`));
+      parts.push(intervalSentence(interval(gainsOf(results, "recall")), `on the ${of.omit}s that no student saw`));
     }
     return parts.join(" ");
   }
@@ -110,23 +110,24 @@ function drawPairs(picture, results, width, height) {
     drawn.push(svg("line", { x1: 36, x2: 184, y1: y(tick), y2: y(tick), stroke: "#e4e4e4" }));
     drawn.push(words(30, y(tick) + 4, String(tick), { "text-anchor": "end", class: "quiet" }));
   }
-  for (const pair of pairs) {
+  for (const { seed, accuracy: pair } of results) {
     drawn.push(svg("line", { x1: at[0], x2: at[1], y1: y(pair[0]), y2: y(pair[1]), stroke: "#999", "stroke-width": 1 }));
-    pair.forEach((value, who) => drawn.push(mark(who, at[who], y(value))));
+    pair.forEach((value, who) => drawn.push(mark(who, at[who], y(value), `seed ${seed}: ${percent(value)}`)));
   }
   STUDENTS.forEach(({ short, colour }, who) => drawn.push(words(at[who], floor + 22, short, { "text-anchor": "middle", fill: colour })));
-  drawn.push(...drawGains(pairs.map(([hard, soft]) => soft - hard), 216, width - 10, floor));
+  drawn.push(...drawGains(results, 216, width - 10, floor));
   picture.replaceChildren(...drawn);
 }
 
 // A square for the label-only student, a disc for the distilled one.
-function mark(who, x, y) {
-  const { colour } = STUDENTS[who];
-  if (who === BASELINE) return svg("rect", { x: x - 3.5, y: y - 3.5, width: 7, height: 7, fill: colour, opacity: 0.7 });
-  return svg("circle", { cx: x, cy: y, r: 4, fill: colour, opacity: 0.7 });
+function mark(who, x, y, told) {
+  const look = { fill: STUDENTS[who].colour, opacity: 0.7 }, title = svg("title", {}, told);
+  if (who === BASELINE) return svg("rect", { x: x - 3.5, y: y - 3.5, width: 7, height: 7, ...look }, title);
+  return svg("circle", { cx: x, cy: y, r: 4, ...look }, title);
 }
 
-function drawGains(gains, from, to, floor) {
+function drawGains(results, from, to, floor) {
+  const gains = gainsOf(results, "accuracy");
   const drawn = [words(from - 10, 13, "gain of each seed (points)")];
   const reach = Math.max(2, ...gains.map(Math.abs)) + 0.5;
   const x = scale(Math.min(-1, ...gains) - 0.5, Math.max(1, ...gains) + 0.5, from, to);
@@ -138,11 +139,12 @@ function drawGains(gains, from, to, floor) {
   drawn.push(svg("line", { x1: x(0), x2: x(0), y1: 26, y2: floor, stroke: INK, "stroke-dasharray": "2 3" }));
   drawn.push(svg("line", { x1: from, x2: to, y1: floor, y2: floor, stroke: "#999" }));
   const heights = new Map();
-  for (const gain of gains) {
+  gains.forEach((gain, place) => {
     const column = Math.round(x(gain) / 8), stacked = heights.get(column) ?? 0;
     heights.set(column, stacked + 1);
-    drawn.push(mark(DISTILLED, column * 8, floor - 8 - stacked * Math.min(9, 120 / gains.length + 4)));
-  }
+    const told = `seed ${results[place].seed}: ${signed(gain)} points`;
+    drawn.push(mark(DISTILLED, column * 8, floor - 8 - stacked * Math.min(9, 120 / gains.length + 4), told));
+  });
   if (!gains.length) return drawn;
   const { mean, low, high } = interval(gains);
   if (low !== undefined) drawn.push(svg("line", { x1: x(low), x2: x(high), y1: 36, y2: 36, stroke: STUDENTS[1].colour, "stroke-width": 5 }));

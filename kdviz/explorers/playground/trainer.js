@@ -5,12 +5,14 @@ const TICK = 30, SLICE = 22;
 
 function serve(tell) {
   let data = null, pair = null, run = 0, told = 0;
+  // The last wish that was heard: so the page knows which reports came after it.
+  let turn = 0;
   // Steps a second; `until` is where to stop.
   let rate = 0, until = 0, owed = 0, last = 0, timer = null;
 
   function report(extra = {}) {
     tell({
-      kind: "state", run, step: pair.step, done: pair.done, playing: timer !== null,
+      kind: "state", run, turn, step: pair.step, done: pair.done, playing: timer !== null,
       records: pair.records.slice(told), from: told,
       weights: pair.students.map(({ net }) => net.weights.slice()),
       said: pair.students.map(({ net }) => examine(net, data).said),
@@ -79,6 +81,7 @@ function serve(tell) {
 
   return (message) => {
     try {
+      turn = message.turn ?? turn;
       wishes[message.wish](message);
     } catch (problem) {
       pause();

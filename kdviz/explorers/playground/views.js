@@ -170,7 +170,7 @@ function classesView() {
   picture.append(words((left + width) / 2, height - 6, "digit", { "text-anchor": "middle", class: "quiet" }));
   const groups = Array.from({ length: CLASSES }, (_, label) => {
     const at = left + label * wide;
-    const bars = STUDENTS.map(({ fill }, who) => svg("rect", { x: at + 3 + who * 14.5, width: 14, fill }));
+    const bars = STUDENTS.map(({ fill }, who) => svg("rect", { x: at + 3 + who * 14.5, width: 14, fill }, svg("title")));
     const tick = svg("line", { x1: at + 1, x2: at + 33.5, stroke: TEACHER.colour, "stroke-width": 3 });
     const name = words(at + 17, floor + 18, String(label), { "text-anchor": "middle" });
     picture.append(...bars, tick, name);
@@ -185,10 +185,11 @@ function classesView() {
         bars.forEach((bar, who) => {
           const top = y(recalls[who][label]);
           setAll(bar, { y: top.toFixed(1), height: (floor - top).toFixed(1) });
+          bar.firstChild.textContent = `${STUDENTS[who].name}, digit ${label}: ${percent(recalls[who][label])}`;
         });
         setAll(tick, { y1: y(recalls[2][label]), y2: y(recalls[2][label]) });
         name.setAttribute("class", label === settings.omit ? "left-out" : "");
-        name.textContent = label === settings.omit ? `${label}: none` : String(label);
+        name.textContent = label === settings.omit ? `no ${label}` : String(label);
       });
       caption.textContent = classesSentence(recalls, settings.omit);
     },
@@ -200,7 +201,7 @@ function classesSentence([hard, soft], omitted) {
   if (gains.every((gain) => gain === 0)) return "The two students are right on the same share of every digit.";
   const [most, least] = [best(gains, 0), best(gains.map((gain) => -gain), 0)];
   const end = gains[least] < 0 ? `, the label-only student most on ${least} (${signed(-gains[least])})` : "";
-  const left = omitted === null ? "" : ` On the ${omitted} that no student saw: ${percent(hard[omitted])} and ${percent(soft[omitted])}.`;
+  const left = omitted === null ? "" : ` On the ${omitted}s that no student saw: ${percent(hard[omitted])} and ${percent(soft[omitted])}.`;
   return `The distilled student is ahead most on ${most} (${signed(gains[most])} points)${end}.${left}`;
 }
 
