@@ -9,9 +9,9 @@ import traitlets
 from kdviz.explain.likeness import rank_correlation, top_overlap, top_places
 from kdviz.explain.methods import METHODS
 from kdviz.explain.side_by_side import interval, side_by_side
+from kdviz.explorers.answers import even_rows
 from kdviz.explorers.base import Explorer
-from kdviz.explorers.relations import _even_rows, _labels
-from kdviz.explorers.soft_targets import _array, _check_whole, _images, _whole
+from kdviz.explorers.given import array, check_place, class_numbers, grey_images, is_whole
 
 _HERE = Path(__file__).parent
 MOST_BYTES = 900_000
@@ -59,7 +59,7 @@ class AttributionExplorer(Explorer):
         top : how many places count as the strongest, by default a tenth
         """
         classes = [str(name) for name in classes]
-        images = _images(images, len(images))
+        images = grey_images(images, len(images))
         networks = _networks(maps, images.shape)
         top = max(1, images[0].size // 10) if top is None else top
         found = [_method(name, [each[network] for network in networks], top) for name, each in maps.items()]
@@ -72,8 +72,8 @@ class AttributionExplorer(Explorer):
         return cls(
             images=b64encode(np.rint(images * 255).astype("u1").tobytes()).decode("ascii"),
             image_shape=list(images.shape[1:]),
-            labels=_labels(labels, len(images), len(classes)).tolist(),
-            targets=_labels(targets, len(images), len(classes)).tolist(),
+            labels=class_numbers(labels, len(images), len(classes)).tolist(),
+            targets=class_numbers(targets, len(images), len(classes)).tolist(),
             classes=classes,
             networks=networks,
             methods=found,
@@ -82,11 +82,11 @@ class AttributionExplorer(Explorer):
 
     @traitlets.validate("method")
     def _check_method(self, proposal):
-        return _check_whole("method", proposal.value, len(self.methods))
+        return check_place("method", proposal.value, len(self.methods))
 
     @traitlets.validate("image")
     def _check_image(self, proposal):
-        return _check_whole("image", proposal.value, len(self.labels))
+        return check_place("image", proposal.value, len(self.labels))
 
     def __repr__(self):
         names = ", ".join(method["name"] for method in self.methods)
@@ -114,9 +114,9 @@ def attribution(teacher, student, data, *, baselines=(), methods=None, images=20
     AttributionExplorer
     """
     test = data.test
-    if not _whole(images) or not 5 <= images <= len(test):
+    if not is_whole(images) or not 5 <= images <= len(test):
         raise ValueError(f"images must be a whole number from 5 to {len(test)}; got {images!r}")
-    shown = test[_even_rows(test.labels.numpy(), int(images))]
+    shown = test[even_rows(test.labels.numpy(), int(images))]
     maps, targets = ask_all(teacher, student, shown.inputs, baselines, methods, top)
     pixels = (shown.inputs + data.mean).clamp(0, 1)
     return AttributionExplorer.from_maps(pixels, shown.labels, targets, maps, data.classes, top)
@@ -147,14 +147,14 @@ def _networks(maps, shape):
         )
     for name, each in maps.items():
         for network, values in each.items():
-            found = _array(f"{name} of {network}", values).shape
+            found = array(f"{name} of {network}", values).shape
             if found != shape:
                 raise ValueError(f"{name} of {network} must have the images' shape {shape}; got {found}")
     return networks[0]
 
 
 def _method(name, maps, top):
-    maps = [_array(name, values) for values in maps]
+    maps = [array(name, values) for values in maps]
     teacher, *others = maps
     ranks = [rank_correlation(teacher, each) for each in others]
     shared = [top_overlap(teacher, each, top) for each in others]
