@@ -7,6 +7,7 @@ from kdviz.explorers.attribution import AttributionExplorer, attribution
 from kdviz.explorers.base import Explorer
 from kdviz.explorers.landscape import Landscape, landscape
 from kdviz.explorers.playground import Playground, playground
+from kdviz.explorers.playback import Playback, playback
 from kdviz.explorers.prediction import Prediction, prediction
 from kdviz.explorers.relations import RelationExplorer, relations
 from kdviz.explorers.soft_targets import SoftTargetExplorer, soft_targets
@@ -20,6 +21,7 @@ __all__ = [
     "Explorer",
     "Landscape",
     "Playground",
+    "Playback",
     "Prediction",
     "RelationExplorer",
     "SoftTargetExplorer",
@@ -30,6 +32,7 @@ __all__ = [
     "anatomy",
     "landscape",
     "playground",
+    "playback",
     "prediction",
     "relations",
     "soft_targets",
