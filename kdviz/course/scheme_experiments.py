@@ -147,48 +147,33 @@ def _hard_labels(data, width):
 def assistant_chains(seeds, width=4, temperature=2.0, steps=600):
     """A tiny student and a large teacher: straight, by way of assistants, or along the teacher's route.
 
-    "straight, 4 × steps" is the control of the route, whose student learns in four stages.
+    The route's student learns in four stages. Its controls are "straight, 4 × steps" and "straight, four
+    stages": the same stages, each with its own falling learning rate, and the finished teacher in all.
     """
     data = [digits(seed=seed) for seed in seeds]
-    students = [mlp(64, width, 10, seed=seed) for seed in seeds]
-    large = [mlp(64, 1024, 10, seed=seed) for seed in seeds]
+    starts, large = ([mlp(64, w, 10, seed=seed) for seed in seeds] for w in (width, 1024))
     best, objective = _trained(large, data, 1000), SoftTargets(temperature)
 
-    def chain(*widths):
-        return stack_chains(
-            [
-                assistants(
-                    teacher,
-                    [*(mlp(64, w, 10, seed=part.seed) for w in widths), student],
-                    part,
-                    objective,
-                    steps=steps,
-                )
-                for teacher, student, part in zip(best, students, data, strict=True)
-            ]
-        )
+    def chain(scheme, taught_by, students):
+        each = zip(taught_by, students, data, strict=True)
+        return stack_chains([scheme(*one, objective, steps=steps) for one in each])
 
-    def along():
-        routes = _routes(large, data, stops=4)
-        return stack_chains(
-            [
-                route_constrained(route, student, part, objective, steps=steps)
-                for route, student, part in zip(routes, students, data, strict=True)
-            ]
-        )
+    def by_way_of(*widths):
+        return chain(assistants, best, [[mlp(64, w, 10, seed=s) for w in (*widths, width)] for s in seeds])
 
     runs = {
-        "hard labels": lambda: train_stack(StackedModel(students), data, steps=steps),
-        "straight": chain,
-        "by way of 64": lambda: chain(64),
-        "by way of 16": lambda: chain(16),
-        "by way of 8": lambda: chain(8),
-        "five assistants": lambda: chain(256, 64, 32, 16, 8),
-        "along the route": along,
+        "hard labels": lambda: train_stack(StackedModel(starts), data, steps=steps),
+        "straight": by_way_of,
+        "by way of 64": lambda: by_way_of(64),
+        "by way of 16": lambda: by_way_of(16),
+        "by way of 8": lambda: by_way_of(8),
+        "five assistants": lambda: by_way_of(256, 64, 32, 16, 8),
+        "along the route": lambda: chain(route_constrained, _routes(large, data, stops=4), starts),
+        "straight, four stages": lambda: chain(route_constrained, [[one] * 4 for one in best], starts),
         "straight, 4 × steps": lambda: distill_stack(
-            best, StackedModel(students), data, objective, steps=4 * steps
+            best, StackedModel(starts), data, objective, steps=4 * steps
         ),
-        "hard labels, 4 × steps": lambda: train_stack(StackedModel(students), data, steps=4 * steps),
+        "hard labels, 4 × steps": lambda: train_stack(StackedModel(starts), data, steps=4 * steps),
     }
     return [
         row
