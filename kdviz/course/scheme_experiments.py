@@ -255,12 +255,15 @@ def _pairs(students, record, data):
 
 
 def _two(said, labels):
-    """Of two networks: their mean accuracy, their ensemble's, and how far they say the same."""
+    """Of two networks: mean accuracy, that of their ensemble, how often they say the same or err alike."""
     one, other = said
+    first, second = said.argmax(-1)
+    alike = (first == second) & (first != labels)
     return {
         "accuracy": 100 * sum(accuracy(own, labels) for own in said) / 2,
         "ensemble_accuracy": 100 * accuracy(said.softmax(-1).mean(0), labels),
         "agreement": 100 * agreement(one, other),
+        "same_mistake": 100 * float(alike.double().mean()),
         "divergence": (kl_to_teacher(one, other) + kl_to_teacher(other, one)) / 2,
     }
 

@@ -17,6 +17,7 @@ _NOTEBOOKS = (
     "features",
     "relations",
 )
+_NOTEBOOKS = ("start_here", "soft_targets", "temperature_and_weight", "responses", "offline", "online")
 
 
 def exercises():

@@ -102,7 +102,7 @@ def _close(given, expected):
 
 
 def _unexplained(given, expected):
-    ratios = [a / b for a, b in zip(given, expected, strict=True)]
+    ratios = [a / b if b else math.nan for a, b in zip(given, expected, strict=True)]
     if _close(ratios, ratios[:1] * len(ratios)):
         return f"Your value is {ratios[0]:.4g} times the right one in every try. A constant factor is wrong."
     sizes = ["too large" if a > b else "too small" for a, b in zip(given, expected, strict=True)]
