@@ -90,6 +90,7 @@ def teacher_age(seeds, noise=0.4, width=64, temperature=4.0):
     ``step`` is how long the teacher trained; its students learn from its answers alone. Controls: hard
     labels, hard labels stopped at the best validation accuracy, and the wide teacher's answers with their
     dark knowledge permuted. Teacher and student have the same labels, right ones on validation and test.
+    ``believed`` is the share of the wrong labels that the student finds likelier than the right digit.
     """
     data = [digits(label_noise=noise, seed=seed) for seed in seeds]
     rows = _hard_labels(data, width)
@@ -121,11 +122,19 @@ def _taught(arm, step, answers, asked, data, width, temperature):
     starts = StackedModel([mlp(64, width, 10, seed=part.seed) for part in data])
     students = distill_stack(answers, starts, data, SoftTargets(temperature)).finish().student
     rows = _beside_teacher(students, data, asked, arm, temperature)
-    for row, teacher, part in zip(rows, asked, data, strict=True):
+    for place, (row, teacher, part) in enumerate(zip(rows, asked, data, strict=True)):
         row["step"] = step
+        row["believed"] = 100 * share_believed(_answer(students.student(place, 0), part.train), part)
         row["teacher_accuracy"] = 100 * accuracy(_answer(teacher, part.test), part.test.labels)
-        row["teacher_fit"] = 100 * accuracy(_answer(teacher, part.train), part.train.labels)
+        row["teacher_believed"] = 100 * share_believed(_answer(teacher, part.train), part)
     return rows
+
+
+def share_believed(logits, data):
+    """Of the wrong training labels, the share with a larger logit than the right digit's."""
+    given, truth = data.train.labels, digits(seed=data.seed).train.labels
+    told, right = (logits.gather(1, labels[:, None])[:, 0] for labels in (given, truth))
+    return float((told > right)[given != truth].double().mean())
 
 
 def _hard_labels(data, width):
@@ -268,41 +277,44 @@ def _two(said, labels):
     }
 
 
-ONLINE_ARMS = ("apart", "mutual", "codistillation", "KDCL", "KDCL without teaching", "ONE")
-
-
 def online_schemes(seeds, regime):
     """Four online schemes with two students each. All deploy ``mlp(64, 16, 16, 10)``.
 
     "KDCL without teaching" is a control: the same distorted images, and the ensemble is not listened to.
     """
     make, _, _ = REGIMES[regime]
+    data = [make(seed=seed) for seed in seeds]
+    pairs = [[mlp(64, 16, 16, 10, seed=2 * seed + peer) for peer in range(2)] for seed in seeds]
+
+    def one_by_one(scheme, *objective, **settings):
+        return lambda: [
+            scheme(pair, part, *objective, **settings).finish().student
+            for pair, part in zip(pairs, data, strict=True)
+        ]
+
+    arms = {
+        "apart": lambda: _pairs_of(mutual_stack(pairs, data, SILENT)),
+        "mutual": lambda: _pairs_of(mutual_stack(pairs, data)),
+        "codistillation": one_by_one(codistillation, exchange=50),
+        "KDCL": one_by_one(collaborative, distort=SLIGHT_NOISE),
+        "KDCL without teaching": one_by_one(collaborative, SILENT, distort=SLIGHT_NOISE),
+        "ONE": lambda: [_branches(pair[0], part) for pair, part in zip(pairs, data, strict=True)],
+    }
     return [
-        {"regime": regime, "seed": seed, "arm": arm, **_online(arm, make(seed=seed))}
-        for arm in ONLINE_ARMS
-        for seed in seeds
+        {"regime": regime, "seed": part.seed, "arm": arm, **_two(said, part.test.labels)}
+        for arm, students in arms.items()
+        for found, part in zip(students(), data, strict=True)
+        for said in [torch.stack([_answer(one, part.test) for one in found])]
     ]
 
 
-def _online(arm, data):
-    found = _branches(data) if arm == "ONE" else _peers(arm, data)
-    return _two(torch.stack([_answer(one, data.test) for one in found]), data.test.labels)
+def _pairs_of(stack):
+    """The two trained peers of each seed."""
+    students = stack.finish().student
+    return [[students.student(row + peer, 0) for peer in range(2)] for row in range(0, students.shape[0], 2)]
 
 
-def _peers(arm, data):
-    peers = [mlp(64, 16, 16, 10, seed=2 * data.seed + peer) for peer in range(2)]
-    if arm in ("apart", "mutual"):
-        students = mutual_stack([peers], [data], None if arm == "mutual" else SILENT).finish().student
-        return [students.student(place, 0) for place in range(2)]
-    if arm == "codistillation":
-        return codistillation(peers, data, exchange=50).finish().student
-    return (
-        collaborative(peers, data, None if arm == "KDCL" else SILENT, distort=SLIGHT_NOISE).finish().student
-    )
-
-
-def _branches(data):
-    network = mlp(64, 16, 16, 10, seed=2 * data.seed)
+def _branches(network, data):
     gated = gated_branches(network, "activation1", 2, data.train.inputs, seed=data.seed)
     student = native_ensemble(gated, data).finish().student
     return [student.alone(branch) for branch in student.branches]

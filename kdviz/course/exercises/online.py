@@ -230,11 +230,11 @@ def peer_loss(logits, labels, own):
         name="8.2",
         title="A fair stop",
         question=(
-            "A network was examined at several steps of its training. Write `stopped(validation, test)`: the "
-            "test accuracy that an early-stopped network reports. Both are tensors with one accuracy for "
+            "A network was examined at several steps of its training. Write `stopped_at(validation, test)`: "
+            "the test accuracy that an early-stopped network reports. Both are tensors with one accuracy for "
             "each examined step. Where several steps are equally good, the earliest counts."
         ),
-        answer="stopped",
+        answer="stopped_at",
         minutes=5,
         difficulty="easy",
         hints=(
@@ -244,7 +244,7 @@ def peer_loss(logits, labels, own):
         source="""
 import torch
 
-def stopped(validation, test):
+def stopped_at(validation, test):
     best = torch.nonzero(validation == validation.max())[0, 0]
     return test[best]
 """,
