@@ -280,7 +280,8 @@ def _two(said, labels):
 def online_schemes(seeds, regime):
     """Four online schemes with two students each. All deploy ``mlp(64, 16, 16, 10)``.
 
-    "KDCL without teaching" is a control: the same distorted images, and the ensemble is not listened to.
+    Two arms are controls. "codistillation, no delay": the copies are as the others are now. "KDCL without
+    teaching": the same distorted images, and the ensemble is not listened to.
     """
     make, _, _ = REGIMES[regime]
     data = [make(seed=seed) for seed in seeds]
@@ -296,6 +297,7 @@ def online_schemes(seeds, regime):
         "apart": lambda: _pairs_of(mutual_stack(pairs, data, SILENT)),
         "mutual": lambda: _pairs_of(mutual_stack(pairs, data)),
         "codistillation": one_by_one(codistillation, exchange=50),
+        "codistillation, no delay": one_by_one(codistillation, exchange=1),
         "KDCL": one_by_one(collaborative, distort=SLIGHT_NOISE),
         "KDCL without teaching": one_by_one(collaborative, SILENT, distort=SLIGHT_NOISE),
         "ONE": lambda: [_branches(pair[0], part) for pair, part in zip(pairs, data, strict=True)],
