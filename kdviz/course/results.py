@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime
 
 import pandas as pd
 
-from kdviz.course import experiments, knowledge_experiments
+from kdviz.course import experiments, knowledge_experiments, scheme_experiments
 from kdviz.course.place import course_folder
 from kdviz.course.sources import code_hash
 
@@ -63,6 +63,20 @@ RESULTS = {
         Result("relations_only", knowledge_experiments.relations_only, {"steps": (600,)}, tolerance=5.0),
         Result("deep_and_thin", knowledge_experiments.deep_and_thin, {"first": (500,)}, tolerance=5.0),
         Result("attention", knowledge_experiments.attention, {"labels": (100,)}, tolerance=5.0),
+        Result(
+            "cached_answers", scheme_experiments.cached_answers, {"regime": ("50 images", "1,200 images")}
+        ),
+        Result("teacher_age", scheme_experiments.teacher_age, {}, tolerance=5.0),
+        Result("assistant_chains", scheme_experiments.assistant_chains, {}, tolerance=4.0),
+        Result(
+            "mutual_learning",
+            scheme_experiments.mutual_learning,
+            {"regime": tuple(scheme_experiments.REGIMES)},
+            tolerance=5.0,
+        ),
+        Result(
+            "online_schemes", scheme_experiments.online_schemes, {"regime": ("100 labels",)}, tolerance=5.0
+        ),
     )
 }
 

@@ -6,8 +6,8 @@ from kdviz.explorers.attention import AttentionExplorer, attention
 from kdviz.explorers.attribution import AttributionExplorer, attribution
 from kdviz.explorers.base import Explorer
 from kdviz.explorers.landscape import Landscape, landscape
-from kdviz.explorers.playground import Playground, playground
 from kdviz.explorers.playback import Playback, playback
+from kdviz.explorers.playground import Playground, playground
 from kdviz.explorers.prediction import Prediction, prediction
 from kdviz.explorers.relations import RelationExplorer, relations
 from kdviz.explorers.soft_targets import SoftTargetExplorer, soft_targets

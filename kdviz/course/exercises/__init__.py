@@ -16,19 +16,6 @@ _NOTEBOOKS = (
     "responses",
     "features",
     "relations",
+    "offline",
+    "online",
 )
-_NOTEBOOKS = ("start_here", "soft_targets", "temperature_and_weight", "responses", "offline", "online")
-
-
-def exercises():
-    """All exercises by name, in the order of the course."""
-    rooms = (import_module(f"{__name__}.{notebook}") for notebook in _NOTEBOOKS)
-    return {one.name: one for room in rooms for one in room.EXERCISES}
-
-
-def exercise(name):
-    """The exercise of that name, for instance "1.1"; the same one each time, so it counts its hints."""
-    every = exercises()
-    if name not in every:
-        raise ValueError(f"no exercise is named {name!r}; there are {', '.join(every)}")
-    return every[name]
