@@ -7,6 +7,7 @@ from kdviz.models.frozen import Frozen, Residual
 from kdviz.models.heads import exits, fused_branches, gated_branches, grouped_branches
 from kdviz.models.low_rank import low_rank
 from kdviz.models.mlp import mlp
+from kdviz.models.patches import patches
 from kdviz.models.quantised import quantised
 from kdviz.models.separable import separable_convnet
 
@@ -24,6 +25,7 @@ __all__ = [
     "latency",
     "low_rank",
     "mlp",
+    "patches",
     "quantised",
     "separable_convnet",
 ]

@@ -13,9 +13,9 @@ from kdviz.training.batches import batches
 from kdviz.training.loop import Run
 from kdviz.training.store import Store
 
-# Fields of a data set's settings that change what its training part holds; the others
-# concern only the student, so teachers are shared between them.
-_TRAIN_SETTINGS = ("name", "label_noise", "shift", "seed")
+# Fields of a data set's settings that concern only the student, and not what its training part holds:
+# teachers are shared between them.
+_STUDENT_SETTINGS = ("labels", "omit", "transfer")
 
 
 def train(
@@ -77,9 +77,7 @@ def train(
         examine=examine,
     )
     if run.objective.needs_teacher:
-        raise ValueError(
-            f"{run.objective} needs a teacher; use kdviz.distill(teacher, student, ...)"
-        )
+        raise ValueError(f"{run.objective} needs a teacher; use kdviz.distill(teacher, student, ...)")
     return run
 
 
@@ -105,7 +103,7 @@ def described_teacher(data, model=None, on="train", steps=1000, learning_rate=3e
     start = mlp(64, 256, 10, seed=seed) if model is None else copy.deepcopy(model)
     start = start.to(data.train.inputs.device)
     recipe = {"steps": steps, "learning_rate": learning_rate, "seed": seed}
-    known = _TRAIN_SETTINGS if on == "train" else tuple(data.settings)
+    known = [name for name in data.settings if on != "train" or name not in _STUDENT_SETTINGS]
     settings = {
         "recipe": "teacher",
         "data": {name: data.settings[name] for name in known},

@@ -12,6 +12,8 @@ automatic differentiation would cost as much again as the arithmetic of such sma
 import torch
 from torch import nn
 
+from kdviz.models.patches import RectifiedPower
+
 
 class Linear:
     """torch's Linear for all students: one matrix product a seed where they share their inputs."""
@@ -121,6 +123,22 @@ class Rectifier:
         return torch.ops.aten.threshold_backward(gradient, result, 0)
 
 
+class Power:
+    """Our RectifiedPower."""
+
+    in_place = False
+
+    def __init__(self, module, weights, gradients):
+        self.power = module.power
+
+    def forward(self, inputs):
+        return inputs.relu() ** self.power
+
+    def backward(self, gradient, inputs, result, first):
+        steep = self.power * inputs.relu() ** (self.power - 1)
+        return gradient * torch.where(inputs > 0, steep, 0)
+
+
 class Average:
     """torch's AdaptiveAvgPool2d to a single position."""
 
@@ -154,7 +172,7 @@ class Flatten:
 
 def kind_of(module):
     """The class of the stacked layer that computes what this module does, or None if there is none."""
-    plain = {nn.Linear: Linear, nn.ReLU: Rectifier}
+    plain = {nn.Linear: Linear, nn.ReLU: Rectifier, RectifiedPower: Power}
     if type(module) in plain:
         return plain[type(module)]
     if isinstance(module, nn.Flatten) and (module.start_dim, module.end_dim) == (1, -1):

@@ -3,7 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 
-from kdviz.models import convnet, cost, mlp
+from kdviz.models import convnet, cost, mlp, patches
 
 
 def test_mlp_has_named_layers():
@@ -11,9 +11,7 @@ def test_mlp_has_named_layers():
     assert names == ["flatten", "hidden1", "activation1", "hidden2", "activation2", "logits"]
 
 
-@pytest.mark.parametrize(
-    "build", [lambda s: mlp(64, 16, 10, seed=s), lambda s: convnet(4, 8, seed=s)]
-)
+@pytest.mark.parametrize("build", [lambda s: mlp(64, 16, 10, seed=s), lambda s: convnet(4, 8, seed=s)])
 def test_the_seed_gives_the_weights_and_leaves_torch_alone(build):
     torch.manual_seed(0)
     before = torch.get_rng_state()
@@ -56,3 +54,17 @@ def test_networks_built_in_many_threads_are_those_built_in_one():
     with ThreadPoolExecutor(8) as pool:
         built = list(pool.map(weights, list(range(20)) * 10))
     assert all(torch.equal(one, weights(seed)) for one, seed in zip(built, list(range(20)) * 10, strict=True))
+
+
+def test_patches_answer_alike_wherever_a_place_stands():
+    images = torch.randn(6, 1, 8, 20)
+    network = patches(20, 10, 5)
+    moved = images[:, :, torch.randperm(8)]
+    torch.testing.assert_close(network(moved), network(images))
+    units = network.units(images)[..., 0].relu() ** 3
+    torch.testing.assert_close(network(images), network.logits(units.mean(-1)))
+
+
+def test_patches_of_bad_sizes_say_what_is_expected():
+    with pytest.raises(ValueError, match="positive whole numbers"):
+        patches(20, 0, 5)

@@ -10,7 +10,7 @@ from torch import nn
 from kdviz import CrossEntropy, LabelSmoothing, LogitMatching, SoftTargets, distill, teacher, train
 from kdviz.datasets import digits
 from kdviz.knowledge.objective import Loss, stacked_objective
-from kdviz.models import convnet, mlp
+from kdviz.models import convnet, mlp, patches
 from kdviz.schemes import distill_stack, teachers, train_stack
 from kdviz.tracing import trace
 from kdviz.training.stacked_model import StackedModel
@@ -167,12 +167,13 @@ class Tanh(nn.Module):
     [
         lambda seed: mlp(64, 7, 5, 10, seed=seed),
         lambda seed: convnet(3, 4, seed=seed),
+        lambda seed: patches(8, 6, 10, seed=seed),
         lambda seed: nn.Sequential(
             nn.Conv2d(1, 2, 2, stride=(1, 2), bias=False), nn.ReLU(), nn.Flatten(), nn.Linear(56, 10)
         ),
         Tanh,
     ],
-    ids=["deeper", "convolutions", "convolution without padding or bias", "any other network"],
+    ids=["deeper", "convolutions", "powers", "convolution without padding or bias", "any other network"],
 )
 def test_every_network_ends_as_it_does_alone(data, make):
     torch.manual_seed(0)
