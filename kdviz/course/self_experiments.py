@@ -4,7 +4,6 @@ As in ``experiments``, all arms of a seed share the split, the initial weights a
 """
 
 from dataclasses import replace
-from math import exp
 
 import torch
 from torch import nn
@@ -19,6 +18,7 @@ from kdviz.schemes import (
     born_again,
     distill_stack,
     mean_teacher,
+    ramp_up,
     stack_chains,
     train,
     train_stack,
@@ -275,16 +275,10 @@ def averages(seeds, labels=50, steps=1000):
 
 
 def averaged(start, data, rise, steps):
-    """A mean teacher whose consistency reaches its weight after this share of the steps; None for never.
-
-    The weight rises as in Tarvainen and Valpola's experiments, with exp(-5 (1 - t)^2).
-    """
+    """A mean teacher whose consistency reaches its weight after this share of the steps; None for never."""
     objective = CrossEntropy() + (0.0 if rise is None else CONSISTENCY) * SoftTargets(1.0)
     run = mean_teacher(start, data, objective, distort=noisy(0.3), steps=steps, record_every=steps // 40)
     if rise:
-        run.set("soft_targets.weight", 0.0)
-    for record in run:
-        if rise:
-            along = min(1.0, record.step / (rise * steps))
-            run.set("soft_targets.weight", CONSISTENCY * exp(-5 * (1 - along) ** 2))
-    return run
+        for _ in ramp_up(run, "soft_targets.weight", CONSISTENCY, over=round(rise * steps)):
+            pass
+    return run.finish()

@@ -21,6 +21,7 @@ def test_every_table_holds_each_seed_and_setting_once(table):
     assert table.made["seeds"] == list(result.seeds) and len(result.seeds) >= 30
     settings = ("seed", "arm", "temperature", "soft_weight", "regime", "steps", "step", "copy")
     settings += ("labels", "base", "knowledge", "weight", "pairs")
+    settings += ("noise", "generation", "units", "exit", "width", "teacher_width", "kind", "images")
     keys = [column for column in settings if column in table.rows]
     assert not table.rows.duplicated(keys).any()
     rows_a_seed = table.rows.groupby("seed").size()

@@ -18,4 +18,6 @@ _NOTEBOOKS = (
     "relations",
     "offline",
     "online",
+    "self_distillation",
+    "who_teaches_whom",
 )
