@@ -206,17 +206,16 @@ def tie(size, accuracy, other_size, other_accuracy):
         name="10.3",
         title="Efficient operations",
         question=(
-            "A convolution from `inputs` to `outputs` channels with k x k kernels, and a depth-wise "
-            "separable one: a k x k kernel for each input channel, then a 1 x 1 convolution that mixes the channels. "
-            "Write `saving(inputs, outputs, kernel)`: how many times fewer weights the second has. Leave out "
-            "biases."
+            "A convolution from `inputs` to `outputs` channels with k x k kernels and a depth-wise separable "
+            "one: a k x k kernel for each input channel, then a 1 x 1 convolution that mixes the channels. "
+            "Write `saving(inputs, outputs, kernel)`: how many times fewer weights the second has. No biases."
         ),
         answer="saving",
         minutes=5,
         difficulty="easy",
         hints=(
             "The full one has a k x k kernel for each pair of an input and an output channel.",
-            "The separable one has two parts: k x k weights for each input channel, one weight for each pair.",
+            "The separable one has two parts: k x k weights for each input, and one for each pair.",
         ),
         source="""
 def saving(inputs, outputs, kernel):
