@@ -22,16 +22,21 @@ def rank_correlation(attributions, other):
 
 
 def top_overlap(attributions, other, count):
-    """The share that both have of the ``count`` places that speak most for the class: (N,), from 0 to 1.
+    """The share that both have of their ``count`` strongest places: (N,), from 0 to 1.
 
-    By chance it is ``count`` / places. Of places that tie, the earlier ones count.
+    By chance it is ``count`` / places. Strong are places that speak for the class; where one has fewer than
+    ``count`` of them, the share is of those that the other has. Not a number where none has any.
     """
-    ours, theirs = _rows(attributions, other)
-    return (top_places(ours, count) & top_places(theirs, count)).sum(1) / count
+    ours, theirs = (top_places(part, count) for part in _rows(attributions, other))
+    most = np.maximum(ours.sum(1), theirs.sum(1))
+    return (ours & theirs).sum(1) / np.where(most > 0, most, np.nan)
 
 
 def top_places(attributions, count):
-    """Which ``count`` places of each input speak most for the class: True there, in the same shape."""
+    """Which at most ``count`` places of each input speak most for the class: True there, in the same shape.
+
+    Of places that tie, the earlier ones count; those at 0 or below speak for nothing.
+    """
     rows = _flat(attributions)
     places = rows.shape[1]
     if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= places:
@@ -39,7 +44,7 @@ def top_places(attributions, count):
     found = np.zeros(rows.shape, bool)
     strongest = np.argsort(-rows, axis=1, kind="stable")[:, :count]
     np.put_along_axis(found, strongest, True, axis=1)
-    return found.reshape(np.shape(attributions))
+    return (found & (rows > 0)).reshape(np.shape(attributions))
 
 
 def _rows(attributions, other):

@@ -144,7 +144,13 @@ def relations(comparison, count=SHOWN):
     teacher, student = (kept.stacked(name, "embeddings")[rows] for name in ("teacher", "student"))
     images = _ink(comparison, [kept.inputs[row] for row in rows])
     labels = _classes(comparison, rows)
-    return RelationExplorer.from_embeddings(images, labels, teacher, student, comparison.classes)
+    return RelationExplorer.from_embeddings(images, labels, teacher, student, _short_names(comparison))
+
+
+def _short_names(comparison):
+    """The names of the classes, or their numbers where names would not fit beside a matrix."""
+    fit = all(len(name) <= 8 for name in comparison.classes)
+    return comparison.classes if fit else [str(number) for number in range(len(comparison.classes))]
 
 
 def attribution(comparison, count=20, methods=None):
@@ -244,7 +250,7 @@ def sections(comparison):
     if _are_images(comparison):
         yield "Soft targets", "Move the temperature; choose an image.", soft_targets(comparison)
         if comparison.kept.embeddings:
-            yield "Relations", "Which pairs do both find alike? Choose a cell.", relations(comparison)
+            yield "Relations", _about_relations(comparison), relations(comparison)
         if _can_be_asked(comparison) and len(comparison.kept) >= 5:
             yield "What they look at", "Choose a method and an image.", attribution(comparison)
 
@@ -275,6 +281,15 @@ def _about_disagreements(comparison):
         return text
     right = [float((answers[known] == labels[known]).mean()) for answers in (theirs, ours)]
     return f"{text} There the teacher is right on {right[0]:.0%}, the student on {right[1]:.0%}."
+
+
+def _about_relations(comparison):
+    text = "Which pairs do both find alike? Choose a cell."
+    if _short_names(comparison) == comparison.classes:
+        return text
+    return (
+        f"{text} The classes: " + ", ".join(f"{n} {name}" for n, name in enumerate(comparison.classes)) + "."
+    )
 
 
 def _about_embeddings(comparison):

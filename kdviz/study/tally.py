@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
+from scipy.stats import norm
 
 
 @dataclass
@@ -69,10 +70,15 @@ def calibration(tally, labels, bins=15):
 
 
 def difference(ours, theirs, level=0.95):
-    """The mean difference of two yes-or-no columns on the same samples, with its interval over samples."""
-    from scipy.stats import norm
+    """The mean difference of two yes-or-no columns on the same samples, and its half width over samples.
 
+    The half width is that of Agresti and Min 2005, *Simple improved confidence intervals for comparing
+    matched proportions*: half a sample is added to each of the four outcomes, so that it is not 0 where all
+    samples agree.
+    """
+    if not len(ours):
+        return np.nan, np.nan
     apart = ours.astype(float) - theirs.astype(float)
-    half = norm.ppf((1 + level) / 2) * apart.std() / np.sqrt(max(len(apart), 1))
-    mean = float(apart.mean()) if len(apart) else np.nan
-    return mean, float(half)
+    count, gained = len(apart) + 2, apart.sum()
+    spread = np.abs(apart).sum() + 1 - gained**2 / count
+    return float(apart.mean()), float(norm.ppf((1 + level) / 2) * np.sqrt(spread) / count)

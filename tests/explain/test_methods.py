@@ -144,6 +144,9 @@ def test_rank_correlation_is_that_of_scipy_and_top_overlap_is_counted():
     assert np.isnan(explain.rank_correlation(np.ones((1, 4)), np.arange(4.0)[None])).all()
     assert explain.top_overlap([[4, 3, 2, 1]], [[1, 4, 3, 2]], 2).tolist() == [0.5]
     assert explain.top_overlap(torch.arange(4)[None], torch.arange(4)[None], 3).tolist() == [1.0]
+    # What is 0 or below speaks for nothing, and does not count as shared.
+    assert explain.top_overlap([[0, 5, 0, 0]], [[0, 5, 1, -1]], 3).tolist() == [0.5]
+    assert np.isnan(explain.top_overlap([[0, -1]], [[0, -2]], 1)).all()
 
 
 def test_overlap_of_unrelated_attributions_is_chance():

@@ -152,3 +152,12 @@ def test_a_table_has_no_image_explorers_and_says_what_to_do():
     assert re.search(r"-?\d\.\d+, ", found.gallery().cards[0])
     with pytest.raises(ValueError, match="height, width"):
         table(show=lambda sample: np.zeros((2, 2, 2))).gallery()
+
+
+def test_long_names_of_classes_are_numbers_beside_a_matrix():
+    inputs, labels = pictures()
+    names = ["first quarter", "second quarter", "third quarter", "last quarter"]
+    found = kd.compare(made(conv, 12), made(conv, 4, seed=1), (inputs, labels), classes=names, progress=False)
+    assert found.relations(12).classes == ["0", "1", "2", "3"]
+    assert images().relations(12).classes == ["0", "1", "2", "3"]
+    assert found.soft_targets(8).classes == names
