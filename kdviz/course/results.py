@@ -13,7 +13,8 @@ from datetime import UTC, date, datetime
 
 import pandas as pd
 
-from kdviz.course import experiments, knowledge_experiments, scheme_experiments
+from kdviz.course import architecture_experiments as architectures
+from kdviz.course import experiments, knowledge_experiments, scheme_experiments, self_experiments
 from kdviz.course.place import course_folder
 from kdviz.course.sources import code_hash
 
@@ -77,6 +78,19 @@ RESULTS = {
         Result(
             "online_schemes", scheme_experiments.online_schemes, {"regime": ("100 labels",)}, tolerance=5.0
         ),
+        # Networks that learn wrong labels by heart magnify rounding.
+        Result("generations", self_experiments.generations, {"noise": (0.0, 0.4)}, tolerance=6.0),
+        Result("two_views", self_experiments.two_views, {"units": ("learned", "fixed")}, tolerance=10.0),
+        Result("early_exits", self_experiments.early_exits, {"steps": (600,)}),
+        Result("averages", self_experiments.averages, {"labels": (50,)}, tolerance=5.0),
+        Result("sizes", architectures.sizes, {"regime": ("all labels", "50 labels")}, tolerance=4.0),
+        Result("capacity_gap", architectures.capacity_gap, {"steps": (600, 3000)}, tolerance=5.0),
+        Result("chains", architectures.chains, {"steps": (600, 3000)}, tolerance=5.0),
+        Result("noisy_teachers", architectures.noisy_teachers, {"noise": (0.4,)}, tolerance=6.0),
+        # Parameters, bytes and MACs are in the table too: another network chosen is another size.
+        Result("kinds", architectures.kinds, {"labels": (50,)}, tolerance=6.0),
+        Result("several_teachers", architectures.several_teachers, {"labels": (50,)}, tolerance=5.0),
+        Result("faithful", architectures.faithful, {"steps": (600,)}, tolerance=4.0),
     )
 }
 

@@ -21,3 +21,17 @@ _NOTEBOOKS = (
     "self_distillation",
     "who_teaches_whom",
 )
+
+
+def exercises():
+    """All exercises by name, in the order of the course."""
+    rooms = (import_module(f"{__name__}.{notebook}") for notebook in _NOTEBOOKS)
+    return {one.name: one for room in rooms for one in room.EXERCISES}
+
+
+def exercise(name):
+    """The exercise of that name, for instance "1.1"; the same one each time, so it counts its hints."""
+    every = exercises()
+    if name not in every:
+        raise ValueError(f"no exercise is named {name!r}; there are {', '.join(every)}")
+    return every[name]
