@@ -21,7 +21,7 @@ from kdviz.explorers.given import (
 )
 from kdviz.knowledge.feature import attention_map, attention_transfer
 from kdviz.knowledge.relation import flow_of_solution
-from kdviz.knowledge.relation.flow_of_solution import _flow
+from kdviz.knowledge.relation.flow_of_solution import flow
 from kdviz.tracing import trace
 
 _HERE = Path(__file__).parent
@@ -225,7 +225,7 @@ def _flow_pictures(teacher, students):
                 "kind": "flow",
                 "name": f"{names[first]} → {names[second]}",
                 "axes": [f"channel # of {names[second]}", f"channel # of {names[first]}"],
-                "networks": [_matrices(_flow(*maps, "paper")) for maps in pair],
+                "networks": [_matrices(flow(*maps, "paper")) for maps in pair],
                 "losses": [
                     _image_by_image(flow_of_solution, *maps, *theirs) if _alike(maps, theirs) else None
                     for maps in ours

@@ -19,7 +19,7 @@ from kdviz.explorers.given import (
     packed,
 )
 from kdviz.knowledge.relation import angle_relation, distance_relation, similarity_preserving
-from kdviz.knowledge.relation.relational import _relative_distances
+from kdviz.knowledge.relation.relational import relative_distances
 from kdviz.knowledge.relation.shared import gram, unit, vectors
 from kdviz.tracing import trace
 
@@ -80,7 +80,7 @@ class RelationExplorer(Explorer):
         order = np.argsort(labels, kind="stable")
         every = [torch.from_numpy(values[order]) for values in (teacher, *students.values())]
         cosines = [gram(unit(values)).clamp(-1, 1).numpy() for values in every]
-        distances = [_relative_distances(values, "paper").numpy() for values in every]
+        distances = [relative_distances(values, "paper").numpy() for values in every]
         furthest = max(float(table.max()) for table in distances) or 1.0
         return cls(
             images=packed(np.rint(images[order] * 255), "u1"),

@@ -42,8 +42,8 @@ def flow_of_solution(student_first, student_second, teacher_first, teacher_secon
     check_form(form, FORMS)
     _check_maps(student_first, teacher_first, "first")
     _check_maps(student_second, teacher_second, "second")
-    difference = _flow(student_first, student_second, form)
-    difference = difference - _flow(teacher_first.detach(), teacher_second.detach(), form)
+    difference = flow(student_first, student_second, form)
+    difference = difference - flow(teacher_first.detach(), teacher_second.detach(), form)
     if form == "torchdistill":
         return root(difference.square().sum(-2)).sum(-1).mean(-1)
     if form == "repdistiller":
@@ -51,7 +51,8 @@ def flow_of_solution(student_first, student_second, teacher_first, teacher_secon
     return difference.square().sum((-2, -1)).mean(-1)
 
 
-def _flow(first, second, form):
+def flow(first, second, form="paper"):
+    """The matrix G of two layers of one network, (..., N, C1, C2), pooled as the form has it."""
     height, width = (min(a, b) for a, b in zip(first.shape[-2:], second.shape[-2:], strict=True))
     smaller = pool if form == "repdistiller" else _max_pool
     first, second = (smaller(maps, height, width).flatten(-2) for maps in (first, second))

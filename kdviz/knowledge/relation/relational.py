@@ -47,13 +47,14 @@ def distance_relation(student, teacher, form="authors"):
     """
     check_form(form, FORMS)
     check_samples(student, teacher)
-    difference = _relative_distances(student, form) - _relative_distances(teacher.detach(), form)
+    difference = relative_distances(student, form) - relative_distances(teacher.detach(), form)
     samples = student.shape[-2]
     pairs = samples * (samples - 1) if form == "paper" else samples**2
     return smooth_l1(difference).sum((-2, -1)) / pairs
 
 
-def _relative_distances(features, form):
+def relative_distances(features, form="authors"):
+    """The distances of all pairs of samples, (..., N, N), in units of the mean of those that differ."""
     distances = root(squared_distances(unit(features) if form == "mmrazor" else features))
     apart = (distances > 0).sum((-2, -1), keepdim=True).clamp(min=1)
     mean = distances.sum((-2, -1), keepdim=True) / apart
