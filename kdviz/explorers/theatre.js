@@ -447,13 +447,26 @@ const views = new WeakMap();
 function render({ model, el }) {
   // The record looked at, or null for the newest. A page without a kernel begins at the start.
   let at = model.get("live") ? null : 0;
-  let chosenTerm = null, timer = null, lastStep = null;
+  let chosenTerm = null, timer = null, asking = null, lastStep = null;
 
   const save = (name, value) => {
     model.set(name, value);
     model.save_changes();
   };
-  const wish = (what) => save("wish", [what, (model.get("wish")[1] ?? 0) + 1]);
+  // Now and then the first message of a page that was opened again does not arrive: a wish is repeated
+  // until it has been heard. Python obeys each number once.
+  function wish(what) {
+    const count = (model.get("wish")[1] ?? 0) + 1;
+    let again = 0;
+    const ask = () => save("wish", [what, count, again]);
+    clearInterval(asking);
+    asking = setInterval(() => {
+      again += 1;
+      if (model.get("obeyed") >= count || again > 5) clearInterval(asking);
+      else ask();
+    }, 600);
+    ask();
+  }
   const last = () => model.get("frames").length - 1;
 
   function look(place) {

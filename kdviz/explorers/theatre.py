@@ -53,8 +53,9 @@ class Theatre(Explorer):
     state = traitlets.Enum(["ready", "playing", "paused", "stopped", "done"], "ready").tag(sync=True)
     message = traitlets.Unicode().tag(sync=True)
     seconds = traitlets.Float(20.0, min=0).tag(sync=True)
-    # What the page asks for, as [what, how often it asked]: a list that changes is a wish.
+    # What the page asks for, as [what, its number, how often it was repeated], and the number last heard.
     wish = traitlets.List().tag(sync=True)
+    obeyed = traitlets.Int(0).tag(sync=True)
     can_reset = traitlets.Bool().tag(sync=True)
     live = traitlets.Bool(True).tag(sync=True)
 
@@ -159,7 +160,7 @@ class Theatre(Explorer):
         if self._make is not None and not self.run.records:
             return self._performance()
         state = {**super().static_state(), "live": False, "state": "done", "latest": [], "wish": []}
-        return {**state, "message": "", "can_reset": True}
+        return {**state, "obeyed": 0, "message": "", "can_reset": True}
 
     def _performance(self):
         """The state after a run of its own, so that a page without a kernel has something to play."""
@@ -324,7 +325,10 @@ class Theatre(Explorer):
             self.state, self.message = state, message
 
     def _obey(self, change):
-        what = change.new[0]
+        what, number = change.new[:2]
+        if number == self.obeyed:
+            return
+        self.obeyed = number
         ways = {
             "play": self.play,
             "step": self.step,
