@@ -20,6 +20,7 @@ _NOTEBOOKS = (
     "online",
     "self_distillation",
     "who_teaches_whom",
+    "see_what_was_transferred",
 )
 
 

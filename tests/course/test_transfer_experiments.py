@@ -1,0 +1,32 @@
+"""The experiments of notebook 11."""
+
+import torch
+
+from kdviz.course import transfer_experiments as experiments
+from kdviz.datasets import digits
+
+
+def test_a_rare_digit_is_rare_for_teacher_and_student():
+    data = digits(seed=3)
+    few = experiments.rare(data, digit=3, keep=10, images=1080)
+    for part in (few.train, few.labelled, few.transfer):
+        assert len(part) == 1080 and int((part.labels == 3).sum()) == 10
+    assert few.test is data.test
+
+
+def test_rows_hold_every_arm_of_every_seed():
+    cast = experiments.cast(range(2))
+    rows = experiments.answers(cast)
+    assert [(row["seed"], row["arm"]) for row in rows] == [(s, name) for s in (0, 1) for name in cast[0][1]]
+    own = {row["arm"]: row for row in rows[:7]}
+    assert own["teacher"]["with the teacher"] == own["poor teacher"]["with the poor teacher"] == 100
+    likeness = experiments.attributions(cast, images=20)
+    assert {row["arm"] for row in likeness} == {*experiments.PAIRS, "student, other images"}
+    assert all(-100 <= row["likeness"] <= 100 for row in likeness)
+
+
+def test_the_others_of_a_seed_see_the_same_data_and_the_baselines_differ():
+    ((_, models),) = experiments.cast([5])
+    first, other = models["50 labels"], models["50 labels, other seed"]
+    assert not any(torch.equal(a, b) for a, b in zip(first.parameters(), other.parameters(), strict=True))
+    assert not any(module.training for model in models.values() for module in model.modules())
