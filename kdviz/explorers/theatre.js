@@ -453,8 +453,8 @@ function render({ model, el }) {
     model.set(name, value);
     model.save_changes();
   };
-  // Now and then the first message of a page that was opened again does not arrive: a wish is repeated
-  // until it has been heard. Python obeys each number once.
+  // A message may get lost while a page is opened again: a wish is repeated until it has been heard.
+  // Python obeys each number once.
   function wish(what) {
     const count = (model.get("wish")[1] ?? 0) + 1;
     let again = 0;

@@ -187,6 +187,19 @@ def test_a_cell_run_again_leaves_no_training_behind(lab):
     assert int(here) > 0 and lab.value("shows[0].run.step") == here
 
 
+def test_a_cell_that_waits_for_the_training_does_not_keep_the_page_from_pausing_it(lab):
+    lab.press("Play")
+    lab.theatre.get_by_text("Training.").wait_for()
+    cell = lab.page.locator(".jp-CodeCell").last
+    cell.locator(".cm-content").click()
+    lab.page.keyboard.press("Control+a")
+    lab.page.keyboard.insert_text("shows[0].wait(); print('rests at', shows[0].run.step)")
+    lab.page.keyboard.press("Control+Enter")
+    lab.page.wait_for_timeout(1500)
+    assert lab.milliseconds("Pause", "Paused after step") < 2000
+    cell.get_by_text("rests at").last.wait_for()
+
+
 def test_interrupting_the_kernel_keeps_what_was_trained(lab):
     lab.press("Play")
     lab.theatre.get_by_text("Training.").wait_for()
