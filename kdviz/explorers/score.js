@@ -66,13 +66,13 @@ function sentence({ weight, measure, minimum, best, lowest, guesser, rows }) {
   const first = `${lowest.name} has the lowest score, ${minus(lowest.score.toFixed(3))}`;
   if (best === null) return `${lead}${first}, but no student reaches ${minimum} %.`;
   const choice = best === lowest
-    ? `and reaches the ${minimum} % you ask for`
+    ? `and it reaches the ${minimum} % you ask for`
     : `but only ${lowest.accuracy.toFixed(1)} %; of those that reach ${minimum} % it is ${best.name}, ${minus(best.score.toFixed(3))}`;
   const worse = rows.filter((row) => row.score >= weight).length;
   const keep = worse ? ` ${worse} of ${rows.length} are no better than keeping the teacher.` : "";
   const gain = `Its teacher changed its accuracy by ${signed(best.mean)} points${best.sure ? "" : ", which is null"}.`;
   const empty = guesser < weight ? ` A constant guesser of no size scores ${guesser.toFixed(3)}, better than the teacher's ${weight}.` : "";
-  return `${lead}${first} ${choice}. ${gain}${keep}${empty}`;
+  return `${lead}${first}, ${choice}. ${gain}${keep}${empty}`;
 }
 
 // ---- The parts of the panel ----
