@@ -199,7 +199,6 @@ function render({ model, el }) {
       ridge.input.value = ridges.indexOf(view.ridge);
       ridge.output.textContent = String(view.ridge);
       ridge.input.setAttribute("aria-valuetext", String(view.ridge));
-      reset.disabled = view.generation === 0;
       drawCurves(model, view, curves);
       drawErrors(view, errors);
       drawFactors(view, kept);

@@ -82,7 +82,7 @@ const FLOOR = CHART.top + CHART.scores, GAINS = FLOOR + CHART.gap;
 const HEIGHT = GAINS + CHART.gains + CHART.bottom;
 
 function drawChart(view, picture) {
-  const { rows, weight, guesser, best, measure } = view;
+  const { rows, weight, guesser, best, measure, minimum } = view;
   const sizes = [...rows.map(({ size }) => size), 1].map(Math.log10);
   const [left, right] = [Math.min(...sizes) - 0.15, Math.max(...sizes) + 0.1];
   const x = (size) => CHART.left + ((Math.log10(size) - left) / (right - left)) * (CHART.width - CHART.left - CHART.right);
@@ -91,7 +91,10 @@ function drawChart(view, picture) {
   const low = Math.min(0, ...rows.map(({ score }) => score)) - 0.02;
   const y = (score) => CHART.top + ((high - score) / (high - low)) * CHART.scores;
   const ends = { x1: CHART.left, x2: CHART.width - CHART.right };
-  const drawn = [words(0, 13, "Distillation score (lower is better)")];
+  const drawn = [
+    words(0, 13, "Distillation score (lower is better)"),
+    words(CHART.width - CHART.right, 13, `filled: at least ${minimum} %`, { "text-anchor": "end", style: `fill: ${STUDENT}` }),
+  ];
   for (const tick of [0, 0.25, 0.5, 0.75, 1]) {
     drawn.push(svg("line", { ...ends, y1: y(tick), y2: y(tick), stroke: tick === 0 ? "#777" : "#e3e3e3" }));
     drawn.push(words(CHART.left - 6, y(tick) + 4, String(tick), { "text-anchor": "end", class: "quiet" }));
