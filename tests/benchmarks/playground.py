@@ -58,6 +58,9 @@ def measure(browser, address):
 
 
 def main():
+    if find_chromium() is None:
+        print("no Chromium was found; python -m kdviz doctor says how to get one")
+        return
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         place = Path(folder) / "playground.html"
         place.write_text(playground_page(), encoding="utf-8")

@@ -203,6 +203,8 @@ def test_a_small_course_is_built_and_works_from_its_files(tmp_path, open_offline
     assert first.locator(".pages a[href='one.html']").count() == 1
     assert first.locator(".pages a[href='two.html']").count() == 3  # its own line and two introductions
     assert first.get_by_text("Five minutes.").count() == 2
+    assert first.locator("a[href='playground.html']").count() == 1
+    assert (tmp_path / "site" / "playground.html").stat().st_size < 600_000
 
 
 def test_a_folder_with_other_work_is_not_replaced(tmp_path):

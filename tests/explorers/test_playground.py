@@ -260,7 +260,7 @@ def test_its_own_link_leads_back_to_the_same_state_and_accuracies(reader):
     reader.control("Learning rate").select_option("0.01")
     reader.page.wait_for_timeout(200)
     reader.page.locator(".strip canvas").last.press("ArrowRight")
-    reader.page.wait_for_timeout(200)
+    reader.page.wait_for_timeout(500)
     half_way, link = reader.seen(), reader.link()
     assert (
         reader.page.url == link and "seed=7" in link and "step=50" in link and "30%7Etemperature%7E20" in link
@@ -307,6 +307,7 @@ def test_thirty_seeds_show_progress_and_stop(reader):
     reader.wait("of 30 seeds.", ".seeds .caption")
     reader.button("Stop").click()
     reader.wait("Stopped.", ".seeds .caption")
+    reader.wait("Stopped.")
     told = reader.page.locator(".seeds .caption").inner_text()
     assert run.is_visible()
     reader.page.wait_for_timeout(300)
@@ -339,6 +340,7 @@ def test_a_digit_drawn_by_pointer_is_read_by_all_three(reader):
         mouse.move(*place, steps=4)
     mouse.up()
     reader.wait("The teacher reads 0", ".draw .caption")
+    reader.wait("The teacher reads 0")
     assert "Your drawing" in reader.page.locator(".soft-targets .caption").inner_text()
     reader.button("Clear").click()
     reader.wait("Draw a digit", ".draw .caption")
@@ -361,6 +363,16 @@ def test_the_image_under_the_pointer_is_the_one_told(reader):
     reader.wait(", a 4.", ".soft-targets .caption")
     reader.wait(", a 4.")
     assert reader.page.locator(".soft-targets svg rect").last.get_attribute("y") != frame
+
+
+@pytest.mark.browser
+def test_a_pointer_that_wanders_over_many_images_is_no_trouble(reader):
+    box = reader.page.locator(".strip canvas").last.bounding_box()
+    for place in range(300):
+        reader.page.mouse.move(box["x"] + box["width"] * (place % 12 + 0.5) / 12, box["y"] + 5)
+    reader.wait("Test image", ".soft-targets .caption")
+    reader.page.wait_for_timeout(500)
+    assert reader.page.url == reader.link()
 
 
 @pytest.mark.browser
@@ -493,3 +505,10 @@ def test_stops_hold_every_story_and_default():
     for story in STORIES:
         settings = story_settings(story["name"])
         assert all(settings[name] in stops for name, stops in STOPS.items())
+    questions = {story["name"]: story["question"] for story in STORIES}
+    assert f"{DEFAULTS['labels']} in all" in questions["few-labels"]
+    assert f"{story_settings('missing-3')['omit']}s" in questions["missing-3"]
+    assert (
+        f"{story_settings('noisy-labels')['label_noise']:.0%}".replace("%", " %") in questions["noisy-labels"]
+    )
+    assert f"{story_settings('all-labels')['labels']:,} images" in questions["all-labels"]

@@ -2,13 +2,13 @@
 
 const FINE = 32, BLOCK = FINE / SIDE;
 
-function drawDigitView(show) {
+function drawDigitView(show, tell) {
   const canvas = html("canvas", {
     width: 200, height: 200, tabindex: 0, role: "application",
     "aria-label": "Drawing field. Draw with the pointer; or arrow keys move a cursor and Space or Enter sets ink.",
   });
   const clear = html("button", { type: "button", class: "plain" }, "Clear");
-  const told = html("p", { class: "caption", "aria-live": "polite" });
+  const told = html("p", { class: "caption" });
   let strokes = [], grid = new Uint8Array(PIXELS), cursor = null, byKeys = false;
 
   const point = (event) => {
@@ -26,6 +26,8 @@ function drawDigitView(show) {
     strokes.at(-1).push(point(event));
     changed();
   });
+  // What it came to is told when a stroke ends; on the way it only stands there.
+  canvas.addEventListener("pointerup", () => tellSoon());
   canvas.addEventListener("keydown", (event) => {
     const move = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
     if (!move && event.key !== " " && event.key !== "Enter") return;
@@ -34,7 +36,10 @@ function drawDigitView(show) {
     if (!byKeys) [byKeys, cursor, strokes] = [true, cursor ?? [3, 1], []];
     if (move) cursor = cursor.map((value, axis) => Math.max(0, Math.min(SIDE - 1, value + move[axis])));
     else grid[cursor[1] * SIDE + cursor[0]] = grid[cursor[1] * SIDE + cursor[0]] ? 0 : 16;
-    if (!move) show(grid.slice());
+    if (!move) {
+      show(grid.slice());
+      tellSoon();
+    }
     paint();
   });
   clear.addEventListener("click", () => {
@@ -42,6 +47,11 @@ function drawDigitView(show) {
     paint();
     show(null);
   });
+
+  // After the next picture, which writes the words.
+  function tellSoon() {
+    requestAnimationFrame(() => requestAnimationFrame(() => tell(told.textContent)));
+  }
 
   function reset() {
     [strokes, grid, cursor, byKeys] = [[], new Uint8Array(PIXELS), null, false];

@@ -3,16 +3,20 @@
 const PACES = { slow: 12, normal: 60, fast: 5000 };
 const STEPS_AT_ONCE = 5;
 
-const ABOUT =
-  "The task is to read handwritten digits of 8 × 8 pixels. The teacher, a network with 256 hidden units, has learned from 1200 " +
-  "labelled images and then stands still. The two students are smaller. They start with the same weights and meet the same " +
-  "images in the same batches (with unlabelled images, the distilled student meets more). The label-only student learns " +
-  "from labels alone; the distilled student also tries to match the teacher's probabilities, made softer by the " +
-  "temperature T. Its loss is (1 − soft_weight) × cross-entropy + soft_weight × T² × KL divergence. Both take 600 steps of " +
-  "Adam, whose learning rate falls along a cosine. All accuracies are measured on 397 test images that neither teacher nor " +
-  "students learned from. In every picture blue and solid is the teacher, grey and dotted the label-only student, orange " +
-  "and dashed or striped the distilled student. Wrong labels are wrong for the teacher too; that teacher stopped early, " +
-  "after 300 steps. A single run may be luck: that is what the 30 seeds are for.";
+function about({ truth, train, teachers }) {
+  return (
+    `The task is to read handwritten digits of ${SIDE} × ${SIDE} pixels. The teacher, a network with ${teachers.get(0).net.hidden} ` +
+    `hidden units, has learned from ${train} labelled images and then stands still. The two students are smaller. They start ` +
+    "with the same weights and meet the same images in the same batches (with unlabelled images, the distilled student " +
+    "meets more). The label-only student learns from labels alone; the distilled student also tries to match the teacher's " +
+    "probabilities, made softer by the temperature T. Its loss is (1 − soft_weight) × cross-entropy + soft_weight × T² × KL " +
+    `divergence. Both take ${STEPS} steps of Adam, whose learning rate falls along a cosine. All accuracies are measured on ` +
+    `${truth.length - train} test images that neither teacher nor students learned from. In every picture blue and solid is ` +
+    "the teacher, grey and dotted the label-only student, orange and dashed or striped the distilled student. Wrong labels " +
+    "are wrong for the teacher too; that teacher stopped early, before it knew them by heart. A single run may be luck: " +
+    `that is what the ${SEEDS} seeds are for.`
+  );
+}
 
 function render({ model, el }) {
   const page = new Playground(model);
@@ -71,6 +75,7 @@ class Playground {
 
   close() {
     this.closed = true;
+    clearTimeout(this.addressing);
     this.trainer.close();
     this.views.forEach((view) => view.close?.());
     this.model.off("change:settings", this.onSettings);
@@ -238,7 +243,10 @@ class Playground {
   #write() {
     this.written = toAddress(this.#state());
     this.link.value = `${this.standalone ? location.href.split("#")[0] : "playground.html"}#${this.written}`;
-    if (this.standalone && location.hash.slice(1) !== this.written) history.replaceState(null, "", `#${this.written}`);
+    if (!this.standalone) return;
+    // Browsers refuse hundreds of new addresses within seconds, and a pointer over images asks for many.
+    clearTimeout(this.addressing);
+    this.addressing = setTimeout(() => history.replaceState(null, "", `#${this.written}`), 250);
   }
 
   async #copy() {
@@ -269,15 +277,12 @@ class Playground {
   }
 
   #draw() {
-    const state = {
-      ...this, omittedNow: this.start.omit, nets: this.nets, start: this.begun, settings: this.settings,
-    };
     this.playButton.textContent = this.playing ? "Pause" : this.finished ? "Play again" : "Play";
     this.stepButton.disabled = this.finished;
     this.counter.textContent = `step ${this.step} of ${STEPS}`;
     this.meter.value = this.step;
     try {
-      this.views.forEach((view) => view.draw(state));
+      this.views.forEach((view) => view.draw(this));
     } catch (problem) {
       this.#tell(`A picture could not be drawn: ${problem.message}`);
     }
@@ -294,11 +299,11 @@ class Playground {
     this.status = html("p", { class: "status", role: "status", "aria-live": "polite" });
     const makers = {
       curves: () => curvesView(),
-      seeds: () => seedsView(this),
+      seeds: () => seedsView(this, (text) => this.#tell(text)),
       soft_targets: () => softTargetsView(),
       classes: () => classesView(),
       images: () => imagesView((place, byKey) => this.look(place, byKey)),
-      draw: () => drawDigitView((grey) => this.lookAtDrawing(grey)),
+      draw: () => drawDigitView((grey) => this.lookAtDrawing(grey), (text) => this.#tell(text)),
       weights: () => weightsView(),
     };
     const columns = [["curves", "seeds"], ["soft_targets", "classes"], ["images", "draw", "weights"]].map((names) =>
@@ -458,10 +463,10 @@ class Playground {
     this.link = html("input", { type: "text", readonly: "", "aria-label": "Link to this state" });
     const copy = html("button", { type: "button", class: "copy plain" }, "Copy link");
     copy.addEventListener("click", () => this.#copy());
-    const about = html("details", { class: "about" }, html("summary", {}, "What am I looking at?"), html("p", {}, ABOUT),
-      html("p", {}, "Keys: Space plays and pauses, the right arrow takes five steps, R resets."));
+    const told = html("details", { class: "about" }, html("summary", {}, "What am I looking at?"), html("p", {}, about(this.data)),
+      html("p", {}, `Keys: Space plays and pauses, the right arrow takes ${STEPS_AT_ONCE} steps, R resets.`));
     const foot = [];
-    if (shown("about")) foot.push(about);
+    if (shown("about")) foot.push(told);
     if (shown("link") && this.standalone) foot.push(html("div", { class: "share" }, copy, this.link));
     return foot;
   }

@@ -1,4 +1,4 @@
-// The pictures. Each view is made once and has `element` and `draw(state)`; `state` is the page's own.
+// The pictures. Each view is made once and has `element` and `draw(state)`; `state` is the page itself, only read.
 
 const CURVES = { width: 390, left: 36, right: 108, accuracy: 214, loss: 134 };
 
@@ -14,14 +14,14 @@ function curvesView() {
   accuracy.picture.append(teacher, named);
   return {
     element: card("curves", "While they learn", accuracy.picture, loss.picture, caption),
-    draw({ records, teacherAccuracy, changes: changed, omittedNow }) {
+    draw({ records, teacherAccuracy, changes: changed, start }) {
       const ends = accuracy.draw(records, (record) => record.accuracy, (value) => value.toFixed(1), teacherAccuracy);
       loss.draw(records, (record) => record.loss, (value) => value.toFixed(2));
       setAll(teacher, { x1: CURVES.left, x2: CURVES.width - CURVES.right, y1: ends.teacher, y2: ends.teacher });
       setAll(named, { x: CURVES.width - CURVES.right + 6, y: ends.name + 4 });
       named.textContent = `teacher ${teacherAccuracy.toFixed(1)}`;
       changes.replaceChildren(...changed.filter(([step]) => step > 0).map((change) => changeMark(accuracy, change)));
-      caption.textContent = curvesSentence(records, omittedNow);
+      caption.textContent = curvesSentence(records, start.omit);
     },
   };
 }
@@ -283,13 +283,13 @@ function weightsView() {
   const caption = html("p", { class: "caption" });
   return {
     element: card("weights", "What their hidden units look for", html("div", { class: "two" }, ...parts.map((p) => p.element)), caption),
-    draw({ nets, start }) {
+    draw({ nets, begun }) {
       const largest = nets.reduce((most, { w1 }) => w1.reduce((m, value) => Math.max(m, Math.abs(value)), most), 0.2);
       nets.forEach(({ w1, hidden }, who) => {
         const shade = (unit, pixel) => 127 + (127 * w1[unit * PIXELS + pixel]) / largest;
         paintTiles(parts[who].canvas, hidden, Math.min(8, hidden), shade);
       });
-      const moved = nets.map(({ weights }) => distance(weights, start));
+      const moved = nets.map(({ weights }) => distance(weights, begun));
       caption.textContent =
         `Each picture is one unit: dark where ink speaks for it, light where ink speaks against it. Both began alike; ` +
         `since then the weights moved by ${moved[0].toFixed(1)} (label-only) and ${moved[1].toFixed(1)} (distilled).`;
