@@ -27,6 +27,14 @@ class Explorer(anywidget.AnyWidget):
     the static host calls it from inside the same module.
     """
 
+    def _send(self, msg, buffers=None):
+        super()._send(msg, buffers)
+        # ipykernel 7.4 hands what the page says next to the shell from which it was last told something.
+        # Told by a thread that trains, that is the main one, which may be busy with a cell, or the shell of
+        # a page that is closed. Without this note it takes the shell that the page asks for.
+        if self.comm is not None:
+            vars(self.comm).pop("_reply_subshell_id", None)
+
     def _repr_mimebundle_(self, **kwargs):
         data, metadata = super()._repr_mimebundle_(**kwargs)
         # In a notebook that a reader saves, a twin beside every widget would only make it heavy.

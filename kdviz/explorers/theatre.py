@@ -156,14 +156,6 @@ class Theatre(Explorer):
         with self._turn:
             super().set_state(sync_data)
 
-    def _send(self, msg, buffers=None):
-        super()._send(msg, buffers)
-        # ipykernel 7.4 hands what the page says next to the shell from which it was last told something.
-        # Told by a thread that trains, that is the main one, which may be busy with a cell, or the shell
-        # of a page that is closed. Without this note it takes the shell that the page asks for.
-        if self.comm is not None:
-            vars(self.comm).pop("_reply_subshell_id", None)
-
     def static_state(self):
         if self._make is not None and not self.run.records:
             return self._performance()

@@ -10,6 +10,7 @@ from torch import nn
 
 from kdviz.explorers.answers import evaluating, most_to_show, probabilities, without_truth
 from kdviz.explorers.given import grey_images
+from kdviz.measure import cka_map
 from kdviz.tracing import trace
 from kdviz.training.threads import limited_threads
 
@@ -145,7 +146,7 @@ class Watched:
             logits, features = _ask(teacher, inputs, layers[1] if layers else last_hidden(teacher))
             logits = logits.double().numpy()
             rows = most_to_show(logits, labels, count)
-            self._taught = None if features is None else _gram(features[:COMPARED])
+            self._taught = None if features is None else features[:COMPARED]
             self.teacher_logits = packed(logits[rows])
             # To begin with: the image with the most to show although the teacher is right.
             wrong = without_truth(probabilities(logits[rows]), labels[rows]).max(1)
@@ -164,7 +165,9 @@ class Watched:
         layer = None if self._taught is None else self._layer or last_hidden(student)
         with limited_threads(1):
             logits, features = _ask(student, self._inputs, layer)
-            cka = None if features is None else _number(_cka(_gram(features[self._count :]), self._taught))
+            cka = None
+            if features is not None:
+                cka = _number(float(cka_map([features[self._count :]], [self._taught])[0, 0]))
         measures = {} if cka is None else {"CKA": cka}
         return {"logits": packed(logits[: self._count].numpy()), "measures": measures}
 
@@ -174,27 +177,6 @@ def _ask(model, inputs, layer):
     with evaluating(model):
         seen = trace(model, inputs, [layer] if layer else [])
     return seen.logits.cpu(), seen.features[layer].flatten(1) if layer else None
-
-
-def _cka(gram, taught):
-    """Linear CKA, unbiased, of the kernels of two representations of the same samples."""
-    return (_hsic(gram, taught) / (_hsic(gram, gram) * _hsic(taught, taught)).sqrt()).item()
-
-
-def _gram(features):
-    features = features.double()
-    return (features @ features.T).fill_diagonal_(0)
-
-
-def _hsic(one, other):
-    """The unbiased estimate, for kernels whose diagonal is zero (Song et al. 2012, equation 5)."""
-    n = len(one)
-    sums, others = one.sum(0), other.sum(0)
-    return (
-        (one * other).sum()
-        + sums.sum() * others.sum() / ((n - 1) * (n - 2))
-        - 2 / (n - 2) * (sums * others).sum()
-    ) / (n * (n - 3))
 
 
 def last_hidden(model):
