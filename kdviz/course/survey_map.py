@@ -8,7 +8,7 @@ from html import escape
 
 from kdviz.course.place import course_folder
 
-WIDTH, HEIGHT = 900, 970
+WIDTH, HEIGHT = 900, 1034
 TEACHER, STUDENT, INK, QUIET, LINE = "#0072B2", "#D55E00", "#222222", "#5F5F5F", "#B8BEC4"
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 
@@ -112,6 +112,8 @@ FAMILIES = Region(
 OUTLOOK = (
     Topic("Performance comparison", "6", "what the papers report"),
     Topic("Applications", "7", "vision, language, speech and more"),
+    Topic("What was transferred", "", "compare, attribute, calibrate", "see_what_was_transferred"),
+    Topic("Your own models", "", "a report and a doctor for them", "your_own_models"),
 )
 
 
@@ -197,8 +199,8 @@ def _places():
     places = [((WIDTH / 2 - 132, 150, 264, 50), START)]
     for box, region in _panels():
         places += _grid(_inside(box), region.topics, columns=3 if region is FAMILIES else 1)
-    bottom = HEIGHT - _FOOT - 56
-    return places + _grid((_MARGIN, bottom, _INNER, 56), OUTLOOK, columns=2)
+    bottom = HEIGHT - _FOOT - 120
+    return places + _grid((_MARGIN, bottom, _INNER, 120), OUTLOOK, columns=2)
 
 
 def _inside(box):

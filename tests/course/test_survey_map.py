@@ -46,7 +46,7 @@ def test_a_new_notebook_appears_on_the_map(course):
 
 def test_what_has_no_notebook_is_called_planned(course):
     topics = [topic for _, topic in survey_map._places()]
-    assert len(topics) == 1 + 6 + 3 + 5 + 9 + 2
+    assert len(topics) == 1 + 6 + 3 + 5 + 9 + 4
     assert texts().count("planned") == len(topics) - 2
 
 
