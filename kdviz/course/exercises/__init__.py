@@ -21,6 +21,7 @@ _NOTEBOOKS = (
     "self_distillation",
     "who_teaches_whom",
     "see_what_was_transferred",
+    "your_own_models",
 )
 
 

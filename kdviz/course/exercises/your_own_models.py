@@ -1,0 +1,203 @@
+"""The exercises of notebook 12: a step mended by the doctor's findings, and a model with one logit."""
+
+import copy
+
+import torch
+from torch import nn
+from torch.nn.functional import logsigmoid
+
+from kdviz.course.exercises.base import Exercise, NotYet
+from kdviz.course.exercises.diagnosis import Mistake, ask
+from kdviz.models.seeding import seeded
+
+
+def _patient():
+    """A teacher that knows three clouds of points, a student that does not, and the points."""
+    with seeded(12):
+        centres, labels = 3 * torch.randn(3, 6), torch.arange(192) % 3
+        inputs = centres[labels] + torch.randn(192, 6)
+        teacher = nn.Sequential(nn.Linear(6, 16), nn.ReLU(), nn.Dropout(0.1), nn.Linear(16, 3))
+        student = nn.Sequential(nn.Linear(6, 6), nn.ReLU(), nn.Dropout(0.1), nn.Linear(6, 3))
+        optimizer = torch.optim.Adam(teacher.parameters(), lr=0.02)
+        for _ in range(60):
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(teacher(inputs), labels).backward()
+            optimizer.step()
+    return teacher.eval(), student.train(), inputs, labels
+
+
+def _grade_step(answer):
+    from torch.utils.data import DataLoader, TensorDataset
+
+    from kdviz.knowledge.response import CrossEntropy, SoftTargets
+    from kdviz.study import diagnose
+
+    teacher, student, inputs, labels = _patient()
+    optimizer = torch.optim.Adam(student.parameters(), lr=0.01)
+    _try_once(answer, teacher, student, inputs, labels)
+    try:
+        found = diagnose(
+            teacher,
+            student,
+            DataLoader(TensorDataset(inputs, labels), batch_size=32, shuffle=True),
+            step=answer,
+            optimizer=optimizer,
+            objective=0.1 * CrossEntropy() + 0.9 * SoftTargets(temperature=4),
+        )
+    except TypeError as problem:
+        raise NotYet(f"The doctor cannot call your step: {problem}") from None
+    if found.findings:
+        first = found.findings[0]
+        left = f" ({len(found.findings)} findings in all.)" if len(found.findings) > 1 else ""
+        raise NotYet(f"The doctor still finds `{first.name}`: {first.what} {first.evidence}.{left}")
+    if not any(check.name == "form_of_the_loss" for check in found.passed):
+        raise NotYet("The doctor cannot read the loss off your step. Does the step call `backward()`?")
+    if _piles_up(answer, teacher, student, inputs, labels):
+        raise NotYet(
+            "One fault the doctor does not look for: called twice on the same batch, your step finds the "
+            "gradients of the first call still there, and adds to them."
+        )
+    return f"The doctor finds nothing: {len(found.passed)} checks passed. Yours is ready to be trained."
+
+
+def _try_once(answer, teacher, student, inputs, labels):
+    student = copy.deepcopy(student)
+    optimizer = torch.optim.Adam(student.parameters(), lr=0.01)
+    ask(
+        answer,
+        teacher=copy.deepcopy(teacher),
+        student=student,
+        optimizer=optimizer,
+        inputs=inputs[:32],
+        labels=labels[:32],
+    )
+
+
+def _piles_up(answer, teacher, student, inputs, labels):
+    """Whether a second call on the same batch leaves other gradients, though no weight has moved."""
+    student = copy.deepcopy(student)
+    optimizer, left = torch.optim.SGD(student.parameters(), lr=0.0), []
+    for _ in range(2):
+        with seeded(0):
+            answer(teacher, student, optimizer, inputs[:32], labels[:32])
+        left.append([weight.grad.clone() for weight in student.parameters() if weight.grad is not None])
+    return not all(torch.allclose(a, b) for a, b in zip(*left, strict=True))
+
+
+TWO_MISTAKES = (
+    Mistake(
+        "the wrong way round",
+        "The softmax of your logits gives yes and no exchanged: class 1 is *yes*, so its logit must be the "
+        "second column.",
+        lambda z: torch.stack([z, torch.zeros_like(z)], 1),
+    ),
+    Mistake(
+        "twice as sure",
+        "Your network is surer than the one you were given: at z = 1 it says 0.88, sigmoid says 0.73. Only "
+        "the *difference* of the two logits counts. How large is it?",
+        lambda z: torch.stack([-z, z], 1),
+    ),
+    Mistake(
+        "probabilities",
+        "These are probabilities. A softmax will be taken of what you return, so return logits.",
+        lambda z: torch.stack([1 - z.sigmoid(), z.sigmoid()], 1),
+    ),
+)
+
+
+def _grade_two(answer):
+    z = torch.linspace(-6, 6, 25, dtype=torch.float64)
+    given = ask(answer, z=z)
+    if given is None:
+        raise NotYet("Your function returned `None`. Does it end with `return`?")
+    if not isinstance(given, torch.Tensor) or given.shape != (25, 2):
+        shape = tuple(given.shape) if isinstance(given, torch.Tensor) else type(given).__name__
+        raise NotYet(f"It should return a tensor of shape (N, 2), here (25, 2); it returned {shape}.")
+    if not given.isfinite().all():
+        raise NotYet("Some of your logits are not finite numbers.")
+    if not torch.allclose(given.double().softmax(1)[:, 1], z.sigmoid(), atol=1e-6):
+        for mistake in TWO_MISTAKES:
+            if torch.allclose(given.double().softmax(1), mistake.function(z).softmax(1), atol=1e-6):
+                raise NotYet(mistake.message)
+        raise NotYet(
+            "The softmax of your two logits does not give sigmoid(z) for class 1: at z = 2 it gives "
+            f"{float(_softmax_at(answer, 2.0)):.3f}, it should give 0.881."
+        )
+    far = ask(answer, z=torch.tensor([-200.0, 200.0], dtype=torch.float64))
+    if not torch.allclose(far.log_softmax(1)[:, 1], logsigmoid(torch.tensor([-200.0, 200.0]).double())):
+        raise NotYet(
+            "Right for small z, but at z = 200 a probability of 0 was lost on the way. Do not go through "
+            "probabilities; the logits can be had from z at once."
+        )
+    return (
+        "One of the two logits is free, so 0 will do. At temperature T the student hears sigmoid(z / T), as "
+        "it should."
+    )
+
+
+def _softmax_at(answer, z):
+    return ask(answer, z=torch.full((25,), z, dtype=torch.float64)).double().softmax(1)[0, 1]
+
+
+EXERCISES = (
+    Exercise(
+        name="12.1",
+        title="Mend a step",
+        question=(
+            "This step should minimise `0.1 * CrossEntropy() + 0.9 * SoftTargets(temperature=4)` for a "
+            "student with dropout. It has several faults, and no error message. Mend `my_step`; the check "
+            "asks the doctor, on little networks of its own, and tells you its first finding."
+        ),
+        answer="my_step",
+        minutes=12,
+        difficulty="medium",
+        hints=(
+            "`kl_div` wants *logarithms* of the student's probabilities. And in which mode is a student that "
+            "learns?",
+            "Compare it line by line with `soft_step` of section 2: the factor T², the gradient of the "
+            "teacher, and what happens to the gradients of the step before.",
+        ),
+        source="""
+import torch
+from torch.nn.functional import cross_entropy, kl_div, log_softmax, softmax
+
+def my_step(teacher, student, optimizer, inputs, labels):
+    student.train()
+    with torch.no_grad():
+        q = softmax(teacher(inputs) / 4, 1)
+    z = student(inputs)
+    soft = 4**2 * kl_div(log_softmax(z / 4, 1), q, reduction="batchmean")
+    loss = 0.1 * cross_entropy(z, labels) + 0.9 * soft
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss
+""",
+        grade=_grade_step,
+    ),
+    Exercise(
+        name="12.2",
+        title="A model with one logit",
+        question=(
+            "Your network for yes or no answers with *one* number z, and sigmoid(z) is the probability of "
+            "yes. `compare`, `diagnose` and every loss of this course want a logit for each class. Write "
+            "`two_logits(z)`: from z of shape (N,) make logits of shape (N, 2), whose softmax gives "
+            "1 − sigmoid(z) and sigmoid(z)."
+        ),
+        answer="two_logits",
+        minutes=6,
+        difficulty="easy",
+        hints=(
+            "The softmax of two logits is a sigmoid of their difference.",
+            "Any two numbers with the difference z will do. Which is the simplest? `torch.stack([…, …], 1)` "
+            "puts two columns side by side.",
+        ),
+        source="""
+import torch
+
+def two_logits(z):
+    return torch.stack([torch.zeros_like(z), z], 1)
+""",
+        grade=_grade_two,
+    ),
+)

@@ -1,0 +1,116 @@
+"""The data of notebook 12: a table with a forest for a teacher, and sentences made on the spot."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch.utils.data import TensorDataset
+
+from kdviz.datasets.dataset import UNLABELLED
+
+TOPICS = {
+    "weather": "rain cloud storm wind snow sun",
+    "kitchen": "bread soup oven salt knife onion",
+    "music": "song drum choir violin dance stage",
+    "sport": "ball team goal race coach field",
+}
+FILLERS = "the a with and then near old new they was over again"
+
+
+@dataclass(frozen=True)
+class Cells:
+    """scikit-learn's breast cancer table, scaled, split by seed, with a forest fitted on the training rows.
+
+    ``inputs`` (341, 30) are the training rows and ``labels`` theirs, -1 for all but a few; ``labelled`` holds
+    these few, ``test`` the rows that nobody trains on.
+    """
+
+    inputs: torch.Tensor
+    labels: torch.Tensor
+    labelled: TensorDataset
+    test: TensorDataset
+    columns: list[str] = field(repr=False)
+    classes: list[str]
+    forest: object
+
+    def with_rows(self):
+        """The training rows with their numbers, so that a cache can be read in any order."""
+        return TensorDataset(self.inputs, self.labels, torch.arange(len(self.inputs)))
+
+    def __repr__(self):
+        return (
+            f"Cells({len(self.inputs)} training rows, {len(self.labelled)} of them labelled, "
+            f"{len(self.test)} test rows, {len(self.columns)} columns)"
+        )
+
+
+def cells(labels=40, seed=0):
+    """The table of notebook 12; scaled by the mean and spread of the training rows."""
+    from sklearn.datasets import load_breast_cancer
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.model_selection import train_test_split
+    from sklearn.preprocessing import StandardScaler
+
+    table = load_breast_cancer()
+    split = {"stratify": table.target, "random_state": seed, "train_size": 341}
+    train, test = train_test_split(np.arange(len(table.target)), **split)
+    known = table.target[train]
+    few, _ = train_test_split(np.arange(len(train)), train_size=labels, stratify=known, random_state=seed)
+    scale = StandardScaler().fit(table.data[train])
+    inputs, unseen = (
+        torch.from_numpy(scale.transform(table.data[rows]).astype(np.float32)) for rows in (train, test)
+    )
+    shown = np.full(len(train), UNLABELLED)
+    shown[few] = known[few]
+    return Cells(
+        inputs=inputs,
+        labels=torch.from_numpy(shown),
+        labelled=TensorDataset(inputs[few], torch.from_numpy(known[few])),
+        test=TensorDataset(unseen, torch.from_numpy(table.target[test])),
+        columns=list(table.feature_names),
+        classes=list(table.target_names),
+        forest=RandomForestClassifier(100, random_state=seed).fit(inputs.numpy(), known),
+    )
+
+
+@dataclass(frozen=True)
+class Sentences:
+    """Eight words each, as numbers of ``words``, about one of four topics; word 0 is the padding."""
+
+    train: TensorDataset
+    labelled: TensorDataset
+    test: TensorDataset
+    words: list[str] = field(repr=False)
+    topics: list[str]
+
+    @property
+    def parts(self):
+        return {"train": self.train, "labelled": self.labelled, "test": self.test}
+
+    def read(self, tokens):
+        """A sentence as text."""
+        return " ".join(self.words[int(token)] for token in tokens)
+
+
+def sentences(seed=0, train=800, labelled=60, test=400):
+    """Made sentences: three words of the topic, two of another one, three that say nothing, shuffled."""
+    random = np.random.default_rng([seed, 12])
+    groups = [words.split() for words in TOPICS.values()]
+    words = ["·", *FILLERS.split(), *(word for group in groups for word in group)]
+    first = len(FILLERS.split()) + 1
+
+    def one(topic):
+        other = (topic + random.integers(1, len(groups))) % len(groups)
+        own, strange = (first + 6 * which + random.integers(0, 6, n) for which, n in ((topic, 3), (other, 2)))
+        return random.permutation(np.concatenate([own, strange, random.integers(1, first, 3)]))
+
+    topics = random.integers(0, len(groups), train + test)
+    tokens = torch.from_numpy(np.stack([one(topic) for topic in topics]))
+    labels = torch.from_numpy(topics)
+    return Sentences(
+        train=TensorDataset(tokens[:train], labels[:train]),
+        labelled=TensorDataset(tokens[:labelled], labels[:labelled]),
+        test=TensorDataset(tokens[train:], labels[train:]),
+        words=words,
+        topics=list(TOPICS),
+    )
