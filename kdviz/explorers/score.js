@@ -181,6 +181,8 @@ function render({ model, el }) {
   const select = html("select", {}, ...model.get("measures").map((name) => html("option", { value: name }, name)));
   select.dataset.lmSuppressShortcuts = "true";
   select.addEventListener("change", () => set("measure", select.value));
+  // With one measure there is nothing to choose.
+  const chooser = select.length > 1 ? [html("label", {}, "Size in", select)] : [];
   const chart = svg("svg", { viewBox: `0 0 ${CHART.width} ${HEIGHT}`, role: "img", "aria-label": "Distillation score and gain of each student, by size" });
   const body = html("tbody");
   const readOut = html("p", { class: "read-out", "aria-live": "polite" });
@@ -204,7 +206,7 @@ function render({ model, el }) {
   el.append(html(
     "div",
     { class: "kdviz-score" },
-    html("div", { class: "controls" }, weight.element, minimum.element, html("label", {}, "Size in", select)),
+    html("div", { class: "controls" }, weight.element, minimum.element, ...chooser),
     chart,
     html("div", { class: "scroll" }, html("table", {}, body)),
     readOut,
