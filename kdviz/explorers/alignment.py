@@ -120,8 +120,8 @@ class AlignmentExplorer(Explorer):
             student_layers=layers,
             variance=[_plain(axes.variance) for axes in known],
             pairs=_pairs(known, ways, near),
-            teacher_near=[packed(axes.near, bits) for axes in known],
-            student_near=[[packed(lists, bits) for lists in run] for run in near],
+            teacher_near=[_packed(axes.near, bits) for axes in known],
+            student_near=[[_packed(lists, bits) for lists in run] for run in near],
             defaults=start,
             **start,
         )
@@ -341,7 +341,7 @@ def _boxed(teacher, students):
 
     def pack(places):
         shares = (np.asarray(places) - low) / np.maximum(high - low, 1e-9)
-        return packed(np.rint(shares * (2**PLACE_BITS - 1)), PLACE_BITS)
+        return _packed(np.rint(shares * (2**PLACE_BITS - 1)), PLACE_BITS)
 
     return {
         "box": _plain([*low, *(high - low)]),
@@ -350,7 +350,7 @@ def _boxed(teacher, students):
     }
 
 
-def packed(numbers, bits):
+def _packed(numbers, bits):
     """Whole numbers in so many bits each, the highest bit first, in base64."""
     every_bit = np.unpackbits(np.ascontiguousarray(numbers, dtype=">u2").view(np.uint8))
     return b64encode(np.packbits(every_bit.reshape(-1, 16)[:, 16 - bits :])).decode("ascii")
