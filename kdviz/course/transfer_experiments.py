@@ -76,6 +76,23 @@ def _answers(data, models):
         }
 
 
+def reliability(cast, names, bins=10):
+    """Mean confidence, share right and number of test images, of all seeds together: (bins, 3) by network."""
+    tables = {}
+    for name in names:
+        p = torch.cat(
+            [logits_of(models[name], data.test.inputs).double().softmax(-1) for data, models in cast]
+        )
+        label = torch.cat([data.test.labels for data, _ in cast])
+        confidence, answer = p.max(-1)
+        place = ((confidence * bins).ceil().long() - 1).clamp(0, bins - 1)
+        inside = torch.nn.functional.one_hot(place, bins).double().T
+        count = inside.sum(1)
+        sums = torch.stack([inside @ confidence, inside @ (answer == label).double()], 1)
+        tables[name] = torch.cat([sums / count.clamp(min=1)[:, None], count[:, None]], 1).numpy()
+    return tables
+
+
 PAIRS = {
     "student": ("teacher", "student"),
     "50 labels": ("teacher", "50 labels"),

@@ -67,7 +67,7 @@ UNMENDED = {
     "gradients of the first call": ("    optimizer.zero_grad()\n", ""),
     "student_stands_still": ("    optimizer.step()\n", ""),
     "reduction": ('"batchmean"', '"mean"'),
-    "loss": ("log_softmax(z / 4, 1), q", "softmax(z / 4, 1), q"),
+    "log_forgotten": ("log_softmax(z / 4, 1), q", "softmax(z / 4, 1), q"),
     "NameError": ("z = student(inputs)", "pass"),
 }
 

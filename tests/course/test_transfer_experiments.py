@@ -1,5 +1,6 @@
 """The experiments of notebook 11."""
 
+import pytest
 import torch
 
 from kdviz.course import transfer_experiments as experiments
@@ -20,6 +21,16 @@ def test_rows_hold_every_arm_of_every_seed():
     assert [(row["seed"], row["arm"]) for row in rows] == [(s, name) for s in (0, 1) for name in cast[0][1]]
     own = {row["arm"]: row for row in rows[:7]}
     assert own["teacher"]["with the teacher"] == own["poor teacher"]["with the poor teacher"] == 100
+    for name, table in experiments.reliability(cast, ("teacher", "student")).items():
+        confidence, right, count = table.T
+        assert count.sum() == 2 * 397
+        both = [row for row in rows if row["arm"] == name]
+        assert 100 * (right * count).sum() / count.sum() == pytest.approx(
+            sum(row["accuracy"] for row in both) / 2
+        )
+        assert 100 * (confidence * count).sum() / count.sum() == pytest.approx(
+            sum(row["confidence"] for row in both) / 2
+        )
     likeness = experiments.attributions(cast, images=20)
     assert {row["arm"] for row in likeness} == {*experiments.PAIRS, "student, other images"}
     assert all(-100 <= row["likeness"] <= 100 for row in likeness)
