@@ -178,8 +178,8 @@ def shared_mistakes(student, teacher, labels):
         hints=(
             "Make one number for each class first: the mean of `answers == labels` over the images whose "
             "label is that class.",
-            "`for c in range(student.shape[-1])`, with `own = labels == c`; collect the differences in a "
-            "list and take the smallest.",
+            "Go through the classes with `for c in range(student.shape[-1])`; choose the images of each by "
+            "their label, collect the differences in a list and take the smallest.",
         ),
         source="""
 def worst_class(student, teacher, labels):
