@@ -157,7 +157,13 @@ class _Bound(torch.nn.Module):
 
 
 def _cost(model, inputs):
-    return cost(_Bound(model, rows_of(inputs, slice(1))), torch.zeros(1))
+    # torch's shortcut for encoder layers in eval mode hides their matrix products from the count.
+    shortcut = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        return cost(_Bound(model, rows_of(inputs, slice(1))), torch.zeros(1))
+    finally:
+        torch.backends.mha.set_fastpath_enabled(shortcut)
 
 
 def _pass(models, feed, paths, classes, progress):

@@ -229,3 +229,12 @@ def test_models_are_left_as_they_were():
     with pytest.raises(ValueError):
         compared(teacher, student, (inputs, labels + 9))
     assert teacher.training and not any(module._forward_hooks for module in student.modules())
+
+
+def test_the_linear_maps_of_a_transformer_are_counted():
+    pair = kd.compare(made(Transformer, 32), made(Transformer, 8), sentences(), progress=False)
+    for name, width in (("teacher", 32), ("student", 8)):
+        # Twelve tokens through queries, keys, values, output and two layers of 2 × width; then the head.
+        linear = 12 * (4 * width**2 + 2 * width * 2 * width) + CLASSES * width
+        assert pair.table.macs[name] >= linear
+    assert torch.backends.mha.get_fastpath_enabled()
