@@ -63,16 +63,11 @@ def _grade_step(answer):
 
 
 def _try_once(answer, teacher, student, inputs, labels):
-    student = copy.deepcopy(student)
+    teacher, student = copy.deepcopy(teacher), copy.deepcopy(student)
     optimizer = torch.optim.Adam(student.parameters(), lr=0.01)
-    ask(
-        answer,
-        teacher=copy.deepcopy(teacher),
-        student=student,
-        optimizer=optimizer,
-        inputs=inputs[:32],
-        labels=labels[:32],
-    )
+    batch = {"inputs": inputs[:32], "labels": labels[:32]}
+    with seeded(0):
+        ask(answer, teacher=teacher, student=student, optimizer=optimizer, **batch)
 
 
 def _piles_up(answer, teacher, student, inputs, labels):
