@@ -63,7 +63,7 @@ def move_every_control(page, explorer):
         moved.append(label)
 
 
-def _at_rest(explorer, label, seconds=10):
+def _at_rest(explorer, label, seconds=40):
     """The state once it stands still: else what plays would pass for the effect of the next key."""
     deadline = time.monotonic() + seconds
     before, now = None, state(explorer)

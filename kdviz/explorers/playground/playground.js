@@ -431,6 +431,7 @@ class Playground {
     pace.addEventListener("change", () => {
       this.pace = pace.value;
       this.trainer.wish({ wish: "pace", rate: PACES[this.pace] });
+      this.#tell(`Speed: ${this.pace}.`);
     });
     this.counter = html("span", { class: "counter" });
     this.meter = html("progress", { max: STEPS, value: 0, "aria-label": "Training steps done" });
