@@ -63,7 +63,10 @@ def _parser():
     site.add_argument("--output", type=Path, default=Path("site"), help="where to put it (site)")
     results = command("results", _results, "compute the long results again")
     results.add_argument("names", nargs="*", help="only these tables")
-    command("data", _data, "print the cards of the data sets")
+    data = command("data", _data, "print the cards of the data sets, or fetch one")
+    data.add_argument("fetch", nargs="?", choices=["fetch"], help="bring a data set to this machine")
+    data.add_argument("name", nargs="?", help="fashion-mnist, cifar10, cifar100 or spoken-digits")
+    data.add_argument("--from", dest="folder", type=Path, help="take its files from here, not the network")
     command("doctor", _doctor, "say what is missing and how to fix it")
     wheels = command("wheels", _wheels, "fill a folder from which laptops set up without network")
     wheels.add_argument("folder", type=Path, nargs="?", default=Path("wheels"))
@@ -96,8 +99,11 @@ def _results(options):
 
 
 def _data(options):
-    from kdviz.datasets import cards
+    from kdviz.datasets import cards, fetch
 
+    if options.fetch:
+        print(f"{options.name} is in {fetch(options.name or '', options.folder)}")
+        return
     print("\n\n".join(str(card) for card in cards()))
 
 

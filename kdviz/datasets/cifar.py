@@ -1,0 +1,63 @@
+"""CIFAR-10 and CIFAR-100: small colour photographs."""
+
+from kdviz.datasets.card import Card
+from kdviz.datasets.download import fetched
+from kdviz.datasets.formats import read_cifar
+from kdviz.datasets.published import split
+
+_LICENCE = (
+    "none stated; the authors ask that you cite the report. The photographs were found on the web, as part "
+    "of the 80 Million Tiny Images, which their makers have withdrawn"
+)
+_SOURCE = (
+    "Krizhevsky 2009, 'Learning Multiple Layers of Features from Tiny Images', "
+    "www.cs.toronto.edu/~kriz/cifar.html (binary version); get it by 'kdviz data fetch {}'"
+)
+_SIZE = "60,000 images; kdviz splits them 45,000 train, 5,000 validation, 10,000 test"
+
+CIFAR10_CARD = Card(
+    name="CIFAR-10",
+    what="colour photographs, 32 × 32 pixels with values 0 to 255 (here divided by 255)",
+    source=_SOURCE.format("cifar10"),
+    licence=_LICENCE,
+    size=_SIZE,
+    classes=tuple("airplane automobile bird cat deer dog frog horse ship truck".split()),
+)
+CIFAR100_CARD = Card(
+    name="CIFAR-100",
+    what="colour photographs, 32 × 32 pixels with values 0 to 255 (here divided by 255); the fine labels",
+    source=_SOURCE.format("cifar100"),
+    licence=_LICENCE,
+    size=_SIZE,
+    classes=tuple(
+        """apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly
+        camel can castle caterpillar cattle chair chimpanzee clock cloud cockroach couch crab crocodile cup
+        dinosaur dolphin elephant flatfish forest fox girl hamster house kangaroo keyboard lamp lawn_mower
+        leopard lion lizard lobster man maple_tree motorcycle mountain mouse mushroom oak_tree orange orchid
+        otter palm_tree pear pickup_truck pine_tree plain plate poppy porcupine possum rabbit raccoon ray road
+        rocket rose sea seal shark shrew skunk skyscraper snail snake spider squirrel streetcar sunflower
+        sweet_pepper table tank telephone television tiger tractor train trout tulip turtle wardrobe whale
+        willow_tree wolf woman worm""".split()
+    ),
+)
+
+
+def cifar10(labels=None, *, train=None, test=None, seed=0):
+    """CIFAR-10, split by seed, once it is fetched (``kdviz data fetch cifar10``).
+
+    ``labels``, ``train`` and ``test`` take only so many labelled, training and test images, evenly over the
+    classes; None takes all. The teacher's training images are the student's transfer set; the published test
+    images are the test part for both. All of it takes about 750 MB of memory.
+    """
+    path, folder = fetched("cifar10", "cifar-10-binary.tar.gz"), "cifar-10-batches-bin"
+    training = read_cifar(path, [f"{folder}/data_batch_{part}.bin" for part in range(1, 6)])
+    testing = read_cifar(path, [f"{folder}/test_batch.bin"])
+    return split("cifar10", CIFAR10_CARD, training, testing, labels=labels, train=train, test=test, seed=seed)
+
+
+def cifar100(labels=None, *, train=None, test=None, seed=0):
+    """CIFAR-100 with its fine labels, once it is fetched (``kdviz data fetch cifar100``); see ``cifar10``."""
+    path, folder = fetched("cifar100", "cifar-100-binary.tar.gz"), "cifar-100-binary"
+    training = read_cifar(path, [f"{folder}/train.bin"], label_bytes=2)
+    testing = read_cifar(path, [f"{folder}/test.bin"], label_bytes=2)
+    return split("cifar100", CIFAR100_CARD, training, testing, labels=labels, train=train, test=test, seed=seed)
