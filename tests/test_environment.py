@@ -37,8 +37,9 @@ def test_every_dependency_is_a_range_that_the_constraints_satisfy():
         if line and not line.startswith("#")
     )
     pins = {canonicalize_name(name): version for name, version in pins.items()}
-    extras = map(Requirement, project()["optional-dependencies"]["test"])
-    for requirement in [*needed().values(), *extras]:
+    extras = project()["optional-dependencies"]
+    wanted = map(Requirement, [*extras["test"], *extras["export"]])
+    for requirement in [*needed().values(), *wanted]:
         assert requirement.specifier.contains(pins[canonicalize_name(requirement.name)])
         assert "==" not in str(requirement.specifier)
 

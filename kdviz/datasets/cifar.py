@@ -52,7 +52,8 @@ def cifar10(labels=None, *, train=None, test=None, seed=0):
     path, folder = fetched("cifar10", "cifar-10-binary.tar.gz"), "cifar-10-batches-bin"
     training = read_cifar(path, [f"{folder}/data_batch_{part}.bin" for part in range(1, 6)])
     testing = read_cifar(path, [f"{folder}/test_batch.bin"])
-    return split("cifar10", CIFAR10_CARD, training, testing, labels=labels, train=train, test=test, seed=seed)
+    settings = {"labels": labels, "train": train, "test": test, "seed": seed}
+    return split("cifar10", CIFAR10_CARD, training, testing, **settings)
 
 
 def cifar100(labels=None, *, train=None, test=None, seed=0):
@@ -60,4 +61,5 @@ def cifar100(labels=None, *, train=None, test=None, seed=0):
     path, folder = fetched("cifar100", "cifar-100-binary.tar.gz"), "cifar-100-binary"
     training = read_cifar(path, [f"{folder}/train.bin"], label_bytes=2)
     testing = read_cifar(path, [f"{folder}/test.bin"], label_bytes=2)
-    return split("cifar100", CIFAR100_CARD, training, testing, labels=labels, train=train, test=test, seed=seed)
+    settings = {"labels": labels, "train": train, "test": test, "seed": seed}
+    return split("cifar100", CIFAR100_CARD, training, testing, **settings)

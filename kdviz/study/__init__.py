@@ -3,8 +3,17 @@
 from kdviz.study.compare import compare
 from kdviz.study.comparison import Comparison
 from kdviz.study.diagnose import diagnose
-from kdviz.study.export import export
+from kdviz.study.export import Exported, export_student
 from kdviz.study.findings import Diagnosis, Finding
 from kdviz.study.scikit import Scikit
 
-__all__ = ["Comparison", "Diagnosis", "Finding", "Scikit", "compare", "diagnose", "export"]
+__all__ = [
+    "Comparison",
+    "Diagnosis",
+    "Exported",
+    "Finding",
+    "Scikit",
+    "compare",
+    "diagnose",
+    "export_student",
+]

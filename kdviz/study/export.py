@@ -1,54 +1,170 @@
-"""A student as a file that runs without its code, with the check that it gives the same answers."""
+"""A student as a file that runs without kdviz, checked to give the same answers."""
 
+import logging
+import os
+import tempfile
+import warnings
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
+from torch import nn
+from torch.utils import _pytree as pytree
 
-from kdviz.study.feeding import answer, device_of, to_device
+from kdviz.study.copies import copies
+from kdviz.study.feeding import answer, as_tensors, call, rows_of, size_of, to_device
+from kdviz.tracing import logits_of
+
+NEEDED = {"onnx": ("onnx", "onnxscript", "onnxruntime"), "torch": ()}
+SUFFIXES = {"onnx": ".onnx", "torch": ".pt2"}
+TOLERANCE = 1e-4
 
 
-def export(student, inputs, path, tolerance=1e-4):
-    """Write the student by ``torch.export`` and check that the file answers as the student does.
+@dataclass(frozen=True)
+class Exported:
+    """The file written, and how far its logits were from the student's: at most, on the samples given."""
 
-    Load it with ``torch.export.load(path).module()``; it takes batches of any size.
+    path: Path
+    format: str
+    samples: int
+    difference: float
+
+    def __repr__(self):
+        size = self.path.stat().st_size / 1024
+        return (
+            f"{self.path} ({self.format}, {size:,.0f} KiB): on the {self.samples} samples given, and on one "
+            f"of them alone, its logits differ from the student's by at most {self.difference:.1e}"
+        )
+
+
+def export_student(student, path, inputs, format="onnx"):
+    """Write the student to a file that gives its logits for batches of any size, without kdviz.
+
+    The file is checked before it gets its name: it must answer as the student does in eval mode, on all of
+    ``inputs`` and on the first of them alone. The student is not changed.
 
     Parameters
     ----------
-    student : torch.nn.Module of one tensor
-        It is exported in eval mode; its mode is put back.
-    inputs : tensor of at least two samples
-    path : where to write, by custom ending in ``.pt2``
-    tolerance : the largest difference of a logit that passes
+    student : torch.nn.Module
+        Whatever it returns (a tensor, a tuple, a dictionary, an object with ``.logits``), the file gives the
+        logits alone.
+    path : path of the file to write, ending in ``.onnx`` or ``.pt2``
+    inputs : tensor, tuple of tensors, or dictionary of them by name
+        Two samples or more, such as the student takes.
+    format : {"onnx", "torch"}
+        ``"onnx"`` needs the packages of ``pip install 'kdviz[export]'``. ``"torch"`` needs torch alone; the
+        file is run by ``torch.export.load(path).module()(inputs)``.
 
     Returns
     -------
-    float
-        The largest difference of a logit between the file and the student, on ``inputs``.
-
-    Errors: ValueError where the two differ; the file is then removed.
+    Exported
     """
-    if not isinstance(inputs, torch.Tensor) or len(inputs) < 2:
-        raise ValueError("inputs must be a tensor of at least two samples, from which the export is traced")
-    path, inputs = Path(path), to_device(inputs, device_of(student))
-    modes = [(module, module.training) for module in student.modules()]
-    student.eval()
-    try:
-        with torch.no_grad():
-            program = torch.export.export(
-                student, (inputs,), dynamic_shapes=({0: torch.export.Dim("batch")},)
-            )
-            torch.export.save(program, path)
-            written = torch.export.load(path).module()
-            # Another batch size than the one traced: all but the last sample.
-            pairs = [(answer(written, part), answer(student, part)) for part in (inputs, inputs[:-1])]
-    finally:
-        for module, training in modes:
-            module.training = training
-    apart = max(float((ours - theirs).abs().max()) for ours, theirs in pairs)
-    if not apart <= tolerance:
-        path.unlink()
-        raise ValueError(
-            f"the exported file answers differently: a logit differs by {apart:.3g}, more than {tolerance:g}."
-            " Does the student draw random numbers in eval mode?"
+    path = Path(path)
+    _check(student, path, format)
+    inputs = as_tensors(inputs)
+    if size_of(inputs) < 2:
+        raise ValueError("inputs must be two samples or more, so that the file takes batches of any size")
+    [copied] = copies(student)
+    model = _Logits(copied.cpu().eval())
+    inputs = to_device(inputs, "cpu")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".writing-") as folder, torch.no_grad():
+        written = Path(folder) / path.name
+        run = {"onnx": _onnx, "torch": _torch}[format](model, inputs, written)
+        difference = max(_difference(model, run, some) for some in (inputs, rows_of(inputs, slice(0, 1))))
+        os.replace(written, path)
+    return Exported(path, format, size_of(inputs), difference)
+
+
+class _Logits(nn.Module):
+    """A model that returns its logits and nothing else."""
+
+    def __init__(self, student):
+        super().__init__()
+        self.student = student
+
+    def forward(self, inputs):
+        return logits_of(call(self.student, inputs))
+
+
+def _check(student, path, format):
+    if format not in NEEDED:
+        raise ValueError(f"format must be {' or '.join(map(repr, NEEDED))}; got {format!r}")
+    if path.suffix != SUFFIXES[format]:
+        raise ValueError(f"a file of the format {format!r} ends in {SUFFIXES[format]}; got {path.name!r}")
+    if not isinstance(student, nn.Module):
+        raise TypeError(f"the student must be a torch.nn.Module; got {type(student).__name__}")
+    missing = [package for package in NEEDED[format] if find_spec(package) is None]
+    if missing:
+        raise ImportError(
+            f"the format {format!r} needs {' and '.join(missing)}: pip install 'kdviz[export]'. "
+            "Or export with format='torch', which needs nothing more"
         )
-    return apart
+
+
+def _program(model, inputs):
+    shapes = pytree.tree_map(lambda part: {0: torch.export.Dim.DYNAMIC}, (inputs,))
+    try:
+        return torch.export.export(model, (inputs,), dynamic_shapes=shapes)
+    except Exception as problem:
+        raise ValueError(
+            "torch.export cannot follow this student. Does its forward branch on the values of its inputs, "
+            f"or fix the size of a batch? {type(problem).__name__}: {problem}"
+        ) from problem
+
+
+def _torch(model, inputs, path):
+    torch.export.save(_program(model, inputs), path)
+    return torch.export.load(path).module()
+
+
+def _onnx(model, inputs, path):
+    import onnxruntime
+
+    names = list(inputs) if isinstance(inputs, dict) else None
+    with _quiet("torch.onnx"):
+        exported = torch.onnx.export(
+            _program(model, inputs),
+            input_names=names,
+            output_names=["logits"],
+            dynamo=True,
+            verbose=False,
+        )
+    exported.save(path)
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    slots = [slot.name for slot in session.get_inputs()]
+
+    def run(inputs):
+        given = [part.numpy() for part in pytree.tree_leaves(inputs)]
+        return torch.from_numpy(session.run(["logits"], dict(zip(slots, given, strict=True)))[0])
+
+    return run
+
+
+@contextmanager
+def _quiet(name):
+    """Without the notes on operators of packages that are not there."""
+    logger = logging.getLogger(name)
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def _difference(model, run, inputs):
+    wanted, given = answer(model.student, inputs, "the student"), run(inputs)
+    difference = float((wanted - given).abs().max()) if wanted.shape == given.shape else float("inf")
+    # NaN is not at most anything.
+    if not difference <= TOLERANCE * max(1.0, float(wanted.abs().max())):
+        raise ValueError(
+            f"the exported file gives other logits than the student: they differ by up to {difference:.3g}. "
+            "Nothing was written. Does the student draw random numbers in eval mode, or are its logits not "
+            "finite?"
+        )
+    return difference

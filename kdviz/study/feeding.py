@@ -123,18 +123,18 @@ def _as_batch(given):
             rows = torch.as_tensor(rest[1])
     else:
         inputs = given
-    return Batch(_as_tensors(inputs), _as_labels(labels), rows, given)
+    return Batch(as_tensors(inputs), _as_labels(labels), rows, given)
 
 
 def _whole_numbers(values):
     return isinstance(values, torch.Tensor) and values.ndim == 1 and not values.is_floating_point()
 
 
-def _as_tensors(inputs):
+def as_tensors(inputs):
     if isinstance(inputs, np.ndarray):
         return torch.from_numpy(inputs)
     if isinstance(inputs, (list, tuple)):
-        return tuple(_as_tensors(part) for part in inputs)
+        return tuple(as_tensors(part) for part in inputs)
     if not isinstance(inputs, (torch.Tensor, dict)):
         raise TypeError(
             f"the inputs of a batch must be a tensor, or several by name or in order; got "

@@ -45,7 +45,8 @@ def some_photographs(path, most):
             named = re.search(r"(train|test)/(\w+)/(\d+)\.jpg$", member.name)
             if named and int(named[3]) < most[named[1]]:
                 image = np.asarray(Image.open(archive.extractfile(member)).convert("RGB"))
-                yield named[1], bytes([CIFAR10_CARD.classes.index(named[2])]) + image.transpose(2, 0, 1).tobytes()
+                label = CIFAR10_CARD.classes.index(named[2])
+                yield named[1], bytes([label]) + image.transpose(2, 0, 1).tobytes()
 
 
 @pytest.mark.parametrize("path", [copy_of("cifar10-jpg.tar.xz")])
