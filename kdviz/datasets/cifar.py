@@ -47,19 +47,25 @@ def cifar10(labels=None, *, train=None, test=None, seed=0):
 
     ``labels``, ``train`` and ``test`` take only so many labelled, training and test images, evenly over the
     classes; None takes all. The teacher's training images are the student's transfer set; the published test
-    images are the test part for both. All of it takes about 750 MB of memory.
+    images are the test part for both. All of it holds 740 MB of memory, and 920 MB while it is read.
     """
-    path, folder = fetched("cifar10", "cifar-10-binary.tar.gz"), "cifar-10-batches-bin"
-    training = read_cifar(path, [f"{folder}/data_batch_{part}.bin" for part in range(1, 6)])
-    testing = read_cifar(path, [f"{folder}/test_batch.bin"])
+    folder = "cifar-10-batches-bin"
+    training, testing = read_cifar(
+        fetched("cifar10", "cifar-10-binary.tar.gz"),
+        [f"{folder}/data_batch_{part}.bin" for part in range(1, 6)],
+        [f"{folder}/test_batch.bin"],
+    )
     settings = {"labels": labels, "train": train, "test": test, "seed": seed}
     return split("cifar10", CIFAR10_CARD, training, testing, **settings)
 
 
 def cifar100(labels=None, *, train=None, test=None, seed=0):
     """CIFAR-100 with its fine labels, once it is fetched (``kdviz data fetch cifar100``); see ``cifar10``."""
-    path, folder = fetched("cifar100", "cifar-100-binary.tar.gz"), "cifar-100-binary"
-    training = read_cifar(path, [f"{folder}/train.bin"], label_bytes=2)
-    testing = read_cifar(path, [f"{folder}/test.bin"], label_bytes=2)
+    training, testing = read_cifar(
+        fetched("cifar100", "cifar-100-binary.tar.gz"),
+        ["cifar-100-binary/train.bin"],
+        ["cifar-100-binary/test.bin"],
+        label_bytes=2,
+    )
     settings = {"labels": labels, "train": train, "test": test, "seed": seed}
     return split("cifar100", CIFAR100_CARD, training, testing, **settings)

@@ -26,24 +26,34 @@ def read_idx(path):
     return np.frombuffer(raw, np.uint8, offset=start).reshape(shape)
 
 
-def read_cifar(path, members, label_bytes=1):
-    """Images (n, 3, 32, 32) and labels from the binary version of CIFAR, an archive of fixed-length records.
+def read_cifar(path, training, testing, label_bytes=1):
+    """The two parts of CIFAR's binary version, each as images (n, 3, 32, 32) and labels.
 
-    A record is its label bytes (CIFAR-100 has two, of which the last is the fine label), then the image's
-    red, green and blue planes, row by row.
+    ``training`` and ``testing`` name their files in the archive. A file is made of records of one length: its
+    label bytes (CIFAR-100 has two, of which the last is the fine label), then the image's red, green and blue
+    planes, row by row.
     """
     length = label_bytes + int(np.prod(CIFAR_IMAGE))
-    records = []
+    records = {}
+    # Through the archive once, in its order: going back would unpack it from the start.
     with tarfile.open(path) as archive:
-        for member in members:
-            raw = _member(archive, member, path)
-            if not raw or len(raw) % length:
-                raise ValueError(
-                    f"{member} of {path} is not made of records of {length:,} bytes: it has {len(raw):,}"
-                )
-            records.append(np.frombuffer(raw, np.uint8).reshape(-1, length))
-    records = np.concatenate(records)
-    return records[:, label_bytes:].reshape(-1, *CIFAR_IMAGE), records[:, label_bytes - 1].astype(np.int64)
+        for member in archive:
+            if member.name in {*training, *testing} and member.isfile():
+                records[member.name] = _records(archive.extractfile(member).read(), length, member.name, path)
+    missing = [name for name in (*training, *testing) if name not in records]
+    if missing:
+        raise ValueError(f"{path} holds no {' and no '.join(missing)}")
+    parts = [np.concatenate([records[name] for name in names]) for names in (training, testing)]
+    return [
+        (part[:, label_bytes:].reshape(-1, *CIFAR_IMAGE), part[:, label_bytes - 1].astype(np.int64))
+        for part in parts
+    ]
+
+
+def _records(raw, length, name, path):
+    if not raw or len(raw) % length:
+        raise ValueError(f"{name} of {path} is not made of records of {length:,} bytes: it has {len(raw):,}")
+    return np.frombuffer(raw, np.uint8).reshape(-1, length)
 
 
 def read_recordings(path, rate=8000):
@@ -67,10 +77,3 @@ def read_recordings(path, rate=8000):
     if not found:
         raise ValueError(f"{path} holds no recordings/DIGIT_SPEAKER_INDEX.wav")
     return dict(sorted(found.items()))
-
-
-def _member(archive, name, path):
-    try:
-        return archive.extractfile(name).read()
-    except KeyError:
-        raise ValueError(f"{path} holds no {name}") from None

@@ -115,9 +115,8 @@ def test_a_split_belongs_to_its_seed(name):
 
 def test_images_and_labels_are_those_of_the_file(made_files):
     data = cifar100()
-    images, labels = read_cifar(
-        made_files / "cifar100" / "cifar-100-binary.tar.gz", ["cifar-100-binary/train.bin"], 2
-    )
+    path = made_files / "cifar100" / "cifar-100-binary.tar.gz"
+    (images, labels), _ = read_cifar(path, ["cifar-100-binary/train.bin"], ["cifar-100-binary/test.bin"], 2)
     row = int(data.train.indices[7])
     assert data.train.labels[7] == labels[row]
     pixels = ((data.train.inputs[7] + data.mean) * 255).numpy()
@@ -126,8 +125,9 @@ def test_images_and_labels_are_those_of_the_file(made_files):
 
 def test_the_planes_of_a_cifar_record_are_red_green_blue(tmp_path):
     record = bytes([7]) + bytes([10] * 1024) + bytes([20] * 1024) + bytes(range(32)) * 32
-    archive(tmp_path / "one.tar.gz", {"batch.bin": record})
-    images, labels = read_cifar(tmp_path / "one.tar.gz", ["batch.bin"])
+    archive(tmp_path / "one.tar.gz", {"batch.bin": record, "other.bin": record[::-1] * 2})
+    (images, labels), (others, _) = read_cifar(tmp_path / "one.tar.gz", ["batch.bin"], ["other.bin"])
+    assert len(others) == 2
     assert labels.tolist() == [7] and images.shape == (1, 3, 32, 32)
     assert (images[0, 0] == 10).all() and (images[0, 1] == 20).all()
     assert images[0, 2, 5].tolist() == list(range(32))
@@ -195,9 +195,9 @@ def test_broken_files_are_named(monkeypatch, tmp_path):
 
     archive(tmp_path / "cifar.tar.gz", {"a.bin": b"12345"})
     with pytest.raises(ValueError, match="a.bin .*records of 3,073 bytes: it has 5"):
-        read_cifar(tmp_path / "cifar.tar.gz", ["a.bin"])
+        read_cifar(tmp_path / "cifar.tar.gz", ["a.bin"], [])
     with pytest.raises(ValueError, match="holds no b.bin"):
-        read_cifar(tmp_path / "cifar.tar.gz", ["b.bin"])
+        read_cifar(tmp_path / "cifar.tar.gz", ["b.bin"], [])
 
     monkeypatch.setenv("KDVIZ_DATA", str(tmp_path))
     spoken = tmp_path / "spoken-digits" / "free-spoken-digit-dataset-1.0.9.tar.gz"
