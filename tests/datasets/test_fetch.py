@@ -66,6 +66,7 @@ def test_a_server_that_cannot_go_on_in_the_middle_starts_again(files):
     files.ranges, files.break_after = False, [2 * CHUNK]
     folder = fetch("made")
     assert (folder / "images.gz").read_bytes() == IMAGES
+    assert len([name for name, _ in files.asked if name == "images.gz"]) == 2
 
 
 @pytest.mark.parametrize("part", [b"something else", IMAGES + b"more", IMAGES])
