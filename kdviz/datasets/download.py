@@ -38,7 +38,7 @@ def fetch(name, folder=None):
         The folder in which the files now are: one of its own in ``$KDVIZ_DATA``, else in the user's cache.
     """
     import pooch
-    from requests.exceptions import RequestException
+    from filelock import FileLock
 
     source, place = _known(name), data_folder(name)
     keeper = pooch.create(
@@ -49,22 +49,12 @@ def fetch(name, folder=None):
         retry_if_failed=0 if folder else RETRIES,
     )
     bring = _resumed if folder is None else _copied_from(Path(folder), name)
-    for file in source.checksums:
-        try:
-            keeper.fetch(file, downloader=bring)
-        except RequestException as problem:
-            raise OSError(
-                f"{file} could not be downloaded from {source.urls[file]} ({problem}). What arrived is kept: "
-                f"'kdviz data fetch {name}' goes on from there. Without network, take the files from a "
-                f"folder: 'kdviz data fetch {name} --from FOLDER'"
-            ) from problem
-        except ValueError as problem:
-            where = source.urls[file] if folder is None else Path(folder) / file
-            raise ValueError(
-                f"{where} is not the published file: its SHA-256 checksum is not {source.checksums[file]}. "
-                f"It was not kept. Try again later, or 'kdviz data fetch {name} --from FOLDER' with a folder "
-                "that holds the right file"
-            ) from problem
+    if not all(_is_here(place / file, checksum) for file, checksum in source.checksums.items()):
+        place.mkdir(parents=True, exist_ok=True)
+        # Kernels that share a folder wait for the first of them, and then find the files there.
+        with FileLock(place.parent / f".{name}.lock"):
+            for file in source.checksums:
+                _fetch_file(keeper, file, bring, source, folder)
     return place
 
 
@@ -77,6 +67,32 @@ def fetched(name, file):
         f"{path} is not there. kdviz downloads nothing by itself: run 'kdviz data fetch {name}' "
         f"({_known(name).megabytes} MB), or set KDVIZ_DATA to a folder that holds {name}/{file}"
     )
+
+
+def _is_here(path, checksum):
+    import pooch
+
+    return path.is_file() and pooch.file_hash(path) == checksum
+
+
+def _fetch_file(keeper, file, bring, source, folder):
+    from requests.exceptions import RequestException
+
+    again = f"'kdviz data fetch {source.name}"
+    try:
+        keeper.fetch(file, downloader=bring)
+    except RequestException as problem:
+        raise OSError(
+            f"{file} could not be downloaded from {source.urls[file]} ({problem}). What arrived is kept: "
+            f"{again}' goes on from there. Without network, take the files from a folder: "
+            f"{again} --from FOLDER'"
+        ) from problem
+    except ValueError as problem:
+        where = source.urls[file] if folder is None else Path(folder) / file
+        raise ValueError(
+            f"{where} is not the published file: its SHA-256 checksum is not {source.checksums[file]}. It "
+            f"was not kept. Try again later, or {again} --from FOLDER' with a folder that holds the right file"
+        ) from problem
 
 
 def _known(name):

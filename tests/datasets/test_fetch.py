@@ -1,6 +1,7 @@
 """Fetching from a server of our own: whole and right, or not at all; and on where it stopped."""
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -40,6 +41,19 @@ def test_all_files_arrive_and_are_not_fetched_twice(files, tmp_path, capsys):
     assert "images.gz" in capsys.readouterr().err  # progress
     fetch("made")
     assert len(files.asked) == 2
+
+
+def test_kernels_that_fetch_at_once_download_once(files):
+    with ThreadPoolExecutor(4) as kernels:
+        for folder in kernels.map(fetch, ["made"] * 4):
+            assert {name: (folder / name).read_bytes() for name in names(folder)} == CONTENT
+    assert len(files.asked) == 2
+
+
+def test_a_folder_that_cannot_be_written_is_read(files, monkeypatch):
+    folder = fetch("made")
+    monkeypatch.setattr("filelock.FileLock.acquire", lambda self: pytest.fail("writes"))
+    assert fetch("made") == folder
 
 
 def test_an_answer_that_breaks_off_is_gone_on_with(files):
