@@ -41,6 +41,8 @@ def fetch(name, folder=None):
     from filelock import FileLock
 
     source, place = _known(name), data_folder(name)
+    # It tells of downloads, copies too; progress is shown without it.
+    pooch.get_logger().setLevel("WARNING")
     keeper = pooch.create(
         place,
         base_url="",
@@ -91,7 +93,7 @@ def _fetch_file(keeper, file, bring, source, folder):
         where = source.urls[file] if folder is None else Path(folder) / file
         raise ValueError(
             f"{where} is not the published file: its SHA-256 checksum is not {source.checksums[file]}. It "
-            f"was not kept. Try again later, or {again} --from FOLDER' with a folder that holds the right file"
+            f"was not kept. Try again later, or {again} --from FOLDER' with a folder that holds the right one"
         ) from problem
 
 

@@ -112,14 +112,14 @@ def test_a_missing_file_names_its_address(files):
         fetch("made")
 
 
-def test_a_folder_serves_rooms_without_network(files, tmp_path):
+def test_a_folder_serves_rooms_without_network(files, tmp_path, capsys):
     stick = tmp_path / "stick"
     stick.mkdir()
     for name, content in CONTENT.items():
         (stick / name).write_bytes(content)
     folder = fetch("made", stick)
     assert (folder / "images.gz").read_bytes() == IMAGES
-    assert files.asked == []
+    assert files.asked == [] and "Downloading" not in capsys.readouterr().err
 
 
 def test_a_folder_with_a_wrong_or_missing_file_says_so(files, tmp_path):
