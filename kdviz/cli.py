@@ -121,7 +121,8 @@ def _wheels(options):
 
 def _test(options):
     # The whole of it side by side, what shares a server or a built site in one process.
-    side_by_side = ("-n", min(4, os.cpu_count() or 1), "--dist", "loadgroup")
+    processes = min(4, max(2, (os.cpu_count() or 1) - 1))
+    side_by_side = ("-n", processes, "--dist", "loadgroup")
     return _python("-m", "pytest", *(options.rest or side_by_side))
 
 

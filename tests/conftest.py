@@ -4,6 +4,9 @@ import os
 
 import pytest
 
+# Kernels and workers share this machine: libraries that each took all its cores would wait for one another.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 HOW_TO_GET_A_BROWSER = (
     "NO BROWSER TEST RUNS: no Chromium was found. Get one by 'apt-get install chromium' or "
     "'python -m playwright install chromium', then run the tests again."

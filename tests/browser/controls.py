@@ -74,7 +74,7 @@ def _at_rest(explorer, label, seconds=40):
     return now
 
 
-def _wait_for_change(explorer, before, label, both, seconds=5):
+def _wait_for_change(explorer, before, label, both, seconds=20):
     deadline = time.monotonic() + seconds
     changed = all if both else any
     while not changed(new != old for new, old in zip(state(explorer), before, strict=True)):
