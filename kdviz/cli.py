@@ -120,9 +120,9 @@ def _wheels(options):
 
 
 def _test(options):
-    # The whole of it side by side, what shares a server or a built site in one process.
+    # The whole of it side by side, a file in one process, so that what it prepares is prepared once.
     processes = min(4, max(2, (os.cpu_count() or 1) - 1))
-    side_by_side = ("-n", processes, "--dist", "loadgroup", "--no-loadscope-reorder")
+    side_by_side = ("-n", processes, "--dist", "loadfile", "--no-loadscope-reorder")
     return _python("-m", "pytest", *(options.rest or side_by_side))
 
 

@@ -26,13 +26,7 @@ def pytest_addoption(parser):
     parser.addoption("--setup", action="store_true", help="also run the tests that install kdviz")
 
 
-# First of all, since pytest-xdist reads the groups in a hook of the same name.
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
-    for item in items:
-        # Side by side run files, not tests, so that what a file prepares is prepared once.
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
     # The longest go first, else one process would end long after the others.
     items.sort(key=lambda item: not {"setup", "notebook"} & set(item.keywords))
     if config.getoption("--setup") or os.environ.get("CI"):

@@ -26,13 +26,7 @@ def lab(browser, server):
     opened.close()
 
 
-# Two halves, which run side by side where there are processes for it.
-HALVES = [
-    pytest.param(name, marks=pytest.mark.xdist_group(f"lab {place % 2}")) for place, name in enumerate(NAMES)
-]
-
-
-@pytest.mark.parametrize("name", HALVES)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_notebook_runs_and_its_controls_work(lab, server, name, tmp_path):
     lab.open(name)
     assert lab.page.locator(".jp-Dialog, .jp-Notification-Toast").count() == 0
