@@ -7,6 +7,8 @@ on first use, so that ``import kdviz`` itself is immediate.
 
 from importlib import import_module
 
+from kdviz.loss_names import LOSSES
+
 __version__ = "0.1.0"
 
 _ROOMS = (
@@ -23,59 +25,9 @@ _ROOMS = (
     "training",
 )
 
-# Every loss is at hand as kdviz.<its name>.
-_LOSSES = (
-    "ActivationBoundary",
-    "AngleRelation",
-    "AttentionTransfer",
-    "ChannelCorrelation",
-    "ChannelWise",
-    "ConditionalTargets",
-    "ContrastiveRepresentation",
-    "CorrelationCongruence",
-    "CrossEntropy",
-    "CurriculumTemperature",
-    "DarkRank",
-    "Decoupled",
-    "DeiTHard",
-    "DeiTSoft",
-    "DistanceRelation",
-    "FactorTransfer",
-    "FeatureNormalised",
-    "FeatureOverhaul",
-    "FeatureStatistics",
-    "FlowOfSolution",
-    "Hint",
-    "InstanceRelationshipGraph",
-    "JensenShannon",
-    "KnowledgeReview",
-    "LabelSmoothing",
-    "LayerProjection",
-    "LocalityPreserving",
-    "LogitMatching",
-    "MultiHeadGraph",
-    "MultiLevel",
-    "NeuronSelectivity",
-    "NormalisedHint",
-    "Pearson",
-    "PredictionCorrelation",
-    "ProbabilisticTransfer",
-    "ReverseKL",
-    "RocketHint",
-    "SampleTemperature",
-    "SemanticCalibration",
-    "SimilarityPreserving",
-    "SingularVectors",
-    "SoftTargets",
-    "StandardisedSoftTargets",
-    "TransformationSimilarity",
-    "VariationalInformation",
-    "VirtualTeacher",
-    "WeightedSoftLabels",
-)
-
 _SHORTCUTS = {
-    **dict.fromkeys(_LOSSES, "kdviz.knowledge"),
+    # Every loss is at hand as kdviz.<its name>.
+    **dict.fromkeys(LOSSES, "kdviz.knowledge"),
     "Objective": "kdviz.knowledge.objective",
     "compare": "kdviz.study.compare",
     "diagnose": "kdviz.study.diagnose",

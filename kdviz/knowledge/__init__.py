@@ -1,5 +1,7 @@
 """WHAT: pure losses for each kind of knowledge, and the objective that is their weighted sum."""
 
+# ruff: noqa: F401 - which of the names imported here are offered is said by LOSSES.
+
 from kdviz.knowledge import feature, relation, response
 from kdviz.knowledge.feature import (
     ActivationBoundary,
@@ -55,58 +57,6 @@ from kdviz.knowledge.response import (
     VirtualTeacher,
     WeightedSoftLabels,
 )
+from kdviz.loss_names import LOSSES
 
-__all__ = [
-    "ActivationBoundary",
-    "AngleRelation",
-    "AttentionTransfer",
-    "ChannelCorrelation",
-    "ChannelWise",
-    "ConditionalTargets",
-    "ContrastiveRepresentation",
-    "CorrelationCongruence",
-    "CrossEntropy",
-    "CurriculumTemperature",
-    "DarkRank",
-    "Decoupled",
-    "DeiTHard",
-    "DeiTSoft",
-    "DistanceRelation",
-    "FactorTransfer",
-    "FeatureNormalised",
-    "FeatureOverhaul",
-    "FeatureStatistics",
-    "FlowOfSolution",
-    "Hint",
-    "InstanceRelationshipGraph",
-    "JensenShannon",
-    "KnowledgeReview",
-    "LabelSmoothing",
-    "LayerProjection",
-    "LocalityPreserving",
-    "LogitMatching",
-    "Loss",
-    "MultiHeadGraph",
-    "MultiLevel",
-    "NeuronSelectivity",
-    "NormalisedHint",
-    "Objective",
-    "Pearson",
-    "PredictionCorrelation",
-    "ProbabilisticTransfer",
-    "ReverseKL",
-    "RocketHint",
-    "SampleTemperature",
-    "SemanticCalibration",
-    "SimilarityPreserving",
-    "SingularVectors",
-    "SoftTargets",
-    "StandardisedSoftTargets",
-    "TransformationSimilarity",
-    "VariationalInformation",
-    "VirtualTeacher",
-    "WeightedSoftLabels",
-    "feature",
-    "relation",
-    "response",
-]
+__all__ = [*LOSSES, "Loss", "Objective", "feature", "relation", "response"]

@@ -5,9 +5,8 @@ import torch
 from kdviz.knowledge.checks import check_labels
 from kdviz.knowledge.objective import as_objective
 from kdviz.measure.predictions import accuracy, agreement
+from kdviz.schemes.shared import begin, rows_of
 from kdviz.tracing import Trace, trace
-from kdviz.training.batches import batches
-from kdviz.training.loop import Run
 
 
 def distill(
@@ -49,7 +48,7 @@ def distill(
     answers = ask(teacher, samples.inputs, objective.teacher_layers)
     check_labels(answers.logits, samples.labels)
     reference = _answers_on_validation(teacher, data)
-    rows = batches(len(samples), batch_size, data.seed if seed is None else seed)
+    rows = rows_of(data, batch_size, seed)
 
     def lesson(student, step):
         batch = next(rows)
@@ -64,14 +63,14 @@ def distill(
             measures["agreement"] = agreement(logits, reference)
         return measures
 
-    return Run(
+    return begin(
         student,
         lesson,
         objective,
+        examine,
         steps=steps,
         learning_rate=learning_rate,
-        record_every=record_every or max(1, steps // 20),
-        examine=examine,
+        record_every=record_every,
     )
 
 

@@ -3,14 +3,11 @@
 import copy
 import hashlib
 
-import torch
-
 from kdviz.knowledge.response import CrossEntropy
-from kdviz.measure.predictions import accuracy
 from kdviz.models.mlp import mlp
+from kdviz.schemes.shared import begin, exam
 from kdviz.tracing import trace
 from kdviz.training.batches import batches
-from kdviz.training.loop import Run
 from kdviz.training.store import Store
 
 # Fields of a data set's settings that concern only the student, and not what its training part holds:
@@ -62,19 +59,14 @@ def train(
         batch = next(rows)
         return trace(student, samples.inputs[batch]), None, samples.labels[batch]
 
-    def examine(student):
-        with torch.no_grad():
-            logits = trace(student, data.validation.inputs).logits
-        return {"accuracy": accuracy(logits, data.validation.labels)}
-
-    run = Run(
+    run = begin(
         student,
         lesson,
         objective,
+        exam(data),
         steps=steps,
         learning_rate=learning_rate,
-        record_every=record_every or max(1, steps // 20),
-        examine=examine,
+        record_every=record_every,
     )
     if run.objective.needs_teacher:
         raise ValueError(f"{run.objective} needs a teacher; use kdviz.distill(teacher, student, ...)")

@@ -6,7 +6,7 @@ import torch
 
 from kdviz.knowledge.adapters import pool_to_smaller
 from kdviz.knowledge.checks import check_form, check_from_one
-from kdviz.knowledge.feature.shared import LayerPair, check_maps, for_each_student
+from kdviz.knowledge.feature.shared import FeaturePair, check_maps, for_each_student
 from kdviz.knowledge.objective import Loss
 from kdviz.knowledge.vectors import unit
 
@@ -58,7 +58,7 @@ def attention_transfer(student, teacher, form="paper", power=2.0):
 
 
 @dataclass(frozen=True)
-class AttentionTransfer(LayerPair, Loss):
+class AttentionTransfer(FeaturePair, Loss):
     """:func:`attention_transfer` as a term of an objective.
 
     ``pool=True`` averages the larger map down to the smaller, as RepDistiller does.

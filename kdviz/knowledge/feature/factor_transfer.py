@@ -8,7 +8,7 @@ from torch.nn.functional import leaky_relu
 
 from kdviz.knowledge import adapters
 from kdviz.knowledge.checks import check_form
-from kdviz.knowledge.feature.shared import LayerPair, check_maps
+from kdviz.knowledge.feature.shared import FeaturePair, check_maps
 from kdviz.knowledge.objective import Loss
 from kdviz.knowledge.vectors import seeded, unit
 
@@ -136,7 +136,7 @@ class Paraphraser:
 
 
 @dataclass(frozen=True)
-class FactorTransfer(LayerPair, Loss):
+class FactorTransfer(FeaturePair, Loss):
     """:func:`factor_transfer` as a term of an objective.
 
     It learns the student's translator. ``paraphraser`` makes the teacher's factor; None takes its map as it

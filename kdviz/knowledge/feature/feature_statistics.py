@@ -7,7 +7,7 @@ import torch
 from kdviz.knowledge.checks import check_above_zero, check_form, check_same_shape
 from kdviz.knowledge.feature.shared import (
     AdaptedPair,
-    LayerPair,
+    FeaturePair,
     check_maps,
     check_same_features,
     feature_axes,
@@ -187,7 +187,7 @@ class NormalisedHint(AdaptedPair, Loss):
 
 
 @dataclass(frozen=True)
-class FeatureNormalised(LayerPair, Loss):
+class FeatureNormalised(FeaturePair, Loss):
     """:func:`feature_normalised` as a term of an objective; the layers must be those before the logits."""
 
     length: float = 2.0

@@ -6,7 +6,7 @@ import torch
 
 from kdviz.knowledge.adapters import pool_to_smaller
 from kdviz.knowledge.checks import check_choice
-from kdviz.knowledge.feature.shared import LayerPair, check_maps
+from kdviz.knowledge.feature.shared import FeaturePair, check_maps
 from kdviz.knowledge.objective import Loss
 from kdviz.knowledge.vectors import unit
 
@@ -89,7 +89,7 @@ def _discrepancy(kernel, ours, theirs):
 
 
 @dataclass(frozen=True)
-class NeuronSelectivity(LayerPair, Loss):
+class NeuronSelectivity(FeaturePair, Loss):
     """:func:`neuron_selectivity` as a term of an objective.
 
     ``pool=True`` averages the larger map down to the smaller, as RepDistiller does.

@@ -6,29 +6,15 @@ import torch
 
 from kdviz.knowledge import adapters
 from kdviz.knowledge.checks import check_choice
+from kdviz.knowledge.layers import LayerPair
 from kdviz.knowledge.vectors import seeded
 
 ADAPTERS = (None, "linear", "convolution")
 
 
 @dataclass(frozen=True)
-class LayerPair:
-    """A layer of the student and the one of the teacher it is compared with: by default that of its path."""
-
-    student_layer: str
-    teacher_layer: str | None = None
-
-    @property
-    def student_layers(self):
-        return (self.student_layer,)
-
-    @property
-    def teacher_layers(self):
-        return (self.teacher_layer or self.student_layer,)
-
-    def features(self, student, teacher):
-        """The student's features and the teacher's."""
-        return student.features[self.student_layer], teacher.features[self.teacher_layers[0]]
+class FeaturePair(LayerPair):
+    """Two layers whose features are compared, and those that must be maps."""
 
     def maps(self, student, teacher):
         """Both features, which must be maps."""
@@ -42,7 +28,7 @@ class LayerPair:
 
 
 @dataclass(frozen=True)
-class AdaptedPair(LayerPair):
+class AdaptedPair(FeaturePair):
     """Two layers and how their features are brought to the same shape.
 
     ``pool`` averages the larger map down to the smaller. ``adapter`` is learned with the student:

@@ -8,7 +8,7 @@ from torch.nn.functional import relu, softplus
 
 from kdviz.knowledge import adapters
 from kdviz.knowledge.checks import check_above_zero, check_form
-from kdviz.knowledge.feature.shared import LayerPair, check_same_features, feature_axes, stack_axes
+from kdviz.knowledge.feature.shared import FeaturePair, check_same_features, feature_axes, stack_axes
 from kdviz.knowledge.objective import Loss
 from kdviz.knowledge.vectors import seeded
 
@@ -58,7 +58,7 @@ def variational_information(predicted, teacher, raw_variance, form="paper", stac
 
 
 @dataclass(frozen=True)
-class VariationalInformation(LayerPair, Loss):
+class VariationalInformation(FeaturePair, Loss):
     """:func:`variational_information` as a term of an objective.
 
     It learns the variance of each of the teacher's channels, and three linear maps with ReLU between them

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from kdviz.knowledge.adapters import convolution, initial_convolution
 from kdviz.knowledge.checks import check_choice, check_form
 from kdviz.knowledge.objective import Loss
-from kdviz.knowledge.relation.shared import OneLayer, unit_gram
+from kdviz.knowledge.relation.shared import OneLayer, check_same_channels, unit_gram
 from kdviz.knowledge.vectors import seeded
 
 FORMS = ("cifar", "imagenet")
+ADVICE = "Bring the student's to the teacher's channels: ChannelCorrelation(..., adapter=\"convolution\")"
 
 
 def channel_correlation(student, teacher, form="cifar"):
@@ -37,20 +38,11 @@ def channel_correlation(student, teacher, form="cifar"):
     Memory: N × C × C. Errors: ValueError for other samples or channels, or an unknown form.
     """
     check_form(form, FORMS)
-    _check_maps(student, teacher)
+    check_same_channels(student, teacher, ADVICE)
     difference = unit_gram(student.flatten(-2)) - unit_gram(teacher.detach().flatten(-2))
     samples, channels = student.shape[-4:-2]
     squares = difference.square().sum((-2, -1)).mean(-1)
     return squares / (channels * samples if form == "imagenet" else channels)
-
-
-def _check_maps(student, teacher):
-    if student.ndim < 4 or teacher.ndim < 4 or student.shape[-4:-2] != teacher.shape[-4:-2]:
-        raise ValueError(
-            "the maps must have shape (..., samples, channels, height, width) with the same samples and "
-            f"channels; the student's has {tuple(student.shape)}, the teacher's {tuple(teacher.shape)}. "
-            "Bring the student's to the teacher's channels: ChannelCorrelation(..., adapter=\"convolution\")"
-        )
 
 
 @dataclass(frozen=True)
@@ -83,15 +75,14 @@ class ChannelCorrelation(OneLayer, Loss):
     def initial(self, student, teacher):
         if self.adapter is None:
             return {}
-        features = student.features[self.student_layer]
-        channels = teacher.features[self.teacher_layers[0]].shape[-3]
-        return initial_convolution(features.shape[-3], channels, seeded(self.seed), like=features)
+        ours, theirs = self.features(student, teacher)
+        return initial_convolution(ours.shape[-3], theirs.shape[-3], seeded(self.seed), like=ours)
 
     def __call__(self, student, teacher, labels, learned=None):
-        features = student.features[self.student_layer]
+        ours, theirs = self.features(student, teacher)
         if self.adapter is not None:
-            features = convolution(features, learned["weight"], learned["bias"])
-        return channel_correlation(features, teacher.features[self.teacher_layers[0]], self.form)
+            ours = convolution(ours, learned["weight"], learned["bias"])
+        return channel_correlation(ours, theirs, self.form)
 
     def latex(self):
         return r"\mathrm{ICKD}(F_S,\, F_T)"

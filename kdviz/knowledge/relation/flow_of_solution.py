@@ -7,9 +7,13 @@ from torch.nn.functional import adaptive_max_pool2d
 from kdviz.knowledge.adapters import pool
 from kdviz.knowledge.checks import check_form
 from kdviz.knowledge.objective import Loss
-from kdviz.knowledge.relation.shared import TwoLayers, root
+from kdviz.knowledge.relation.shared import TwoLayers, check_same_channels, root
 
 FORMS = ("paper", "repdistiller", "torchdistill")
+ADVICE = (
+    "Choose layers of as many channels, or bring the student's to the teacher's with a convolution of size 1 "
+    "first (kdviz.knowledge.adapters.convolution)"
+)
 
 
 def flow_of_solution(student_first, student_second, teacher_first, teacher_second, form="paper"):
@@ -40,8 +44,8 @@ def flow_of_solution(student_first, student_second, teacher_first, teacher_secon
     Memory: N × C1 × C2. Errors: ValueError for other samples or channels, or an unknown form.
     """
     check_form(form, FORMS)
-    _check_maps(student_first, teacher_first, "first")
-    _check_maps(student_second, teacher_second, "second")
+    check_same_channels(student_first, teacher_first, ADVICE, "first maps")
+    check_same_channels(student_second, teacher_second, ADVICE, "second maps")
     difference = flow(student_first, student_second, form)
     difference = difference - flow(teacher_first.detach(), teacher_second.detach(), form)
     if form == "torchdistill":
@@ -63,16 +67,6 @@ def _max_pool(maps, height, width):
     if maps.shape[-2:] == (height, width):
         return maps
     return adaptive_max_pool2d(maps.flatten(0, -4), (height, width)).unflatten(0, maps.shape[:-3])
-
-
-def _check_maps(student, teacher, which):
-    if student.ndim < 4 or teacher.ndim < 4 or student.shape[-4:-2] != teacher.shape[-4:-2]:
-        raise ValueError(
-            f"the {which} maps must have shape (..., samples, channels, height, width) with the same samples "
-            f"and channels; the student's has {tuple(student.shape)}, the teacher's {tuple(teacher.shape)}. "
-            "Choose layers of as many channels, or bring the student's to the teacher's with a convolution "
-            "of size 1 first (kdviz.knowledge.adapters.convolution)"
-        )
 
 
 @dataclass(frozen=True)

@@ -4,25 +4,16 @@ from dataclasses import dataclass
 
 import torch
 
+from kdviz.knowledge.layers import LayerPair
 from kdviz.knowledge.vectors import unit
 
 
 @dataclass(frozen=True)
-class OneLayer:
+class OneLayer(LayerPair):
     """A relation within one layer: the student's, and the teacher's, which has the same path by default."""
 
-    student_layer: str
-    teacher_layer: str | None = None
     kind = "relation"
     reads = "embeddings or maps"
-
-    @property
-    def student_layers(self):
-        return (self.student_layer,)
-
-    @property
-    def teacher_layers(self):
-        return (self.teacher_layer or self.student_layer,)
 
     def embeddings(self, student, teacher):
         """One vector a sample, for both: maps are flattened, channels and positions alike."""
@@ -99,6 +90,16 @@ def smooth_l1(difference):
     """Half the square up to 1, and the absolute value less one half from there on."""
     slope = difference.clamp(-1, 1)
     return slope * (difference - slope / 2)
+
+
+def check_same_channels(student, teacher, advice, what="maps"):
+    """Both must be maps of the same samples with as many channels."""
+    if student.ndim < 4 or teacher.ndim < 4 or student.shape[-4:-2] != teacher.shape[-4:-2]:
+        raise ValueError(
+            f"the {what} must have shape (..., samples, channels, height, width) with the same samples and "
+            f"channels; the student's has {tuple(student.shape)}, the teacher's {tuple(teacher.shape)}. "
+            f"{advice}"
+        )
 
 
 def check_samples(student, teacher, least=2, what="features"):

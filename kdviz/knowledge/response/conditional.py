@@ -4,16 +4,16 @@ from dataclasses import dataclass
 
 import torch
 
-from kdviz.knowledge.checks import check_form, check_labels, check_same_shape, check_temperature
+from kdviz.knowledge.checks import check_form, check_temperature
 from kdviz.knowledge.objective import Loss
-from kdviz.knowledge.response.labels import at_own_label, for_each_sample
+from kdviz.knowledge.response.labels import at_own_label, soft_loss, tempered_with_labels
 from kdviz.knowledge.response.shared import (
     at_label,
-    for_each_student,
     log_softmax,
     mean_over_labelled,
     one_hot,
     shares_of_labelled,
+    soft_gradient,
     softmax,
 )
 
@@ -48,17 +48,9 @@ def conditional_targets(student_logits, teacher_logits, labels, temperature=1.0,
     labels : (..., N) whole numbers, 0 to C - 1, or -1 for unlabelled
     temperature : float above 0, or a tensor with one value for each student of a stack
     """
-    check_temperature(temperature)
     check_form(form, FORMS)
-    check_same_shape(student_logits, teacher_logits)
-    check_labels(student_logits, labels)
-    teacher_logits = teacher_logits.detach()
-    square = for_each_sample(temperature, student_logits) ** 2
-    temperature = for_each_student(temperature, student_logits)
-    log_p = log_softmax(student_logits / temperature)
-    log_q = log_softmax(teacher_logits / temperature)
-    compared = log_q - log_p if form == "divergence" else -log_p
-    soft = square * (log_q.exp() * compared).sum(-1)
+    log_p, log_q, square = tempered_with_labels(student_logits, teacher_logits, labels, temperature)
+    soft = square * soft_loss(log_p, log_q, form)
     hard = -at_label(log_softmax(student_logits), labels)
     return mean_over_labelled(torch.where(_is_wrong(teacher_logits, labels), hard, soft), labels)
 
@@ -95,12 +87,12 @@ class ConditionalTargets(Loss):
         return conditional_targets(student.logits, teacher.logits, labels, self.temperature, self.form)
 
     def logit_gradient(self, student, teacher, labels):
-        temperature = for_each_student(self.temperature, student.logits)
-        soft = temperature * (softmax(student.logits / temperature) - softmax(teacher.logits / temperature))
+        soft, temperature = soft_gradient(student, teacher, self.temperature)
         hard = softmax(student.logits)
         hard = hard.sub_(one_hot(labels, hard))
         wrong = _is_wrong(teacher.logits, labels).unsqueeze(-1)
-        return torch.where(wrong, hard, soft), shares_of_labelled(labels, hard.dtype).unsqueeze(-1)
+        shares = shares_of_labelled(labels, hard.dtype).unsqueeze(-1)
+        return torch.where(wrong, hard, temperature * soft), shares
 
     def latex(self):
         return rf"\mathrm{{KL}}(p_T^{{T={self.temperature:g}}} \text{{ where right, else }} y \,\Vert\, p_S)"

@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 
-from kdviz.knowledge.checks import check_labels, check_same_shape, check_temperature, check_weight
+from kdviz.knowledge.checks import check_temperature, check_weight
 from kdviz.knowledge.objective import Loss
 from kdviz.knowledge.response.labels import (
     at_own_label,
     check_other_classes,
     for_each_sample,
     is_label,
+    tempered_with_labels,
 )
 from kdviz.knowledge.response.shared import (
     for_each_student,
@@ -82,14 +83,9 @@ def other_classes(student_logits, teacher_logits, labels, temperature=4.0):
 
 
 def _prepared(student_logits, teacher_logits, labels, temperature):
-    check_temperature(temperature)
-    check_same_shape(student_logits, teacher_logits)
-    check_labels(student_logits, labels)
+    prepared = tempered_with_labels(student_logits, teacher_logits, labels, temperature)
     check_other_classes(student_logits, "decoupled distillation")
-    square = for_each_sample(temperature, student_logits) ** 2
-    temperature = for_each_student(temperature, student_logits)
-    log_p = log_softmax(student_logits / temperature)
-    return log_p, log_softmax(teacher_logits.detach() / temperature), square
+    return prepared
 
 
 def _target_class(log_p, log_q, labels):

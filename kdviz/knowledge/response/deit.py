@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from kdviz.knowledge.checks import check_form, check_same_shape, check_temperature
 from kdviz.knowledge.objective import Loss
-from kdviz.knowledge.response.shared import for_each_student, log_softmax, one_hot, softmax
+from kdviz.knowledge.response.shared import log_softmax, one_hot, soft_gradient, soft_latex, softmax
 from kdviz.knowledge.response.soft_targets import soft_targets
 
 FORMS = ("paper", "authors")
@@ -86,14 +86,12 @@ class DeiTSoft(Loss):
         return deit_soft(student.logits, teacher.logits, self.temperature, self.form)
 
     def logit_gradient(self, student, teacher, labels):
-        temperature = for_each_student(self.temperature, student.logits)
-        p = softmax(student.logits / temperature)
-        count = p.shape[-2] * (p.shape[-1] if self.form == "authors" else 1)
-        return p.sub_(softmax(teacher.logits / temperature)), temperature / count
+        direction, temperature = soft_gradient(student, teacher, self.temperature)
+        count = direction.shape[-2] * (direction.shape[-1] if self.form == "authors" else 1)
+        return direction, temperature / count
 
     def latex(self):
-        temperature = f"{self.temperature:g}"
-        return rf"{temperature}^2\, \mathrm{{KL}}(p_T^{{T={temperature}}} \,\Vert\, p_S^{{T={temperature}}})"
+        return soft_latex(self.temperature)
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,16 @@ from dataclasses import dataclass
 
 import torch
 
-from kdviz.knowledge.checks import check_form, check_same_shape, check_share, check_temperature
+from kdviz.knowledge.checks import check_form, check_share, check_temperature
 from kdviz.knowledge.objective import Loss
 from kdviz.knowledge.response.labels import as_tensor
-from kdviz.knowledge.response.shared import for_each_student, log_softmax
+from kdviz.knowledge.response.shared import (
+    for_each_student,
+    log_softmax,
+    mean_over_samples,
+    soft_latex,
+    tempered,
+)
 
 FORMS = ("normalised", "paper")
 
@@ -33,13 +39,8 @@ def reverse_kl(student_logits, teacher_logits, temperature=1.0):
     student_logits, teacher_logits : (..., N, C)
     temperature : float above 0, or a tensor with one value for each student of a stack
     """
-    check_temperature(temperature)
-    check_same_shape(student_logits, teacher_logits)
-    temperature = for_each_student(temperature, student_logits)
-    log_p = log_softmax(student_logits / temperature)
-    log_q = log_softmax(teacher_logits.detach() / temperature)
-    divergence = (log_p.exp() * (log_p - log_q)).sum(-1, keepdim=True)
-    return (temperature**2 * divergence).mean((-2, -1))
+    log_p, log_q, temperature = tempered(student_logits, teacher_logits, temperature)
+    return mean_over_samples(log_p.exp() * (log_p - log_q), temperature)
 
 
 def jensen_shannon(student_logits, teacher_logits, beta=0.5, temperature=1.0, form="normalised"):
@@ -72,12 +73,8 @@ def jensen_shannon(student_logits, teacher_logits, beta=0.5, temperature=1.0, fo
     form : "normalised" or "paper"
     """
     check_share("beta", beta)
-    check_temperature(temperature)
     check_form(form, FORMS)
-    check_same_shape(student_logits, teacher_logits)
-    temperature = for_each_student(temperature, student_logits)
-    log_p = log_softmax(student_logits / temperature)
-    log_q = log_softmax(teacher_logits.detach() / temperature)
+    log_p, log_q, temperature = tempered(student_logits, teacher_logits, temperature)
     beta = as_tensor(beta, student_logits)
     pulls = _pull(log_p, log_q, beta, beta.log(), torch.log1p(-beta))
     pulls = pulls + _pull(log_q, log_p, 1 - beta, torch.log1p(-beta), beta.log())
@@ -126,8 +123,7 @@ class ReverseKL(Loss):
         return p.mul_(surprise), temperature / p.shape[-2]
 
     def latex(self):
-        temperature = f"{self.temperature:g}"
-        return rf"{temperature}^2\, \mathrm{{KL}}(p_S^{{T={temperature}}} \,\Vert\, p_T^{{T={temperature}}})"
+        return soft_latex(self.temperature, target="p_S", guess="p_T")
 
 
 @dataclass(frozen=True)

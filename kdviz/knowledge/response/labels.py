@@ -2,6 +2,9 @@
 
 import torch
 
+from kdviz.knowledge.checks import check_labels
+from kdviz.knowledge.response.shared import tempered
+
 
 def at_own_label(values, labels):
     """The entry of each sample's label, where logits and labels may each lack axes of the stack."""
@@ -13,6 +16,19 @@ def at_own_label(values, labels):
 def is_label(labels, classes):
     """True at each sample's label; nowhere for an unlabelled sample."""
     return labels.unsqueeze(-1) == torch.arange(classes, device=labels.device)
+
+
+def tempered_with_labels(student_logits, teacher_logits, labels, temperature):
+    """The log-probabilities of both at a temperature, and T² to go with (..., N)."""
+    log_p, log_q, _ = tempered(student_logits, teacher_logits, temperature)
+    check_labels(student_logits, labels)
+    return log_p, log_q, for_each_sample(temperature, student_logits) ** 2
+
+
+def soft_loss(log_p, log_q, form):
+    """Each sample's KL(q ‖ p) in the form "divergence", else the cross-entropy of p under q."""
+    compared = log_q - log_p if form == "divergence" else -log_p
+    return (log_q.exp() * compared).sum(-1)
 
 
 def check_other_classes(logits, what):

@@ -1,6 +1,8 @@
-"""What the losses on logits share: the softmax in either memory order, and sums over known labels."""
+"""What the losses on logits share: the softmax in either memory order and at a temperature, and sums."""
 
 import torch
+
+from kdviz.knowledge.checks import check_same_shape, check_temperature
 
 
 def softmax(logits):
@@ -19,6 +21,33 @@ def _over_classes(function, logits):
     if logits.ndim > 2 and logits.stride(-1) != 1:
         return function(logits.transpose(-1, -2), -2).transpose(-1, -2)
     return function(logits, -1)
+
+
+def tempered(student_logits, teacher_logits, temperature):
+    """The log-probabilities of both at a temperature, and the temperature to go with (..., N, C)."""
+    check_temperature(temperature)
+    check_same_shape(student_logits, teacher_logits)
+    temperature = for_each_student(temperature, student_logits)
+    log_p = log_softmax(student_logits / temperature)
+    return log_p, log_softmax(teacher_logits.detach() / temperature), temperature
+
+
+def mean_over_samples(terms, temperature):
+    """T² times the sum over the classes, averaged over the samples."""
+    return (temperature**2 * terms.sum(-1, keepdim=True)).mean((-2, -1))
+
+
+def soft_gradient(student, teacher, temperature):
+    """p - q, the gradient of a sample's T KL(q ‖ p), and the temperature T to go with it."""
+    temperature = for_each_student(temperature, student.logits)
+    p = softmax(student.logits / temperature)
+    return p.sub_(softmax(teacher.logits / temperature)), temperature
+
+
+def soft_latex(temperature, target="p_T", guess="p_S"):
+    """T² times the KL divergence of the two, both at the temperature."""
+    at = rf"^{{T={temperature:g}}}"
+    return rf"{temperature:g}^2\, \mathrm{{KL}}({target}{at} \,\Vert\, {guess}{at})"
 
 
 def at_label(log_p, labels):

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from kdviz.knowledge.checks import check_same_shape, check_temperature
+from kdviz.knowledge.checks import check_temperature
 from kdviz.knowledge.objective import Loss
-from kdviz.knowledge.response.shared import for_each_student, log_softmax, softmax
+from kdviz.knowledge.response.shared import mean_over_samples, soft_gradient, soft_latex, tempered
 
 
 def soft_targets(student_logits, teacher_logits, temperature=4.0):
@@ -27,13 +27,8 @@ def soft_targets(student_logits, teacher_logits, temperature=4.0):
     student_logits, teacher_logits : (..., N, C)
     temperature : float above 0, or a tensor with one value for each student of a stack
     """
-    check_temperature(temperature)
-    check_same_shape(student_logits, teacher_logits)
-    temperature = for_each_student(temperature, student_logits)
-    log_p = log_softmax(student_logits / temperature)
-    log_q = log_softmax(teacher_logits.detach() / temperature)
-    divergence = (log_q.exp() * (log_q - log_p)).sum(-1, keepdim=True)
-    return (temperature**2 * divergence).mean((-2, -1))
+    log_p, log_q, temperature = tempered(student_logits, teacher_logits, temperature)
+    return mean_over_samples(log_q.exp() * (log_q - log_p), temperature)
 
 
 @dataclass(frozen=True)
@@ -57,11 +52,8 @@ class SoftTargets(Loss):
         return soft_targets(student.logits, teacher.logits, self.temperature)
 
     def logit_gradient(self, student, teacher, labels):
-        temperature = for_each_student(self.temperature, student.logits)
-        p = softmax(student.logits / temperature)
-        q = softmax(teacher.logits / temperature)
-        return p.sub_(q), temperature / p.shape[-2]
+        direction, temperature = soft_gradient(student, teacher, self.temperature)
+        return direction, temperature / direction.shape[-2]
 
     def latex(self):
-        temperature = f"{self.temperature:g}"
-        return rf"{temperature}^2\, \mathrm{{KL}}(p_T^{{T={temperature}}} \,\Vert\, p_S^{{T={temperature}}})"
+        return soft_latex(self.temperature)

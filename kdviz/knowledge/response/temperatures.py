@@ -14,7 +14,7 @@ from kdviz.knowledge.checks import (
 )
 from kdviz.knowledge.objective import Loss
 from kdviz.knowledge.response.labels import for_each_loss, for_each_sample
-from kdviz.knowledge.response.shared import log_softmax, softmax
+from kdviz.knowledge.response.shared import log_softmax, mean_over_samples, softmax
 from kdviz.knowledge.response.soft_targets import soft_targets
 
 FORMS = ("difference", "confidence")
@@ -107,8 +107,7 @@ def _soft_targets_by_sample(student_logits, teacher_logits, temperatures):
     temperatures = temperatures.unsqueeze(-1)
     log_p = log_softmax(student_logits / temperatures)
     log_q = log_softmax(teacher_logits.detach() / temperatures)
-    divergence = (log_q.exp() * (log_q - log_p)).sum(-1, keepdim=True)
-    return (temperatures**2 * divergence).mean((-2, -1))
+    return mean_over_samples(log_q.exp() * (log_q - log_p), temperatures)
 
 
 def learned_temperature(theta, lowest=1.0, span=20.0, reversal=1.0):

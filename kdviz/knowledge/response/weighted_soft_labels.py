@@ -4,15 +4,14 @@ from dataclasses import dataclass
 
 import torch
 
-from kdviz.knowledge.checks import check_form, check_labels, check_same_shape, check_temperature
+from kdviz.knowledge.checks import check_form, check_temperature
 from kdviz.knowledge.objective import Loss
-from kdviz.knowledge.response.labels import at_own_label, for_each_sample
+from kdviz.knowledge.response.labels import at_own_label, soft_loss, tempered_with_labels
 from kdviz.knowledge.response.shared import (
-    for_each_student,
     log_softmax,
     mean_over_labelled,
     shares_of_labelled,
-    softmax,
+    soft_gradient,
 )
 
 FORMS = ("divergence", "authors")
@@ -49,18 +48,10 @@ def weighted_soft_labels(student_logits, teacher_logits, labels, temperature=2.0
     labels : (..., N) whole numbers, 0 to C - 1, or -1 for unlabelled
     temperature : float above 0, or a tensor with one value for each student of a stack
     """
-    check_temperature(temperature)
     check_form(form, FORMS)
-    check_same_shape(student_logits, teacher_logits)
-    check_labels(student_logits, labels)
-    teacher_logits = teacher_logits.detach()
-    weights = _weights(student_logits.detach(), teacher_logits, labels)
-    square = for_each_sample(temperature, student_logits) ** 2
-    temperature = for_each_student(temperature, student_logits)
-    log_p = log_softmax(student_logits / temperature)
-    log_q = log_softmax(teacher_logits / temperature)
-    compared = log_q - log_p if form == "divergence" else -log_p
-    return mean_over_labelled(square * weights * (log_q.exp() * compared).sum(-1), labels)
+    log_p, log_q, square = tempered_with_labels(student_logits, teacher_logits, labels, temperature)
+    weights = _weights(student_logits.detach(), teacher_logits.detach(), labels)
+    return mean_over_labelled(square * weights * soft_loss(log_p, log_q, form), labels)
 
 
 def _weights(student_logits, teacher_logits, labels):
@@ -96,11 +87,10 @@ class WeightedSoftLabels(Loss):
         return weighted_soft_labels(student.logits, teacher.logits, labels, self.temperature, self.form)
 
     def logit_gradient(self, student, teacher, labels):
-        temperature = for_each_student(self.temperature, student.logits)
-        p = softmax(student.logits / temperature)
+        direction, temperature = soft_gradient(student, teacher, self.temperature)
         weights = _weights(student.logits, teacher.logits, labels)
-        shares = (shares_of_labelled(labels, p.dtype) * weights).unsqueeze(-1)
-        return p.sub_(softmax(teacher.logits / temperature)), temperature * shares
+        shares = (shares_of_labelled(labels, direction.dtype) * weights).unsqueeze(-1)
+        return direction, temperature * shares
 
     def latex(self):
         temperature = f"{self.temperature:g}"
