@@ -1,6 +1,7 @@
 """The static course, built once for all browser tests, and what a test needs to use a page by keyboard."""
 
 import pytest
+from lab import lab_server
 
 from kdviz.course import site
 from kdviz.course.place import course_folder
@@ -12,3 +13,9 @@ def built_site(store_of_this_session, tmp_path_factory):
     output = tmp_path_factory.mktemp("course") / "site"
     site.build(course_folder() / "notebooks", output)
     return output
+
+
+@pytest.fixture(scope="module")
+def server(store_of_this_session, tmp_path_factory):
+    with lab_server(tmp_path_factory.mktemp("lab")) as server:
+        yield server

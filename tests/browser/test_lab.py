@@ -5,18 +5,12 @@ import time
 
 import pytest
 from controls import EXPLORERS, frame_times, move_every_control
-from lab import LabPage, lab_server
+from lab import LabPage
 
 from kdviz.course.place import course_folder
 
 NAMES = sorted(path.name for path in (course_folder() / "notebooks").glob("*.ipynb"))
 pytestmark = [pytest.mark.browser, pytest.mark.notebook]
-
-
-@pytest.fixture(scope="module")
-def server(store_of_this_session, tmp_path_factory):
-    with lab_server(tmp_path_factory.mktemp("lab")) as server:
-        yield server
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from itertools import count
 
 import nbformat
 import pytest
-from lab import LabPage, lab_server
+from lab import LabPage
 
 pytestmark = [pytest.mark.browser, pytest.mark.notebook]
 
@@ -32,12 +32,6 @@ shows[-1]
 """,
     "0",
 ]
-
-
-@pytest.fixture(scope="module")
-def server(store_of_this_session, tmp_path_factory):
-    with lab_server(tmp_path_factory.mktemp("lab")) as server:
-        yield server
 
 
 @pytest.fixture

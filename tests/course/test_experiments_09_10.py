@@ -3,16 +3,13 @@
 import pandas as pd
 import pytest
 import torch
+from networks import weights
 
 from kdviz.course import architecture_experiments as architectures
 from kdviz.course import self_experiments as experiments
 from kdviz.datasets import digits, multi_view
 from kdviz.knowledge.response import SoftTargets
 from kdviz.schemes import born_again, train
-
-
-def weights(model):
-    return torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
 
 
 def test_a_generation_and_its_twin_share_where_they_start_and_the_first_is_its_own_twin():

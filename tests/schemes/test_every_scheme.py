@@ -8,7 +8,6 @@ import torch
 from torch import nn
 
 from kdviz import CrossEntropy, SoftTargets, schemes
-from kdviz.datasets import digits
 from kdviz.knowledge.feature import AttentionTransfer, Hint
 from kdviz.models import exits, fused_branches, gated_branches, grouped_branches
 from kdviz.schemes import chains, online, self_distillation
@@ -102,11 +101,6 @@ SCHEMES = {
     "block_wise": lambda data, **s: chains.block_wise(network(5), network(), data, OBJECTIVE, **s),
 }
 every_scheme = pytest.mark.parametrize("name", SCHEMES)
-
-
-@pytest.fixture(scope="module")
-def data():
-    return digits(labels=50, transfer="labelled")
 
 
 def state(model):

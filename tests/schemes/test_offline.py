@@ -1,25 +1,17 @@
 import pytest
 import torch
+from networks import weights
 
 from kdviz import CrossEntropy, SoftTargets, distill, teacher, trace, train
-from kdviz.datasets import Dataset, digits
+from kdviz.datasets import Dataset
 from kdviz.datasets.dataset import Samples
 from kdviz.measure import accuracy
 from kdviz.models import mlp
 
 
 @pytest.fixture(scope="module")
-def data():
-    return digits(labels=50, transfer="labelled")
-
-
-@pytest.fixture(scope="module")
 def taught(data):
     return teacher(data)
-
-
-def weights(model):
-    return torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
 
 
 def test_a_teacher_is_good_frozen_and_in_eval_mode(taught, data):

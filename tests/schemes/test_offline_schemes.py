@@ -1,9 +1,9 @@
 import pytest
 import torch
+from networks import weights
 from torch import nn
 
 from kdviz import CrossEntropy, SoftTargets, distill, teacher, train
-from kdviz.datasets import digits
 from kdviz.knowledge.feature import Hint
 from kdviz.knowledge.response import LogitMatching
 from kdviz.models import low_rank, mlp, quantised
@@ -22,17 +22,8 @@ OBJECTIVE = 0.5 * CrossEntropy() + 0.5 * SoftTargets(4)
 
 
 @pytest.fixture(scope="module")
-def data():
-    return digits(labels=50, transfer="labelled")
-
-
-@pytest.fixture(scope="module")
 def taught(data):
     return teacher(data, mlp(64, 16, 12, 10), steps=200)
-
-
-def weights(model):
-    return nn.utils.parameters_to_vector(model.parameters()).detach().clone()
 
 
 def with_statistics():

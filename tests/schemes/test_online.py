@@ -3,6 +3,7 @@ import copy
 import numpy as np
 import pytest
 import torch
+from networks import weights
 from torch.nn.functional import cross_entropy
 
 from kdviz import CrossEntropy, SoftTargets, train
@@ -24,17 +25,8 @@ from kdviz.schemes.online import (
 )
 
 
-@pytest.fixture(scope="module")
-def data():
-    return digits(labels=50, transfer="labelled")
-
-
 def peers(count, width=8):
     return [mlp(64, width, 10, seed=seed) for seed in range(count)]
-
-
-def weights(model):
-    return torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
 
 
 def gradients(model):

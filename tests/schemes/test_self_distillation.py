@@ -2,6 +2,7 @@ import math
 
 import pytest
 import torch
+from networks import weights
 from torch.nn.functional import cross_entropy, kl_div
 
 from kdviz import CrossEntropy, SoftTargets, distill, train
@@ -27,18 +28,9 @@ from kdviz.schemes.self_distillation.pairs import same_class
 from kdviz.training.batches import batches
 
 
-@pytest.fixture(scope="module")
-def data():
-    return digits(labels=50, transfer="labelled")
-
-
 @pytest.fixture
 def student():
     return mlp(64, 8, 10)
-
-
-def weights(model):
-    return torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
 
 
 def generations(count):

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from torch import nn
+from networks import weights
 
 from kdviz import CrossEntropy, SoftTargets, teacher, train
 from kdviz.datasets import digits
@@ -29,10 +29,6 @@ OBJECTIVE = 0.5 * CrossEntropy() + 0.5 * SoftTargets(2)
 @pytest.fixture(scope="module")
 def data():
     return [digits(labels=50, transfer="labelled", seed=seed) for seed in SEEDS]
-
-
-def weights(model):
-    return nn.utils.parameters_to_vector(model.parameters()).detach()
 
 
 def start(seed, width=8):

@@ -2,37 +2,24 @@ from functools import partial
 
 import pandas as pd
 import pytest
+import remote_work
 import torch
+from remote_work import FEW, mixture, note_pieces
 from torch import nn
 
-from kdviz import CrossEntropy, SoftTargets, sweep
+from kdviz import CrossEntropy, SoftTargets
 from kdviz.datasets import digits
 from kdviz.measure import accuracy
 from kdviz.models import convnet, cost, mlp
 from kdviz.schemes.sweep import Piece, _products, small_student
 from kdviz.training.store import Store
 
-FEW = partial(digits, labels=30, transfer="labelled")
 GRID = {"temperature": [1.0, 8.0], "soft_weight": [0.0, 0.5, 0.9]}
 
 
-def mixture(temperature, soft_weight):
-    return (1 - soft_weight) * CrossEntropy() + soft_weight * SoftTargets(temperature)
-
-
-def small_teacher(data):
-    return mlp(64, 12, 10, seed=data.seed).eval()
-
-
 def small_sweep(grid=GRID, objective=mixture, **changes):
-    known = {
-        "data": FEW,
-        "teacher": small_teacher,
-        "student": partial(small_student, width=4),
-        "seeds": 3,
-        "steps": 30,
-    }
-    return sweep(grid, objective, **{**known, **changes})
+    """Pieces as large as a sweep makes them by itself."""
+    return remote_work.small_sweep(grid, objective, **{"steps": 30, "students_at_once": None, **changes})
 
 
 @pytest.fixture(autouse=True)
@@ -43,10 +30,8 @@ def own_store(tmp_path, monkeypatch):
 @pytest.fixture
 def pieces_trained(monkeypatch):
     """The seeds of every piece that was trained, not taken from the store."""
-    trained, train = [], Piece.train
-    monkeypatch.setattr(
-        Piece, "train", lambda piece, stopped: trained.append(piece.seeds) or train(piece, stopped)
-    )
+    trained = []
+    note_pieces(monkeypatch, trained.append)
     return trained
 
 

@@ -9,7 +9,7 @@ from functools import partial
 from kdviz import CrossEntropy, SoftTargets, sweep
 from kdviz.datasets import digits
 from kdviz.models import mlp
-from kdviz.schemes.sweep import small_student
+from kdviz.schemes.sweep import Piece, small_student
 
 FEW = partial(digits, labels=30, transfer="labelled")
 GRID = {"temperature": [1.0, 8.0], "soft_weight": [0.0, 0.9]}
@@ -19,7 +19,7 @@ def mixture(temperature, soft_weight):
     return (1 - soft_weight) * CrossEntropy() + soft_weight * SoftTargets(temperature)
 
 
-def small_sweep(**changes):
+def small_sweep(grid=GRID, objective=mixture, **changes):
     """Four students a seed, one seed a piece."""
     known = {
         "data": FEW,
@@ -29,7 +29,13 @@ def small_sweep(**changes):
         "steps": 20,
         "students_at_once": 4,
     }
-    return sweep(GRID, changes.pop("objective", mixture), **{**known, **changes})
+    return sweep(grid, objective, **{**known, **changes})
+
+
+def note_pieces(monkeypatch, note):
+    """Has the seeds of every piece noted that is trained in this process, and not taken from the store."""
+    train = Piece.train
+    monkeypatch.setattr(Piece, "train", lambda piece, stopped: note(piece.seeds) or train(piece, stopped))
 
 
 def small_teacher(data):

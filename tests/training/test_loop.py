@@ -2,6 +2,7 @@ import threading
 
 import pytest
 import torch
+from networks import weights
 from torch import nn
 
 from kdviz import CrossEntropy, LogitMatching, SoftTargets, distill, trace, train
@@ -20,10 +21,6 @@ def data():
 @pytest.fixture
 def student():
     return mlp(64, 8, 10)
-
-
-def weights(model):
-    return torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
 
 
 def test_every_epoch_shows_every_sample_once_in_a_new_order():

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 import torch
+from networks import weights
 from torch import nn
 
 from kdviz import CrossEntropy, LabelSmoothing, LogitMatching, SoftTargets, distill, teacher, train
@@ -81,10 +82,6 @@ def start(seed, width=6):
 
 def taught(seed):
     return start(seed + 10).eval()
-
-
-def weights(model):
-    return torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
 
 
 def furthest(run, singles):

@@ -15,9 +15,8 @@ from threading import Timer
 import pandas as pd
 import pytest
 from distributed import Client, LocalCluster
-from remote_work import FEW, deadly_teacher, noting_teacher, small_sweep, unsendable_teacher
+from remote_work import FEW, deadly_teacher, note_pieces, noting_teacher, small_sweep, unsendable_teacher
 
-from kdviz.schemes.sweep import Piece
 from kdviz.training.store import Store
 
 LOCAL = {"threads_per_worker": 1, "processes": True, "dashboard_address": None, "host": "127.0.0.1"}
@@ -96,10 +95,8 @@ def notes(tmp_path):
 @pytest.fixture
 def trained_here(monkeypatch):
     """The seeds of every piece that was trained in this process."""
-    seeds, train = [], Piece.train
-    monkeypatch.setattr(
-        Piece, "train", lambda piece, stopped: seeds.extend(piece.seeds) or train(piece, stopped)
-    )
+    seeds = []
+    note_pieces(monkeypatch, seeds.extend)
     return seeds
 
 

@@ -33,6 +33,18 @@ class Slip:
     factor: Callable
 
 
+def summed_over_samples(name):
+    """The sum in place of the mean, seen by the argument of this name with one row a sample."""
+    message = "You take the sum over the samples. Take their mean."
+    return Slip("samples", message, lambda **call: len(call[name]))
+
+
+def averaged_over_classes(name):
+    """A mean over the classes too, seen by the argument of this name with one column a class."""
+    message = "You take the mean over the classes too. Sum over the classes, mean over the samples."
+    return Slip("classes", message, lambda **call: 1 / call[name].shape[-1])
+
+
 def ask(answer, **arguments):
     """Call the learner's function. What goes wrong in it becomes a message, with the call we made."""
     if not callable(answer):
@@ -84,6 +96,21 @@ def check_numbers(answer, right, calls, mistakes=(), slips=()):
             reasons = [one.message for one in (mistake, *slipped) if one]
             raise NotYet(" Also: ".join(reasons))
     raise NotYet(_unexplained(given, expected))
+
+
+def check_letters(answer, right, choices, questions, *, one, each):
+    """Compare what was chosen for each letter, such as one loss for each push; ask about the first wrong."""
+    if not isinstance(answer, dict) or set(answer) != set(right):
+        raise NotYet(f'Hand in a dictionary with one {one} for each {each}: {{"A": "…", …, "E": "…"}}.')
+    for letter, chosen in answer.items():
+        if chosen not in choices:
+            raise NotYet(
+                f"{each.capitalize()} {letter}: {chosen!r} is not on the list: {', '.join(choices)}."
+            )
+    wrong = [letter for letter in right if answer[letter] != right[letter]]
+    if wrong:
+        score = f"{len(right) - len(wrong)} of {len(right)}"
+        raise NotYet(f"{score}. {each.capitalize()} {wrong[0]}: {questions[wrong[0]]}")
 
 
 def _explanations(mistakes, slips):

@@ -3,7 +3,12 @@
 import torch
 
 from kdviz.course.exercises.base import Exercise
-from kdviz.course.exercises.diagnosis import Mistake, Slip, check_numbers
+from kdviz.course.exercises.diagnosis import (
+    Mistake,
+    averaged_over_classes,
+    check_numbers,
+    summed_over_samples,
+)
 from kdviz.knowledge.response import reverse_kl, soft_targets
 
 # --- 8.1 a class of many
@@ -77,16 +82,7 @@ CLASS_MISTAKES = (
         _hard,
     ),
 )
-CLASS_SLIPS = (
-    Slip(
-        "samples", "You take the sum over the samples. Take their mean.", lambda labels, **call: len(labels)
-    ),
-    Slip(
-        "classes",
-        "You take the mean over the classes too. Sum over the classes, mean over the samples.",
-        lambda logits, **call: 1 / logits.shape[-1],
-    ),
-)
+CLASS_SLIPS = (summed_over_samples("labels"), averaged_over_classes("logits"))
 
 
 def _grade_class(answer):

@@ -2,8 +2,15 @@
 
 import torch
 
-from kdviz.course.exercises.base import Exercise, NotYet
-from kdviz.course.exercises.diagnosis import Mistake, Slip, check_numbers
+from kdviz.course.exercises.base import Exercise
+from kdviz.course.exercises.diagnosis import (
+    Mistake,
+    Slip,
+    averaged_over_classes,
+    check_letters,
+    check_numbers,
+    summed_over_samples,
+)
 from kdviz.knowledge.response import (
     cross_entropy,
     logit_matching,
@@ -83,16 +90,8 @@ DIRECTION_SLIPS = (
         lambda student_logits, teacher_logits, temperature: 1 / temperature,
     ),
     Slip("sign", "The sign is the wrong way round: a divergence is never negative.", lambda **call: -1),
-    Slip(
-        "classes",
-        "You take the mean over the classes too. Sum over the classes, mean over the samples.",
-        lambda student_logits, **call: 1 / student_logits.shape[-1],
-    ),
-    Slip(
-        "samples",
-        "You take the sum over the samples. Take their mean.",
-        lambda student_logits, **call: len(student_logits),
-    ),
+    averaged_over_classes("student_logits"),
+    summed_over_samples("student_logits"),
 )
 
 
@@ -224,13 +223,7 @@ CORRELATION_MISTAKES = (
         ),
     ),
 )
-CORRELATION_SLIPS = (
-    Slip(
-        "samples",
-        "You take the sum over the samples. Take their mean.",
-        lambda student_logits, **call: len(student_logits),
-    ),
-)
+CORRELATION_SLIPS = (summed_over_samples("student_logits"),)
 
 
 def _grade_correlation(answer):
@@ -287,14 +280,7 @@ def _table():
 
 
 def _grade_senders(answer):
-    if not isinstance(answer, dict) or set(answer) != set(SENDERS):
-        raise NotYet('Hand in a dictionary with one loss for each push: {"A": "…", …, "E": "…"}.')
-    for letter, name in answer.items():
-        if name not in _LOSSES:
-            raise NotYet(f"Push {letter}: {name!r} is not on the list: {', '.join(_LOSSES)}.")
-    wrong = [letter for letter in SENDERS if answer[letter] != SENDERS[letter]]
-    if wrong:
-        raise NotYet(f"{len(SENDERS) - len(wrong)} of {len(SENDERS)}. Push {wrong[0]}: {_SIGNS[wrong[0]]}")
+    check_letters(answer, SENDERS, _LOSSES, _SIGNS, one="loss", each="push")
     return "You can now read a gradient that somebody else's code sends."
 
 

@@ -7,7 +7,7 @@ import torch
 from scipy import stats
 
 from kdviz.course.exercises.base import Exercise, NotYet
-from kdviz.course.exercises.diagnosis import Mistake, Slip, ask, check_numbers
+from kdviz.course.exercises.diagnosis import Mistake, Slip, ask, check_letters, check_numbers
 from kdviz.measure import paired, seeds_needed
 
 
@@ -283,14 +283,7 @@ _WHY = {
 
 
 def _grade_reports(answer):
-    if not isinstance(answer, dict) or set(answer) != set(REPORTS):
-        raise NotYet('Hand in a dictionary with one flaw for each report: {"A": "…", …, "E": "…"}.')
-    for name, flaw in answer.items():
-        if flaw not in FLAWS:
-            raise NotYet(f"Report {name}: {flaw!r} is not on the list: {', '.join(FLAWS)}.")
-    wrong = [name for name in REPORTS if answer[name] != REPORTS[name]]
-    if wrong:
-        raise NotYet(f"{len(REPORTS) - len(wrong)} of {len(REPORTS)}. Report {wrong[0]}: {_WHY[wrong[0]]}")
+    check_letters(answer, REPORTS, FLAWS, _WHY, one="flaw", each="report")
     return "You would make a good reviewer. And the only report without a flaw is the one without a gain."
 
 
