@@ -47,12 +47,17 @@ def away(home):
     return os.getpid() != home or threading.current_thread() is not threading.main_thread()
 
 
-def noting_teacher(data, notes, home, nap=0.0):
-    """Notes every training of a piece away from home, with its process, and takes its time."""
+def noting_teacher(data, notes, home, nap=0.0, gate=None):
+    """Notes every training of a piece away from home, with its process, and takes its time.
+
+    With a ``gate`` all pieces but that of seed 0 wait, in the middle of their work, until that file is there.
+    """
     if away(home):
         with open(notes, "a") as file:
             file.write(f"{data.seed} {os.getpid()}\n")
         time.sleep(nap)
+        while gate and data.seed and not os.path.exists(gate):
+            time.sleep(0.01)
     return small_teacher(data)
 
 
