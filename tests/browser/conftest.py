@@ -1,4 +1,4 @@
-"""The static course, built once for all browser tests, and what a test needs to use a page by keyboard."""
+"""The static course, built once for all browser tests, and the JupyterLab that a file of tests shares."""
 
 import pytest
 from lab import lab_server

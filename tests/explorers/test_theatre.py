@@ -161,7 +161,7 @@ def test_forms_and_layers_have_no_knob(data, teacher, make):
 
 
 def test_every_loss_has_a_sentence_and_a_source():
-    for name in kdviz._LOSSES:
+    for name in kdviz.LOSSES:
         loss = getattr(kdviz, name)
         try:
             objective = as_objective(loss("layer") if loss.student_layers else loss())
