@@ -69,3 +69,32 @@ def browser(chromium_path):
         chromium = playwright.chromium.launch(executable_path=chromium_path, args=CHROMIUM_FLAGS)
         yield chromium
         chromium.close()
+
+
+@pytest.fixture
+def offline(browser, tmp_path):
+    """Open the text of a page from a file; fail on anything it asks for, and on errors that it tells of."""
+    context, asked, said = browser.new_context(), [], []
+
+    def refuse(route):
+        asked.append(route.request.url)
+        route.abort()
+
+    context.route(lambda url: not url.startswith("file:"), refuse)
+    # One page is one file: whatever it loads beside itself is a request, from wherever.
+    context.on("request", lambda r: asked.append(r.url) if r.resource_type != "document" else None)
+
+    def open_page(text, width=1000, height=720):
+        path = tmp_path / f"page_{len(context.pages)}.html"
+        path.write_text(text, encoding="utf-8")
+        page = context.new_page()
+        page.set_viewport_size({"width": width, "height": height})
+        page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.goto(path.as_uri())
+        return page
+
+    open_page.asked, open_page.said = asked, said
+    yield open_page
+    context.close()
+    assert asked == [] and said == []

@@ -7,7 +7,7 @@
 
 const PLACE_BITS = 10;
 const PLAY_SECONDS = 7;
-const TEACHER = "#0072b2", STUDENT = "#d55e00", BASELINE = "#5f5f5f", INK = "#222222", RULE = "#e3e3e3";
+const RULE = "#e3e3e3";
 const LIKENESS = [45, 169, 131];
 
 // ---- What was packed by Python ----
@@ -100,10 +100,6 @@ function between(student, count, playhead) {
   return from.map((place, i) => place + share * (to[i] - place));
 }
 
-function clamp(value, low, high) {
-  return Math.min(Math.max(value, low), high);
-}
-
 function decimals(value, digits = 2) {
   if (value === null) return "–";
   const text = Math.abs(value).toFixed(digits);
@@ -116,60 +112,10 @@ function percent(share) {
 
 // ---- Elements ----
 
-const SVG = "http://www.w3.org/2000/svg";
-
-function html(tag, attributes = {}, ...children) {
-  return fill(document.createElement(tag), attributes, children);
-}
-
-function svg(tag, attributes = {}, ...children) {
-  return fill(document.createElementNS(SVG, tag), attributes, children);
-}
-
-function fill(element, attributes, children) {
-  setAttributes(element, attributes);
-  element.append(...children);
-  return element;
-}
-
-function setAttributes(element, attributes) {
-  for (const [name, value] of Object.entries(attributes)) {
-    // Setting even the same value again would make the browser lay the element out anew.
-    if (element.getAttribute(name) !== String(value)) element.setAttribute(name, value);
-  }
-}
-
-function setText(element, text) {
-  if (element.textContent !== text) element.textContent = text;
-}
-
-// JupyterLab takes the arrow keys and the space bar from any element that does not say this itself.
-function keepKeys(element) {
-  element.dataset.lmSuppressShortcuts = "true";
-  return element;
-}
-
-function button(text, onClick) {
-  const made = keepKeys(html("button", { type: "button" }, text));
-  made.addEventListener("click", onClick);
-  return made;
-}
 
 function chooser(text, options, onChange) {
-  const made = options.map(([value, name]) => html("option", { value }, name));
-  const select = keepKeys(html("select", { "aria-label": text }, ...made));
-  select.addEventListener("change", () => onChange(select.value));
+  const select = dropDown(text, options, onChange);
   return { select, element: html("label", { class: "chooser" }, html("span", {}, text), select) };
-}
-
-function paint(canvas, pixels, [height, width]) {
-  // Setting even the same size again would give the canvas new memory.
-  if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
-  const image = new ImageData(width, height);
-  pixels.forEach((ink, i) => {
-    image.data.set([255 - ink, 255 - ink, 255 - ink, 255], 4 * i);
-  });
-  canvas.getContext("2d").putImageData(image, 0, 0);
 }
 
 // ---- The controls ----
@@ -552,7 +498,7 @@ function layerMap(model, change) {
           const share = clamp(value ?? 0, 0, 1);
           const chosen = t === view.teacher_layer && s === view.student_layer;
           setText(cell, decimals(value));
-          cell.style.background = `rgb(${LIKENESS.map((part) => Math.round(255 + (part - 255) * share)).join(", ")})`;
+          cell.style.background = `rgb(${mix(WHITE, LIKENESS, share).join(", ")})`;
           setAttributes(cell, {
             "aria-checked": chosen,
             // A map of one cell leaves nothing to choose.
@@ -732,22 +678,12 @@ const CAPTIONS = {
 const TRAITS = ["run", "snapshot", "teacher_layer", "student_layer", "view", "kernel", "point"];
 
 function render({ model, el }) {
-  const trouble = html("p", { class: "trouble", role: "alert" });
-  const panel = html("div", { class: "panel" });
-  const root = html("div", { class: "kdviz-alignment" }, panel, trouble);
-  el.append(root);
-
-  const guarded = (action) => (...given) => {
-    try {
-      return action(...given);
-    } catch (error) {
-      trouble.textContent = `The explorer could not be drawn: ${error.message}`;
-    }
-  };
-  return guarded(assemble)(model, root, panel, guarded);
+  return openPanel(el, "kdviz-alignment", (root, guarded) => assemble(model, root, guarded));
 }
 
-function assemble(model, root, panel, guarded) {
+function assemble(model, root, guarded) {
+  const panel = html("div", { class: "panel" });
+  root.append(panel);
   // Python is told when the reader rests: talking to it at every move would cost frames.
   let resting = null, frame = null;
   const schedule = () => {
@@ -791,7 +727,7 @@ function assemble(model, root, panel, guarded) {
     parts.forEach((part, i) => part.draw(view, { em, width: widths[i] }));
     setText(caption, CAPTIONS[view.view]);
   });
-  for (const trait of TRAITS) model.on(`change:${trait}`, schedule);
+  const unfollow = follow(model, TRAITS, schedule);
   const observer = new ResizeObserver(schedule);
   observer.observe(root);
   draw();
@@ -803,7 +739,7 @@ function assemble(model, root, panel, guarded) {
     said.stop();
     observer.disconnect();
     cancelAnimationFrame(frame);
-    for (const trait of TRAITS) model.off(`change:${trait}`, schedule);
+    unfollow();
   };
 }
 

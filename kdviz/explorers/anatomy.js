@@ -3,8 +3,6 @@
 // `look(model)` computes everything a view shows from the model's traits, which are the only state;
 // the parts of the panel draw it. The gradients come from Python; here they are turned and scaled.
 
-const SVG = "http://www.w3.org/2000/svg";
-const TEACHER = "#0072b2", STUDENT = "#d55e00", INK = "#222222";
 // By place: the loss chosen, the one against it, and the third. Told apart by their filling too.
 const LOOKS = [
   { color: INK, line: "", kind: "solid" },
@@ -13,25 +11,7 @@ const LOOKS = [
 ];
 let views = 0;
 
-function filled(made, attributes, children) {
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.append(...children);
-  return made;
-}
-
-function html(tag, attributes = {}, ...children) {
-  return filled(document.createElement(tag), attributes, children);
-}
-
-function svg(tag, attributes = {}, ...children) {
-  return filled(document.createElementNS(SVG, tag), attributes, children);
-}
-
-function words(x, y, text, attributes = {}) {
-  return svg("text", { x, y, ...attributes }, text);
-}
-
-function signed(value) {
+function signedPush(value) {
   const size = Math.abs(value);
   const text = size.toFixed(size >= 9.995 ? 1 : 2);
   if (Number(text) === 0) return size > 1e-9 ? `${value > 0 ? "+" : "−"}0.00` : "0";
@@ -41,7 +21,7 @@ function signed(value) {
 // Three digits, without the sign.
 function short(value) {
   if (value === 0) return "0";
-  if (value < 0.001) return value.toExponential(1).replace("-", "−");
+  if (value < 0.001) return minus(value.toExponential(1));
   return value >= 100 ? value.toFixed(0) : String(Number(value.toPrecision(3)));
 }
 
@@ -124,8 +104,8 @@ function sentence(view) {
     }
     const apart = other.bars.map((value, i) => Math.abs(value - first.bars[i]));
     const most = apart.indexOf(Math.max(...apart));
-    const change = `${signed(other.bars[most])} instead of ${signed(first.bars[most])} on ${classes[most]}`;
-    const angle = `${Math.round(degrees(other.cosine))}° away (cosine ${other.cosine.toFixed(2).replace("-", "−")})`;
+    const change = `${signedPush(other.bars[most])} instead of ${signedPush(first.bars[most])} on ${classes[most]}`;
+    const angle = `${Math.round(degrees(other.cosine))}° away (cosine ${minus(other.cosine.toFixed(2))})`;
     const differs = apart[most] < 0.005 * view.reach ? "the same on every logit" : `most different: ${change}`;
     told.push(`${capital(other.name)} points ${angle}; ${differs}.`);
   }
@@ -135,8 +115,8 @@ function sentence(view) {
 function pushed({ bars, size }, classes) {
   if (size <= 1e-12) return "sends no gradient";
   const up = Math.max(...bars), down = Math.min(...bars);
-  const raises = up > 0 ? `pushes ${classes[bars.indexOf(up)]} up most (${signed(up)})` : "pushes no logit up";
-  const lowers = down < 0 ? `${classes[bars.indexOf(down)]} down most (${signed(down)})` : "none down";
+  const raises = up > 0 ? `pushes ${classes[bars.indexOf(up)]} up most (${signedPush(up)})` : "pushes no logit up";
+  const lowers = down < 0 ? `${classes[bars.indexOf(down)]} down most (${signedPush(down)})` : "none down";
   return `${raises} and ${lowers}`;
 }
 
@@ -167,7 +147,7 @@ function drawChart(view, picture, stripes) {
     drawn.push(...level(FLOOR - value * CHART.probabilities, text, value === 0));
   }
   for (const share of [-1, -0.5, 0, 0.5, 1]) {
-    const text = share === 0 ? "0" : signed(share * view.reach);
+    const text = share === 0 ? "0" : signedPush(share * view.reach);
     drawn.push(...level(MIDDLE - share * half, text, share === 0));
   }
   classes.forEach((name, place) => {
@@ -196,7 +176,7 @@ function pushBar(one, view, place, left, wide, order, stripes) {
     class: "push", x: left + order * wide + 1, width: wide - 2, y: share > 0 ? MIDDLE - high : MIDDLE, height: high,
     fill, stroke: one.look.color, "stroke-width": 1.4,
   });
-  bar.append(svg("title", {}, `${one.name}, class ${view.classes[place]}: ${signed(one.bars[place])}`));
+  bar.append(svg("title", {}, `${one.name}, class ${view.classes[place]}: ${signedPush(one.bars[place])}`));
   return bar;
 }
 
@@ -240,38 +220,20 @@ function drawKey(view, key, model, stripes) {
   key.replaceChildren(...rows);
 }
 
-function paint(canvas, pixels, [height, width]) {
-  Object.assign(canvas, { width, height });
-  const image = new ImageData(width, height);
-  pixels.forEach((ink, i) => image.data.set([255 - ink, 255 - ink, 255 - ink, 255], 4 * i));
-  canvas.getContext("2d").putImageData(image, 0, 0);
-}
-
 // The images to choose from, as one group of radio buttons, and the one chosen, large.
 function imagePicker(model, choose) {
-  const bytes = Uint8Array.from(atob(model.get("images")), (c) => c.charCodeAt(0));
+  const bytes = numbersOf(model.get("images"));
   const [labels, classes, shape] = ["labels", "classes", "image_shape"].map((name) => model.get(name));
   const pixels = (index) => bytes.subarray(index * shape[0] * shape[1], (index + 1) * shape[0] * shape[1]);
   const big = html("canvas", { class: "big", role: "img" });
   const said = html("p");
-  const moves = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
   const thumbnails = labels.map((label, index) => {
     const canvas = html("canvas", { "aria-hidden": "true" });
     paint(canvas, pixels(index), shape);
     const name = `image ${index + 1} of ${labels.length}, true class ${classes[label]}`;
-    const made = html("button", { type: "button", role: "radio", class: "thumbnail", "aria-label": name }, canvas);
-    made.dataset.lmSuppressShortcuts = "true";
-    made.addEventListener("click", () => choose(index));
-    made.addEventListener("keydown", (event) => {
-      if (!(event.key in moves)) return;
-      event.preventDefault();
-      const next = (index + moves[event.key] + labels.length) % labels.length;
-      choose(next);
-      thumbnails[next].focus();
-    });
-    return made;
+    return radio(canvas, { class: "thumbnail", "aria-label": name });
   });
-  const group = html("div", { class: "thumbnails", role: "radiogroup", "aria-label": "Image" }, ...thumbnails);
+  const group = radioGroup("Image", "thumbnails", thumbnails, choose);
   return {
     element: html("div", { class: "subject" }, big, said, group),
     draw({ index, truth, T, teacher, student }) {
@@ -279,34 +241,23 @@ function imagePicker(model, choose) {
       const first = (p) => `${classes[p.indexOf(Math.max(...p))]} (${Math.max(...p).toFixed(2)})`;
       said.replaceChildren(`true class ${classes[truth]}`, html("br"), `At T = ${T}:`, html("br"), `teacher ${first(teacher)}`, html("br"), `student ${first(student)}`);
       big.setAttribute("aria-label", `The image chosen; its true class is ${classes[truth]}`);
-      thumbnails.forEach((made, place) => {
-        made.setAttribute("aria-checked", place === index);
-        made.setAttribute("tabindex", place === index ? 0 : -1);
-      });
+      markChosen(thumbnails, index);
     },
   };
 }
 
 function chooser(text, label, names, onChoose) {
-  const select = html("select", { "aria-label": label }, ...names.map((name) => html("option", { value: name }, name || "nothing")));
-  select.dataset.lmSuppressShortcuts = "true";
-  select.addEventListener("change", () => onChoose(select.value));
+  const select = dropDown(label, names.map((name) => [name, name || "nothing"]), onChoose);
   return { select, element: html("label", {}, text, select) };
 }
 
-function temperatureSlider(model, set) {
+function temperatureSlider(model) {
   const stops = model.get("temperatures");
-  const input = html("input", { type: "range", min: 0, max: stops.length - 1, step: 1, "aria-label": "Temperature" });
-  const output = html("output");
-  input.dataset.lmSuppressShortcuts = "true";
-  input.addEventListener("input", () => set("temperature", stops[Number(input.value)]));
+  const { input, output, show } = slide("Temperature", { min: 0, max: stops.length - 1 }, (place) =>
+    save(model, "temperature", stops[place]));
   return {
     element: html("label", {}, "Temperature", input, output),
-    draw({ T }) {
-      input.value = stops.indexOf(T);
-      output.textContent = `T = ${T}`;
-      input.setAttribute("aria-valuetext", `temperature ${T}`);
-    },
+    draw: ({ T }) => show(stops.indexOf(T), `T = ${T}`, `temperature ${T}`),
   };
 }
 
@@ -315,20 +266,15 @@ const TRAITS = ["loss", "against", "also", "index", "temperature", "raw"];
 function render({ model, el }) {
   const pushes = unpacked(model);
   const names = Object.keys(model.get("scales"));
-  const set = (name, value) => {
-    model.set(name, value);
-    model.save_changes();
-  };
   const choosers = [
     ["loss", "Loss", "Loss", names],
     ["against", "against", "Against", names],
     ["also", "and", "And against", ["", ...names]],
-  ].map(([trait, text, label, options]) => ({ trait, ...chooser(text, label, options, (name) => set(trait, name)) }));
-  const slider = temperatureSlider(model, set);
-  const raw = html("input", { type: "checkbox" });
-  raw.dataset.lmSuppressShortcuts = "true";
-  raw.addEventListener("change", () => set("raw", raw.checked));
-  const picker = imagePicker(model, (index) => set("index", index));
+  ].map(([trait, text, label, options]) => ({ trait, ...chooser(text, label, options, (name) => save(model, trait, name)) }));
+  const slider = temperatureSlider(model);
+  const raw = keepKeys(html("input", { type: "checkbox" }));
+  raw.addEventListener("change", () => save(model, "raw", raw.checked));
+  const picker = imagePicker(model, (index) => save(model, "index", index));
   const stripes = `kdviz-stripes-${views++}-${Math.random().toString(36).slice(2)}`;
   const pattern = svg("pattern", { id: stripes, width: 5, height: 5, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" },
     svg("rect", { width: 5, height: 5, fill: "#fff" }), svg("rect", { width: 2.6, height: 5, fill: LOOKS[1].color }));
@@ -337,21 +283,17 @@ function render({ model, el }) {
   const key = html("div", { class: "key" });
   const readOut = html("p", { class: "read-out", "aria-live": "polite" });
 
-  function draw() {
-    try {
-      const view = look(model, pushes);
-      for (const { trait, select } of choosers) select.value = model.get(trait);
-      raw.checked = view.raw;
-      slider.draw(view);
-      picker.draw(view);
-      drawChart(view, chart, stripes);
-      drawAngles(view, angles);
-      drawKey(view, key, model, stripes);
-      readOut.textContent = sentence(view);
-    } catch (error) {
-      readOut.textContent = `The picture could not be drawn: ${error.message}`;
-    }
-  }
+  const draw = guardedBy(readOut, "picture", () => {
+    const view = look(model, pushes);
+    for (const { trait, select } of choosers) select.value = model.get(trait);
+    raw.checked = view.raw;
+    slider.draw(view);
+    picker.draw(view);
+    drawChart(view, chart, stripes);
+    drawAngles(view, angles);
+    drawKey(view, key, model, stripes);
+    readOut.textContent = sentence(view);
+  });
 
   el.append(html(
     "div",
@@ -363,10 +305,7 @@ function render({ model, el }) {
     readOut,
   ));
   draw();
-  for (const trait of TRAITS) model.on(`change:${trait}`, draw);
-  return () => {
-    for (const trait of TRAITS) model.off(`change:${trait}`, draw);
-  };
+  return follow(model, TRAITS, draw);
 }
 
 export default { render };

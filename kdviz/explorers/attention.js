@@ -4,71 +4,22 @@
 // whose cells are pairs of channels. First what is decoded, then elements, then the parts of the panel.
 // A part makes its elements once and returns `{ element, draw }`.
 
-const SVG = "http://www.w3.org/2000/svg";
-const TEACHER = [0, 114, 178], STUDENT = [213, 94, 0], INK = [34, 34, 34], WHITE = [255, 255, 255];
+const BLUE = rgb(TEACHER), ORANGE = rgb(STUDENT), BLACK = rgb(INK);
 const FULL = 200;
-
-function setAttributes(element, attributes) {
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-}
-
-function html(tag, attributes = {}, ...children) {
-  const made = document.createElement(tag);
-  setAttributes(made, attributes);
-  made.append(...children);
-  return made;
-}
-
-function svg(tag, attributes = {}, ...children) {
-  const made = document.createElementNS(SVG, tag);
-  setAttributes(made, attributes);
-  made.append(...children);
-  return made;
-}
-
-function keepKeys(element) {
-  element.dataset.lmSuppressShortcuts = "true";
-  return element;
-}
-
-function unpack(text, Kind) {
-  return new Kind(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
-}
-
-function mix(from, to, share) {
-  return from.map((part, i) => Math.round(part + (to[i] - part) * Math.min(1, Math.max(0, share))));
-}
-
-function pixelPicture([height, width], colourOf) {
-  const canvas = html("canvas");
-  Object.assign(canvas, { width, height });
-  const image = new ImageData(width, height);
-  for (let place = 0; place < width * height; place++) image.data.set([...colourOf(place), 255], 4 * place);
-  canvas.getContext("2d").putImageData(image, 0, 0);
-  return canvas.toDataURL();
-}
 
 // Three significant digits.
 function number(value) {
   if (Math.abs(value) < 5e-5) return "0";
-  const decimals = Math.min(4, Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value)))));
-  return value.toFixed(decimals).replace("-", "−");
+  const decimals = clamp(2 - Math.floor(Math.log10(Math.abs(value))), 0, 4);
+  return minus(value.toFixed(decimals));
 }
 
-function signed(value) {
+function difference(value) {
   return value >= 5e-5 ? `+${number(value)}` : number(value);
-}
-
-function aClass(name) {
-  return `${/^(8|[aeiou])/i.test(name) ? "an" : "a"} ${name}`;
 }
 
 function mean(values) {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
-}
-
-function listed(names) {
-  return names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
 }
 
 // ---- What there is to see ----
@@ -76,14 +27,14 @@ function listed(names) {
 function decode(model) {
   const names = ["labels", "classes", "students", "image_shape"];
   const [labels, classes, students, shape] = names.map((name) => model.get(name));
-  const bytes = unpack(model.get("images"), Uint8Array);
+  const bytes = numbersOf(model.get("images"));
   const size = shape[0] * shape[1];
   const inks = labels.map((_, i) => bytes.subarray(i * size, (i + 1) * size));
   const images = inks.map((ink) => pixelPicture(shape, (place) => Array(3).fill(255 - ink[place])));
   const pictures = model.get("pictures").map((picture) => ({
     ...picture,
     networks: picture.networks.map(({ shape: [rows, columns], scale, values }) => {
-      const all = unpack(values, Int16Array);
+      const all = numbersOf(values, Int16Array);
       const length = rows * columns;
       const part = (image) => all.subarray(image * length, (image + 1) * length);
       const of = (image) => Float64Array.from(part(image), (value) => (value / 32767) * scale);
@@ -120,52 +71,24 @@ function valueAt(network, [row, column]) {
 
 // ---- The parts ----
 
-// Buttons of which one is chosen; arrow keys go through those that can be seen.
-function radios(label, className, buttons, choose) {
-  buttons.forEach((button, place) => {
-    keepKeys(button).addEventListener("click", () => choose(place));
-    button.addEventListener("keydown", (event) => {
-      const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
-      if (!step) return;
-      event.preventDefault();
-      event.stopPropagation();
-      const seen = buttons.flatMap((each, i) => (each.hidden ? [] : [i]));
-      const next = seen[(seen.indexOf(place) + step + seen.length) % seen.length];
-      choose(next);
-      buttons[next].focus();
-    });
-  });
-  const mark = (chosen) => buttons.forEach((button, place) => {
-    button.setAttribute("aria-checked", String(place === chosen));
-    button.tabIndex = place === chosen ? 0 : -1;
-  });
-  return { element: html("div", { class: className, role: "radiogroup", "aria-label": label }), mark };
-}
-
-function radio(content, label) {
-  const named = label ? { "aria-label": label } : {};
-  return html("button", { type: "button", role: "radio", ...named }, content);
-}
-
 const KINDS = { attention: "Attention maps", flow: "Flow between layers (FSP)" };
 
 function choosers(known, choose) {
   const kinds = Object.keys(KINDS);
   const kindButtons = kinds.map((kind) => radio(KINDS[kind]));
-  const kind = radios("What to compare", "chooser", kindButtons, (place) =>
+  const kind = radioGroup("What to compare", "chooser", kindButtons, (place) =>
     choose(known.pictures.findIndex((picture) => picture.kind === kinds[place])));
-  kind.element.append(...kindButtons);
   const buttons = known.pictures.map((picture) => radio(picture.name));
-  const layer = radios("Layer", "chooser", buttons, choose);
-  layer.element.append(html("span", {}, "Layer"), ...buttons);
+  const layer = radioGroup("Layer", "chooser", buttons, choose);
+  layer.prepend(html("span", {}, "Layer"));
   return {
-    element: html("div", { class: "controls" }, kind.element, layer.element),
+    element: html("div", { class: "controls" }, kind, layer),
     draw(view) {
-      kind.mark(kinds.indexOf(view.picture.kind));
-      layer.mark(view.chosen);
+      markChosen(kindButtons, kinds.indexOf(view.picture.kind));
+      markChosen(buttons, view.chosen);
       known.pictures.forEach((picture, i) => { buttons[i].hidden = picture.kind !== view.picture.kind; });
       // One layer leaves nothing to choose.
-      layer.element.hidden = buttons.filter((button) => !button.hidden).length < 2;
+      layer.hidden = buttons.filter((button) => !button.hidden).length < 2;
     },
   };
 }
@@ -173,25 +96,9 @@ function choosers(known, choose) {
 function imagePicker(known, choose) {
   const buttons = known.images.map((href, i) => {
     const name = `image ${i + 1} of ${known.images.length}, ${aClass(known.classes[known.labels[i]])}`;
-    return radio(html("img", { src: href, alt: "" }), name);
+    return radio(html("img", { src: href, alt: "" }), { "aria-label": name });
   });
-  const { element, mark } = radios("Image", "thumbnails", buttons, choose);
-  element.append(...buttons);
-  return { element, draw: (view) => mark(view.image) };
-}
-
-// The border between ink and paper, as lines of a picture of that many rows and columns.
-function outline(ink, [rows, columns], across, down) {
-  const inside = (row, column) => row >= 0 && row < rows && column >= 0 && column < columns;
-  const dark = (row, column) => inside(row, column) && ink[row * columns + column] > 127;
-  let path = "";
-  for (let row = 0; row <= rows; row++) {
-    for (let column = 0; column <= columns; column++) {
-      if (dark(row, column) !== dark(row - 1, column)) path += `M${column * across} ${row * down}h${across}`;
-      if (dark(row, column) !== dark(row, column - 1)) path += `M${column * across} ${row * down}v${down}`;
-    }
-  }
-  return path;
+  return { element: radioGroup("Image", "thumbnails", buttons, choose), draw: (view) => markChosen(buttons, view.image) };
 }
 
 // How large a cell is: a square where it is a place; channels fill the frame.
@@ -250,7 +157,7 @@ function matrix(known, className, focusable, point) {
       setAttributes(border, box);
       const [pixelsDown, pixelsAcross] = known.shape;
       const places = view.picture.kind === "attention";
-      const inked = () => outline(known.inks[view.image], known.shape, width / pixelsAcross, height / pixelsDown);
+      const inked = () => outline((place) => known.inks[view.image][place] > 127, known.shape, width / pixelsAcross, height / pixelsDown);
       ink.setAttribute("d", places ? inked() : "");
       const inside = valueAt(network, view.place) !== null;
       for (const mark of [halo, ring]) {
@@ -290,7 +197,7 @@ function sidePanels(known) {
       const names = ["teacher", ...known.students];
       const rows = view.networks.map((network, k) => {
         const value = valueAt(network, view.place);
-        const gap = k && view.differences[k - 1] ? signed(value - valueAt(view.networks[0], view.place)) : "";
+        const gap = k && view.differences[k - 1] ? difference(value - valueAt(view.networks[0], view.place)) : "";
         const shown = value === null ? "no such cell" : number(value);
         const who = html("th", { scope: "row", class: k ? "student" : "teacher" }, names[k]);
         return html("tr", {}, who, html("td", {}, shown), html("td", {}, gap));
@@ -320,8 +227,8 @@ function gallery(known, point) {
     element,
     draw(view) {
       side.draw(view);
-      const grey = (value) => mix(WHITE, INK, (value - view.low) / (view.high - view.low));
-      const ahead = (value) => mix(WHITE, value > 0 ? STUDENT : TEACHER, Math.abs(value) / view.apart);
+      const grey = (value) => mix(WHITE, BLACK, (value - view.low) / (view.high - view.low));
+      const tint = (value) => mix(WHITE, value > 0 ? ORANGE : BLUE, Math.abs(value) / view.apart);
       const unit = view.picture.kind === "attention" ? "places" : "channels";
       const size = ({ rows, columns }) => `${rows} × ${columns} ${unit}`;
       const first = view.networks[0];
@@ -331,7 +238,7 @@ function gallery(known, point) {
         ours[k].draw(view, { title: name, network, colourOf: grey, under: size(network) });
         const values = view.differences[k];
         const under = values ? `loss ${number(view.picture.losses[k][view.image])}` : unequal(first, network);
-        gaps[k].draw(view, { title: name, network: values && { ...network, values }, colourOf: ahead, under });
+        gaps[k].draw(view, { title: name, network: values && { ...network, values }, colourOf: tint, under });
       });
     },
   };
@@ -395,7 +302,7 @@ function sentences(known) {
     element: html("div", { class: "sentences" }, said, caption),
     draw(view) {
       const text = sentence(known, view);
-      if (said.textContent !== text) said.textContent = text;
+      setText(said, text);
       caption.textContent = CAPTIONS[view.picture.kind];
     },
   };
@@ -404,28 +311,16 @@ function sentences(known) {
 // ---- The panel ----
 
 function render({ model, el }) {
-  const trouble = html("p", { class: "trouble", role: "alert" });
-  const root = html("div", { class: "kdviz-attention" });
-  el.append(root);
-  try {
-    return assemble(model, root, trouble);
-  } catch (error) {
-    trouble.textContent = `The explorer could not be drawn: ${error.message}`;
-    root.append(trouble);
-  }
+  return openPanel(el, "kdviz-attention", (root, guarded) => assemble(model, root, guarded));
 }
 
-function assemble(model, root, trouble) {
+function assemble(model, root, guarded) {
   const known = decode(model);
   // The marked cell; until a reader marks one, it is where the teacher is strongest.
   let pointed = null;
-  const change = (name, value) => {
-    model.set(name, value);
-    model.save_changes();
-  };
   const parts = [
-    choosers(known, (picture) => change("picture", picture)),
-    imagePicker(known, (image) => change("image", image)),
+    choosers(known, (picture) => save(model, "picture", picture)),
+    imagePicker(known, (image) => save(model, "image", image)),
     gallery(known, (place) => {
       if (String(place) === String(pointed)) return;
       pointed = place;
@@ -433,31 +328,22 @@ function assemble(model, root, trouble) {
     }),
     sentences(known),
   ];
-  root.append(...parts.map((part) => part.element), trouble);
+  root.append(...parts.map((part) => part.element));
 
-  function draw() {
-    try {
-      const view = look(model, known, pointed);
-      for (const part of parts) part.draw(view);
-      trouble.textContent = "";
-    } catch (error) {
-      trouble.textContent = `The explorer could not be drawn: ${error.message}`;
-    }
-  }
-
-  // The cells of one picture are not those of another.
-  function drawAnew() {
-    pointed = null;
-    draw();
-  }
-
+  const draw = guarded(() => {
+    const view = look(model, known, pointed);
+    for (const part of parts) part.draw(view);
+  });
   draw();
-  model.on("change:picture", drawAnew);
-  model.on("change:image", draw);
-  return () => {
-    model.off("change:picture", drawAnew);
-    model.off("change:image", draw);
-  };
+  const ends = [
+    // The cells of one picture are not those of another.
+    follow(model, ["picture"], () => {
+      pointed = null;
+      draw();
+    }),
+    follow(model, ["image"], draw),
+  ];
+  return () => ends.forEach((end) => end());
 }
 
 export default { render };

@@ -3,60 +3,16 @@
 // First what is decoded, then elements, then the parts of the panel. A part makes its elements once and
 // returns `{ element, draw }`.
 
-const SVG = "http://www.w3.org/2000/svg";
 // Neither the teacher's nor the student's colour, and told apart by people of every colour vision.
-const AGAINST = [84, 39, 136], FOR = [179, 88, 6], WHITE = [255, 255, 255];
+const AGAINST = [84, 39, 136], FOR = [179, 88, 6];
 const FULL = 200;
 
-function setAttributes(element, attributes) {
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-}
-
-function html(tag, attributes = {}, ...children) {
-  const made = document.createElement(tag);
-  setAttributes(made, attributes);
-  made.append(...children);
-  return made;
-}
-
-function svg(tag, attributes = {}, ...children) {
-  const made = document.createElementNS(SVG, tag);
-  setAttributes(made, attributes);
-  made.append(...children);
-  return made;
-}
-
-function bytes(text, Kind) {
-  return new Kind(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
-}
-
-function mix(to, share) {
-  return WHITE.map((part, i) => Math.round(part + (to[i] - part) * share));
-}
-
-function pixelPicture([height, width], colourOf) {
-  const canvas = html("canvas");
-  Object.assign(canvas, { width, height });
-  const image = new ImageData(width, height);
-  for (let place = 0; place < width * height; place++) image.data.set([...colourOf(place), 255], 4 * place);
-  canvas.getContext("2d").putImageData(image, 0, 0);
-  return canvas.toDataURL();
-}
-
 function number(value) {
-  return value === null ? "–" : value.toFixed(2).replace("-", "−");
+  return value === null ? "–" : minus(value.toFixed(2));
 }
 
 function percent(value) {
   return value === null ? "–" : `${Math.round(100 * value)}\u00a0%`;
-}
-
-function aClass(name) {
-  return `${/^(8|[aeiou])/i.test(name) ? "an" : "a"} ${name}`;
-}
-
-function listed(names) {
-  return names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
 }
 
 // ---- What there is to see ----
@@ -65,12 +21,12 @@ function decode(model) {
   const names = ["labels", "targets", "classes", "networks", "image_shape", "top"];
   const [labels, targets, classes, networks, shape, top] = names.map((name) => model.get(name));
   const size = shape[0] * shape[1];
-  const pixels = bytes(model.get("images"), Uint8Array);
+  const pixels = numbersOf(model.get("images"));
   const images = labels.map((_, i) => pixelPicture(shape, (place) => Array(3).fill(255 - pixels[i * size + place])));
   const packed = Math.ceil(size / 8);
   const methods = model.get("methods").map((method) => {
-    const maps = method.maps.map((text) => bytes(text, Int8Array));
-    const tops = method.tops.map((text) => bytes(text, Uint8Array));
+    const maps = method.maps.map((text) => numbersOf(text, Int8Array));
+    const tops = method.tops.map((text) => numbersOf(text));
     return {
       ...method,
       map: (network, image) => maps[network].subarray(image * size, (image + 1) * size),
@@ -86,66 +42,22 @@ function look(model, known) {
   return { chosen, image, method: known.methods[chosen], target: known.classes[known.targets[image]] };
 }
 
-// The border of a set of places, as lines of a picture of that many rows and columns.
-function outline(inside, [rows, columns], across, down) {
-  const has = (row, column) =>
-    row >= 0 && row < rows && column >= 0 && column < columns && inside(row * columns + column);
-  let path = "";
-  for (let row = 0; row <= rows; row++) {
-    for (let column = 0; column <= columns; column++) {
-      if (has(row, column) !== has(row - 1, column)) path += `M${column * across} ${row * down}h${across}`;
-      if (has(row, column) !== has(row, column - 1)) path += `M${column * across} ${row * down}v${down}`;
-    }
-  }
-  return path;
-}
-
 // ---- The parts ----
-
-// Buttons of which one is chosen; arrow keys go through them.
-function radios(label, className, buttons, choose) {
-  buttons.forEach((button, place) => {
-    button.dataset.lmSuppressShortcuts = "true";
-    button.addEventListener("click", () => choose(place));
-    button.addEventListener("keydown", (event) => {
-      const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
-      if (!step) return;
-      event.preventDefault();
-      event.stopPropagation();
-      const next = (place + step + buttons.length) % buttons.length;
-      choose(next);
-      buttons[next].focus();
-    });
-  });
-  const mark = (chosen) => buttons.forEach((button, place) => {
-    button.setAttribute("aria-checked", String(place === chosen));
-    button.tabIndex = place === chosen ? 0 : -1;
-  });
-  const element = html("div", { class: className, role: "radiogroup", "aria-label": label });
-  element.append(...buttons);
-  return { element, mark };
-}
-
-function radio(content, label) {
-  const named = label ? { "aria-label": label } : {};
-  return html("button", { type: "button", role: "radio", ...named }, content);
-}
 
 function methodChooser(known, choose) {
   const buttons = known.methods.map((method) => radio(method.name[0].toUpperCase() + method.name.slice(1)));
-  const { element, mark } = radios("Method", "chooser", buttons, choose);
+  const element = radioGroup("Method", "chooser", buttons, choose);
   // One method leaves nothing to choose.
   element.hidden = buttons.length < 2;
-  return { element, draw: (view) => mark(view.chosen) };
+  return { element, draw: (view) => markChosen(buttons, view.chosen) };
 }
 
 function imagePicker(known, choose) {
   const buttons = known.images.map((href, i) => {
     const name = `image ${i + 1} of ${known.images.length}, ${aClass(known.classes[known.labels[i]])}`;
-    return radio(html("img", { src: href, alt: "" }), name);
+    return radio(html("img", { src: href, alt: "" }), { "aria-label": name });
   });
-  const { element, mark } = radios("Image", "thumbnails", buttons, choose);
-  return { element, draw: (view) => mark(view.image) };
+  return { element: radioGroup("Image", "thumbnails", buttons, choose), draw: (view) => markChosen(buttons, view.image) };
 }
 
 function mapPanel(known, network) {
@@ -162,7 +74,7 @@ function mapPanel(known, network) {
     element: html("div", { class: `map ${role}` }, html("h4", {}, known.networks[network]), canvas, foot),
     draw(view) {
       const values = view.method.map(network, view.image);
-      const colourOf = (place) => mix(values[place] > 0 ? FOR : AGAINST, Math.abs(values[place]) / 127);
+      const colourOf = (place) => mix(WHITE, values[place] > 0 ? FOR : AGAINST, Math.abs(values[place]) / 127);
       shown.setAttribute("href", pixelPicture(known.shape, colourOf));
       const path = outline(view.method.isTop(network, view.image), known.shape, side, side);
       halo.setAttribute("d", path);
@@ -254,49 +166,23 @@ function sentences(known) {
 // ---- The panel ----
 
 function render({ model, el }) {
-  const trouble = html("p", { class: "trouble", role: "alert" });
-  const root = html("div", { class: "kdviz-attribution" });
-  el.append(root);
-  try {
-    return assemble(model, root, trouble);
-  } catch (error) {
-    trouble.textContent = `The explorer could not be drawn: ${error.message}`;
-    root.append(trouble);
-  }
-}
-
-function assemble(model, root, trouble) {
-  const known = decode(model);
-  const change = (name, value) => {
-    model.set(name, value);
-    model.save_changes();
-  };
-  const parts = [
-    methodChooser(known, (method) => change("method", method)),
-    imagePicker(known, (image) => change("image", image)),
-    gallery(known),
-    table(known),
-    sentences(known),
-  ];
-  root.append(...parts.map((part) => part.element), trouble);
-
-  function draw() {
-    try {
+  return openPanel(el, "kdviz-attribution", (root, guarded) => {
+    const known = decode(model);
+    const parts = [
+      methodChooser(known, (method) => save(model, "method", method)),
+      imagePicker(known, (image) => save(model, "image", image)),
+      gallery(known),
+      table(known),
+      sentences(known),
+    ];
+    root.append(...parts.map((part) => part.element));
+    const draw = guarded(() => {
       const view = look(model, known);
       for (const part of parts) part.draw(view);
-      trouble.textContent = "";
-    } catch (error) {
-      trouble.textContent = `The explorer could not be drawn: ${error.message}`;
-    }
-  }
-
-  draw();
-  model.on("change:method", draw);
-  model.on("change:image", draw);
-  return () => {
-    model.off("change:method", draw);
-    model.off("change:image", draw);
-  };
+    });
+    draw();
+    return follow(model, ["method", "image"], draw);
+  });
 }
 
 export default { render };

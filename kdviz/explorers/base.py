@@ -16,16 +16,30 @@ from ipywidgets import DOMWidget
 STATIC_PAGES = "KDVIZ_STATIC_PAGES"
 """The environment variable by which ``make site`` asks each explorer for its static twin."""
 
-_HOST = (Path(__file__).parent / "static_host.js").read_text(encoding="utf-8")
+_HERE = Path(__file__).parent
+_HOST = (_HERE / "static_host.js").read_text(encoding="utf-8")
+_ELEMENTS = (_HERE / "elements.js").read_text(encoding="utf-8")
+_PANEL = (_HERE / "panel.css").read_text(encoding="utf-8")
 
 
 class Explorer(anywidget.AnyWidget):
     """A widget that also carries its own static twin.
 
-    A subclass names its module ``_esm`` and style sheet ``_css``, and declares its state as synced
-    traits that JSON can hold. The module must define ``render`` by that name at its top level, since
-    the static host calls it from inside the same module.
+    A subclass names its module ``_esm`` and style sheet ``_css``, paths or texts, and declares its state as
+    synced traits that JSON can hold. The module must define ``render`` by that name at its top level, since
+    the static host calls it from inside the same module. Its root has the class ``kdviz-`` and the sheet's
+    name. What all explorers share stands in front of both: ``elements.js`` and ``panel.css``.
     """
+
+    def __init_subclass__(cls, **kwargs):
+        # Each widget gets a class of its own besides, in which both are traits already.
+        own = vars(cls)
+        if isinstance(own.get("_esm"), str | Path):
+            cls._esm = f"{_ELEMENTS}\n{_text(own['_esm'])}"
+        if isinstance(own.get("_css"), Path):
+            root = f".kdviz-{own['_css'].stem.replace('_', '-')}"
+            cls._css = f"{_PANEL.replace('.kdviz-panel', root)}\n{_text(own['_css'])}"
+        super().__init_subclass__(**kwargs)
 
     def _send(self, msg, buffers=None):
         super()._send(msg, buffers)
@@ -61,9 +75,13 @@ class Explorer(anywidget.AnyWidget):
         return {name: getattr(self, name) for name in own if not name.startswith("_")}
 
 
+def _text(source):
+    return source.read_text(encoding="utf-8") if isinstance(source, Path) else source
+
+
 def _in_script_json(state):
     # In JSON "<" occurs only inside strings, where the escape means the same.
-    return json.dumps(state, allow_nan=False).replace("<", "\\u003c")
+    return json.dumps(state, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
 
 
 def _in_script(source):

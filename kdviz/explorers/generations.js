@@ -3,28 +3,8 @@
 // In the kernel's eigen-directions a fit multiplies what it is shown by d / (d + ridge). So generation g
 // has that factor to the power g + 1: small directions fade first. `look(model)` computes everything shown.
 
-const SVG = "http://www.w3.org/2000/svg";
-const TEACHER = "#0072b2", STUDENT = "#d55e00", BASELINE = "#5f5f5f", INK = "#222222";
 const MILLISECONDS = 450, SHOWN = 16;
 const TRAITS = ["ridge", "generation"];
-
-function filled(made, attributes, children) {
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.append(...children);
-  return made;
-}
-
-function html(tag, attributes = {}, ...children) {
-  return filled(document.createElement(tag), attributes, children);
-}
-
-function svg(tag, attributes = {}, ...children) {
-  return filled(document.createElementNS(SVG, tag), attributes, children);
-}
-
-function words(x, y, text, attributes = {}) {
-  return svg("text", { x, y, ...attributes }, text);
-}
 
 // ---- Mathematics ----
 
@@ -141,26 +121,15 @@ function drawFactors({ kept }, picture) {
 }
 
 function slider(name, attributes, move) {
-  const id = `kdviz-${Math.random().toString(36).slice(2)}`;
-  const input = html("input", { type: "range", id, step: 1, ...attributes });
-  input.dataset.lmSuppressShortcuts = "true";
-  const output = html("output", { for: id });
-  input.addEventListener("input", () => move(Number(input.value)));
-  return { input, output, element: html("label", { for: id }, name, input, output) };
+  const { input, output, show } = slide(name, attributes, move);
+  return { show, element: html("label", {}, name, input, output) };
 }
 
 function render({ model, el }) {
-  const set = (trait, value) => {
-    model.set(trait, value);
-    model.save_changes();
-  };
   const last = model.get("last"), ridges = model.get("ridges");
   let timer = null;
-  const generation = slider("Generation", { min: 0, max: last }, (value) => { pause(); set("generation", value); });
-  const ridge = slider("Ridge", { min: 0, max: ridges.length - 1 }, (place) => set("ridge", ridges[place]));
-  const play = html("button", { type: "button" }, "Play");
-  const step = html("button", { type: "button" }, "Step");
-  const reset = html("button", { type: "button" }, "Reset");
+  const generation = slider("Generation", { min: 0, max: last }, (value) => { pause(); save(model, "generation", value); });
+  const ridge = slider("Ridge", { min: 0, max: ridges.length - 1 }, (place) => save(model, "ridge", ridges[place]));
   const picture = (box, label) => svg("svg", { viewBox: `0 0 ${box.width} ${box.height}`, role: "img", "aria-label": label });
   const curves = picture(MAIN, "Noisy points, the truth, the first fit and the present generation");
   const errors = picture(SIDE, "Distance from the truth by generation");
@@ -174,39 +143,32 @@ function render({ model, el }) {
   }
   function forward() {
     if (model.get("generation") >= last) return pause();
-    set("generation", model.get("generation") + 1);
+    save(model, "generation", model.get("generation") + 1);
   }
-  play.addEventListener("click", () => {
+  const play = button("Play", () => {
     if (timer !== null) return pause();
-    if (model.get("generation") >= last) set("generation", 0);
+    if (model.get("generation") >= last) save(model, "generation", 0);
     play.textContent = "Pause";
     timer = setInterval(forward, MILLISECONDS);
   });
-  step.addEventListener("click", () => {
+  const step = button("Step", () => {
     pause();
-    set("generation", (model.get("generation") + 1) % (last + 1));
+    save(model, "generation", (model.get("generation") + 1) % (last + 1));
   });
-  reset.addEventListener("click", () => {
+  const reset = button("Reset", () => {
     pause();
-    set("generation", 0);
+    save(model, "generation", 0);
   });
 
-  function draw() {
-    try {
-      const view = look(model);
-      generation.input.value = view.generation;
-      generation.output.textContent = String(view.generation);
-      ridge.input.value = ridges.indexOf(view.ridge);
-      ridge.output.textContent = String(view.ridge);
-      ridge.input.setAttribute("aria-valuetext", String(view.ridge));
-      drawCurves(model, view, curves);
-      drawErrors(view, errors);
-      drawFactors(view, kept);
-      readOut.textContent = sentence(view);
-    } catch (error) {
-      readOut.textContent = `The picture could not be drawn: ${error.message}`;
-    }
-  }
+  const draw = guardedBy(readOut, "picture", () => {
+    const view = look(model);
+    generation.show(view.generation, String(view.generation));
+    ridge.show(ridges.indexOf(view.ridge), String(view.ridge));
+    drawCurves(model, view, curves);
+    drawErrors(view, errors);
+    drawFactors(view, kept);
+    readOut.textContent = sentence(view);
+  });
 
   el.append(html(
     "div",
@@ -216,10 +178,10 @@ function render({ model, el }) {
     readOut,
   ));
   draw();
-  for (const trait of TRAITS) model.on(`change:${trait}`, draw);
+  const unfollow = follow(model, TRAITS, draw);
   return () => {
     pause();
-    for (const trait of TRAITS) model.off(`change:${trait}`, draw);
+    unfollow();
   };
 }
 

@@ -1,35 +1,9 @@
 // The landscape: a map of paired gains, the seeds behind a cell, and its learning curves.
 
-const SVG = "http://www.w3.org/2000/svg";
-const STUDENT = "#d55e00", BASELINE = "#5f5f5f", INK = "#222222";
 // The colour says who is ahead: the baseline's grey or the student's orange, light enough for ink on top.
 const AHEAD = [240, 138, 75], BEHIND = [158, 158, 158];
 const MAP = { width: 540, height: 400, left: 62, top: 26, right: 6, bottom: 48 };
 let patterns = 0;
-
-function html(tag, attributes = {}, ...children) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.append(...children);
-  return made;
-}
-
-function svg(tag, attributes = {}, ...children) {
-  const made = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.append(...children);
-  return made;
-}
-
-function words(x, y, text, attributes = {}) {
-  return svg("text", { x, y, ...attributes }, text);
-}
-
-function signed(value, digits = 1) {
-  const text = Math.abs(value).toFixed(digits);
-  if (Number(text) === 0) return text;
-  return `${value > 0 ? "+" : "−"}${text}`;
-}
 
 // Hatched: the interval holds zero, or the seeds are too few for one.
 function isUnsure(cell) {
@@ -64,9 +38,9 @@ function chosenCell(model) {
 }
 
 function colour(gain, largest) {
-  const share = Math.min(1, Math.abs(gain) / largest);
+  const share = Math.abs(gain) / largest;
   const full = gain > 0 ? AHEAD : BEHIND;
-  return `rgb(${full.map((part) => Math.round(255 + (part - 255) * share)).join(", ")})`;
+  return `rgb(${mix(WHITE, full, share).join(", ")})`;
 }
 
 function drawMap(model, frame, hatch, choose) {
@@ -134,12 +108,6 @@ function mapTitle(model) {
 }
 
 const PANEL = { width: 350, height: 196, left: 46, right: 80, top: 22, bottom: 40 };
-
-// A linear scale from the numbers between `low` and `high` to the panel's pixels.
-function scale(low, high, from, to) {
-  const span = high - low || 1;
-  return (value) => from + ((value - low) / span) * (to - from);
-}
 
 function ticks(low, high) {
   const step = [0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000].find((size) => (high - low) / size <= 5) ?? 2000;
@@ -227,16 +195,7 @@ function drawCurves(model, panel) {
 }
 
 function slider(text, attributes, onInput) {
-  const input = html("input", { type: "range", "aria-label": text, ...attributes });
-  const output = html("output");
-  input.dataset.lmSuppressShortcuts = "true";
-  input.addEventListener("input", () => onInput(Number(input.value)));
-  // The value may also come from Python, or from a second view.
-  const show = (place, described) => {
-    input.value = place;
-    output.textContent = described;
-    input.setAttribute("aria-valuetext", described);
-  };
+  const { input, output, show } = slide(text, attributes, onInput);
   return { input, show, label: html("label", {}, text, input, output) };
 }
 
@@ -251,25 +210,19 @@ const TRAITS = ["cells", "curves", "chosen", "shown", "running", "message", "lab
 
 function render({ model, el }) {
   const stops = model.get("label_stops");
-  const set = (name, value) => {
-    model.set(name, value);
-    model.save_changes();
-  };
   const labels = slider(
     "Labels",
-    { min: 0, max: stops.length - 1, step: 1 },
-    (place) => set("labels", stops[place]),
+    { min: 0, max: stops.length - 1 },
+    (place) => save(model, "labels", stops[place]),
   );
   const noise = slider(
     "Wrong labels",
     { min: 0, max: 60, step: 10 },
-    (percent) => set("label_noise", percent / 100),
+    (percent) => save(model, "label_noise", percent / 100),
   );
-  const button = html("button", { type: "button" });
-  button.dataset.lmSuppressShortcuts = "true";
-  button.addEventListener("click", () => {
+  const train = button("Train", () => {
     const wish = model.get("running") ? "stop_wishes" : "train_wishes";
-    set(wish, model.get(wish) + 1);
+    save(model, wish, model.get(wish) + 1);
   });
   const message = html("p", { class: "message", role: "status" });
   const readOut = html("p", { class: "read-out", "aria-live": "polite" });
@@ -277,13 +230,12 @@ function render({ model, el }) {
   const hatch = `kdviz-hatch-${patterns++}-${Math.random().toString(36).slice(2)}`;
   const stripes = svg("pattern", { id: hatch, width: 7, height: 7, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" });
   stripes.append(svg("line", { x1: 0, y1: 0, x2: 0, y2: 7, stroke: "#777", "stroke-width": 2, opacity: 0.55 }));
-  const frame = svg("g", { tabindex: 0, role: "group", "aria-label": "The map. Arrow keys choose a cell." });
-  frame.dataset.lmSuppressShortcuts = "true";
+  const frame = keepKeys(svg("g", { tabindex: 0, role: "group", "aria-label": "The map. Arrow keys choose a cell." }));
   const map = svg("svg", { viewBox: `0 0 ${MAP.width} ${MAP.height}` }, svg("defs", {}, stripes), frame);
   const seeds = svg("svg", { viewBox: `0 0 ${PANEL.width} 160`, role: "img", "aria-label": "The gains of the seeds of the chosen cell" });
   const curves = svg("svg", { viewBox: `0 0 ${PANEL.width} ${PANEL.height}`, role: "img", "aria-label": "Validation accuracy along training" });
 
-  const choose = (place) => set("chosen", place);
+  const choose = (place) => save(model, "chosen", place);
   frame.addEventListener("keydown", (event) => {
     const columns = model.get("temperatures").length, rows = model.get("soft_weights").length;
     const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
@@ -291,12 +243,12 @@ function render({ model, el }) {
     event.preventDefault();
     event.stopPropagation();
     const place = model.get("chosen");
-    const column = Math.min(columns - 1, Math.max(0, (place % columns) + step[0]));
-    const row = Math.min(rows - 1, Math.max(0, Math.floor(place / columns) + step[1]));
+    const column = clamp((place % columns) + step[0], 0, columns - 1);
+    const row = clamp(Math.floor(place / columns) + step[1], 0, rows - 1);
     choose(row * columns + column);
   });
 
-  function draw() {
+  const draw = guardedBy(message, "map", () => {
     const live = model.get("live"), running = model.get("running");
     drawMap(model, frame, hatch, choose);
     drawSeeds(model, seeds);
@@ -305,34 +257,23 @@ function render({ model, el }) {
     labels.show(stops.indexOf(model.get("labels")), String(model.get("labels")));
     const percent = Math.round(100 * model.get("label_noise"));
     noise.show(percent, `${percent} %`);
-    button.textContent = running ? "Stop" : "Train";
+    train.textContent = running ? "Stop" : "Train";
     for (const control of [labels.input, noise.input]) control.disabled = !live || running;
-    button.disabled = !live;
+    train.disabled = !live;
     message.textContent = live ? said(model) : "To train with other settings, this needs a running kernel. Choosing cells works here.";
-  }
-
-  function guardedDraw() {
-    try {
-      draw();
-    } catch (error) {
-      message.textContent = `The map could not be drawn: ${error.message}`;
-    }
-  }
+  });
 
   const panel = html(
     "div",
     { class: "kdviz-landscape" },
-    html("div", { class: "controls" }, labels.label, noise.label, button),
+    html("div", { class: "controls" }, labels.label, noise.label, train),
     message,
     html("div", { class: "pictures" }, html("div", { class: "map" }, map), html("div", { class: "behind" }, seeds, curves)),
     readOut,
   );
   el.append(panel);
-  guardedDraw();
-  for (const trait of TRAITS) model.on(`change:${trait}`, guardedDraw);
-  return () => {
-    for (const trait of TRAITS) model.off(`change:${trait}`, guardedDraw);
-  };
+  draw();
+  return follow(model, TRAITS, draw);
 }
 
 export default { render };

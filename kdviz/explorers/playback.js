@@ -8,7 +8,7 @@ const SIZE = 340, ROOM = { left: 44, bottom: 38, rest: 10 };
 
 // The numbers of one panel, snapshot by snapshot, from 0 to 1.
 function unpack(text, snapshots) {
-  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  const bytes = numbersOf(text);
   const each = bytes.length / snapshots;
   return Array.from({ length: snapshots }, (_, i) => Float32Array.from(bytes.subarray(i * each, (i + 1) * each), (b) => b / 255));
 }
@@ -32,35 +32,6 @@ function measured(places) {
   return { distance, above, count };
 }
 
-// ---- Elements ----
-
-const SVG = "http://www.w3.org/2000/svg";
-
-function html(tag, attributes = {}, ...children) {
-  return fill(document.createElement(tag), attributes, children);
-}
-
-function svg(tag, attributes = {}, ...children) {
-  return fill(document.createElementNS(SVG, tag), attributes, children);
-}
-
-function fill(element, attributes, children) {
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  element.append(...children);
-  return element;
-}
-
-// JupyterLab takes the arrow keys and the space bar from any element that does not say this itself.
-function keepKeys(element) {
-  element.dataset.lmSuppressShortcuts = "true";
-  return element;
-}
-
-function button(text, onClick) {
-  const made = keepKeys(html("button", { type: "button" }, text));
-  made.addEventListener("click", onClick);
-  return made;
-}
 
 // ---- Time ----
 
@@ -91,24 +62,20 @@ function makePlayer(last, now, show, settle) {
 
 function controls(steps, player, position, goTo) {
   const last = steps.length - 1;
-  const slider = keepKeys(html("input", { type: "range", min: 0, max: last, step: 1, "aria-label": "Training step" }));
-  slider.addEventListener("input", () => goTo(Number(slider.value)));
+  const slider = slide("Training step", { min: 0, max: last }, goTo);
   const play = button("Play", player.toggle);
   const next = button("Step", () => goTo(position() === last ? 0 : position() + 1));
   const reset = button("Reset", () => goTo(0));
-  const value = html("output");
   return {
     element: html(
       "div",
       { class: "controls" },
-      html("label", { class: "scrubber" }, html("span", {}, "Step ", value), slider),
+      html("label", { class: "scrubber" }, html("span", {}, "Step ", slider.output), slider.input),
       html("div", { class: "buttons" }, play, next, reset),
     ),
     draw(playhead) {
       const step = steps[Math.floor(playhead)];
-      slider.value = Math.floor(playhead);
-      slider.setAttribute("aria-valuetext", `training step ${step} of ${steps[last]}`);
-      value.textContent = `${step} of ${steps[last]}`;
+      slider.show(Math.floor(playhead), `${step} of ${steps[last]}`, `training step ${step} of ${steps[last]}`);
       play.textContent = player.playing() ? "Pause" : "Play";
     },
   };
@@ -164,26 +131,19 @@ function sentence(steps, names, panels, playing) {
 }
 
 function render({ model, el }) {
-  const root = html("div", { class: "kdviz-playback" });
-  el.append(root);
-  const steps = model.get("steps"), names = model.get("names");
-  try {
-    const panels = model.get("points").map((text) => unpack(text, steps.length));
-    return assemble(model, root, steps, names, panels);
-  } catch (error) {
-    root.append(html("p", { class: "trouble", role: "alert" }, `The explorer could not be drawn: ${error.message}`));
-  }
+  return openPanel(el, "kdviz-playback", (root, guarded) => assemble(model, root, guarded));
 }
 
-function assemble(model, root, steps, names, panels) {
+function assemble(model, root, guarded) {
+  const steps = model.get("steps"), names = model.get("names");
+  const panels = model.get("points").map((text) => unpack(text, steps.length));
   let playhead = model.get("snapshot");
-  const show = (place) => {
+  const show = guarded((place) => {
     playhead = place;
     for (const part of parts) part.draw(playhead);
-  };
+  });
   const settle = (snapshot) => {
-    model.set("snapshot", snapshot);
-    model.save_changes();
+    save(model, "snapshot", snapshot);
     show(snapshot);
   };
   const player = makePlayer(steps.length - 1, () => playhead, show, settle);
@@ -202,10 +162,10 @@ function assemble(model, root, steps, names, panels) {
     if (!player.playing()) show(model.get("snapshot"));
   };
   show(playhead);
-  model.on("change:snapshot", listen);
+  const unfollow = follow(model, ["snapshot"], listen);
   return () => {
     player.stop();
-    model.off("change:snapshot", listen);
+    unfollow();
   };
 }
 

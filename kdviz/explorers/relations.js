@@ -85,30 +85,9 @@ function furthestBlock(differences) {
 
 // ---- Formats and elements ----
 
-const SVG = "http://www.w3.org/2000/svg";
+const BLUE = rgb(TEACHER), ORANGE = rgb(STUDENT), BLACK = rgb(INK);
 const LETTERS = ["A", "B", "C"];
 const SIDES = ["A–B", "B–C", "C–A"];
-const TEACHER = [0, 114, 178], STUDENT = [213, 94, 0], INK = [34, 34, 34], WHITE = [255, 255, 255];
-
-function html(tag, attributes = {}, ...children) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.append(...children);
-  return made;
-}
-
-function svg(tag, attributes = {}, ...children) {
-  const made = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.append(...children);
-  return made;
-}
-
-function signed(value, digits = 2) {
-  const text = Math.abs(value).toFixed(digits);
-  if (Number(text) === 0) return text;
-  return `${value > 0 ? "+" : "−"}${text}`;
-}
 
 function plain(value, digits = 2) {
   return signed(value, digits).replace("+", "");
@@ -123,43 +102,8 @@ function degrees(cosine) {
   return `${Math.round((Math.acos(cosine) * 180) / Math.PI)}°`;
 }
 
-function aClass(name) {
-  return `${/^(8|[aeiou])/i.test(name) ? "an" : "a"} ${name}`;
-}
-
-function keepKeys(element) {
-  element.dataset.lmSuppressShortcuts = "true";
-  return element;
-}
-
-function unpack(text, Kind) {
-  return new Kind(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
-}
-
-function mix(from, to, share) {
-  return from.map((part, i) => Math.round(part + (to[i] - part) * share));
-}
-
-// A picture of one colour a cell, as an address that an <image> can show.
-function pixelPicture(width, height, colourOf) {
-  const canvas = html("canvas");
-  Object.assign(canvas, { width, height });
-  const image = new ImageData(width, height);
-  for (let place = 0; place < width * height; place++) {
-    const colour = colourOf(Math.floor(place / width), place % width);
-    for (let part = 0; part < 3; part++) image.data[4 * place + part] = colour[part];
-    image.data[4 * place + 3] = 255;
-  }
-  canvas.getContext("2d").putImageData(image, 0, 0);
-  return canvas.toDataURL();
-}
-
 function pixels(x, y, width, height, href) {
   return svg("image", { x, y, width, height, href, preserveAspectRatio: "none", class: "pixels" });
-}
-
-function words(x, y, text, attributes = {}) {
-  return svg("text", { x, y, ...attributes }, text);
 }
 
 // ---- What there is to see ----
@@ -169,10 +113,10 @@ function decode(model) {
   const names = ["labels", "classes", "students", "image_shape"];
   const [labels, classes, students, shape] = names.map((name) => model.get(name));
   const n = labels.length;
-  const bytes = unpack(model.get("images"), Uint8Array);
+  const bytes = numbersOf(model.get("images"));
   const size = shape[0] * shape[1];
   const networks = model.get("cosines").map((text, k) =>
-    network(unpack(text, Int16Array), unpack(model.get("distances")[k], Uint16Array), model.get("furthest"), n));
+    network(numbersOf(text, Int16Array), numbersOf(model.get("distances")[k], Uint16Array), model.get("furthest"), n));
   const [teacher, ...ours] = networks;
   let lowest = 1, largest = 0;
   for (let i = 0; i < n; i++) {
@@ -181,8 +125,8 @@ function decode(model) {
       for (const each of ours) largest = Math.max(largest, Math.abs(each.cosine(i, j) - teacher.cosine(i, j)));
     }
   }
-  const grey = (i, row, column) => Array(3).fill(255 - bytes[i * size + row * shape[1] + column]);
-  const images = labels.map((_, i) => pixelPicture(shape[1], shape[0], (...place) => grey(i, ...place)));
+  const grey = (i, place) => Array(3).fill(255 - bytes[i * size + place]);
+  const images = labels.map((_, i) => pixelPicture(shape, (place) => grey(i, place)));
   const blocks = networks.map((each) => withinAndBetween(blockSums(each.cosine, labels, classes.length)));
   // Both scales end at a round number, and hold for every student, so that students can be compared.
   const scales = { lowest: Math.floor(lowest * 10 + 1e-6) / 10, largest: Math.ceil(largest * 10 - 1e-6) / 10 || 0.1 };
@@ -201,40 +145,24 @@ function look(model, known, hovered) {
 const PLOT = { size: 222, left: 18, full: 240 };
 
 function chooser(known, choose) {
-  const buttons = known.students.map((name, place) => {
-    const button = keepKeys(html("button", { type: "button", role: "radio" }, name));
-    button.addEventListener("click", () => choose(place));
-    button.addEventListener("keydown", (event) => {
-      const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
-      if (!step) return;
-      event.preventDefault();
-      event.stopPropagation();
-      const next = (place + step + buttons.length) % buttons.length;
-      choose(next);
-      buttons[next].focus();
-    });
-    return button;
-  });
-  const label = html("span", { class: "name" }, "Student");
-  const element = html("div", { class: "chooser", role: "radiogroup", "aria-label": "Student" }, label, ...buttons);
+  const buttons = known.students.map((name) => radio(name));
+  const element = radioGroup("Student", "chooser", buttons, choose);
+  element.prepend(html("span", { class: "name" }, "Student"));
   return {
     element: known.students.length > 1 ? element : html("div", { hidden: "" }),
-    draw(view) {
-      buttons.forEach((button, place) => {
-        button.setAttribute("aria-checked", String(place === view.student));
-        button.tabIndex = place === view.student ? 0 : -1;
-      });
-    },
+    draw: (view) => markChosen(buttons, view.student),
   };
 }
 
 // The pictures of similarities, one for each network, and of their differences: made when first shown.
 function painter(known) {
   const made = new Map();
-  const grey = (value) => mix(WHITE, INK, Math.max(0, (value - known.lowest) / (1 - known.lowest)));
-  const ahead = (value) => mix(WHITE, value > 0 ? STUDENT : TEACHER, Math.min(1, Math.abs(value) / known.largest));
+  const grey = (value) => mix(WHITE, BLACK, (value - known.lowest) / (1 - known.lowest));
+  const ahead = (value) => mix(WHITE, value > 0 ? ORANGE : BLUE, Math.abs(value) / known.largest);
+  const { n } = known;
   const once = (key, colourOf) => {
-    if (!made.has(key)) made.set(key, pixelPicture(known.n, known.n, colourOf));
+    const cell = (place) => colourOf(Math.floor(place / n), place % n);
+    if (!made.has(key)) made.set(key, pixelPicture([n, n], cell));
     return made.get(key);
   };
   return {
@@ -583,10 +511,8 @@ function sentences(known) {
   return {
     element: html("div", { class: "sentences", role: "status", "aria-live": "polite" }, whole, triple),
     draw(view) {
-      for (const [line, say] of [[whole, wholeSentence], [triple, tripleSentence]]) {
-        const text = say(known, view);
-        if (line.textContent !== text) line.textContent = text;
-      }
+      setText(whole, wholeSentence(known, view));
+      setText(triple, tripleSentence(known, view));
     },
   };
 }
@@ -598,43 +524,29 @@ const CAPTION =
 
 // ---- The panel ----
 
-const TRAITS = ["student", "corners"];
-
 function render({ model, el }) {
-  const trouble = html("p", { class: "trouble", role: "alert" });
-  const root = html("div", { class: "kdviz-relations" });
-  el.append(root);
-  try {
-    return assemble(model, root, trouble);
-  } catch (error) {
-    trouble.textContent = `The explorer could not be drawn: ${error.message}`;
-    root.append(trouble);
-  }
+  return openPanel(el, "kdviz-relations", (root, guarded) => assemble(model, root, guarded));
 }
 
-function assemble(model, root, trouble) {
+function assemble(model, root, guarded) {
   const known = decode(model);
   let hovered = null, next = 2;
-  const change = (name, value) => {
-    model.set(name, value);
-    model.save_changes();
-  };
   const hover = (cell) => {
     if (String(cell) === String(hovered)) return;
     hovered = cell;
     draw();
   };
-  const within = (place) => Math.min(known.n - 1, Math.max(0, place));
+  const within = (place) => clamp(place, 0, known.n - 1);
   const choosePair = (cell, { relative = false } = {}) => {
     const [a, b, c] = model.get("corners");
     const [row, column] = relative ? [within(a + cell[0]), within(b + cell[1])] : cell;
     next = 2;
-    change("corners", [row, column, c]);
+    save(model, "corners", [row, column, c]);
   };
   const place = (image) => {
     const corners = model.get("corners").map((corner, k) => (k === next ? image : corner));
     next = (next + 1) % 3;
-    change("corners", corners);
+    save(model, "corners", corners);
     draw();
   };
   const paint = painter(known);
@@ -658,25 +570,16 @@ function assemble(model, root, trouble) {
     trianglePanel(known, "student"),
     termsPanel(known),
   ];
-  const controls = chooser(known, (student) => change("student", student));
+  const controls = chooser(known, (student) => save(model, "student", student));
   const pictures = html("div", { class: "pictures" }, ...parts.map((part) => part.element));
-  root.append(controls.element, pictures, said.element, html("p", { class: "caption" }, CAPTION), trouble);
+  root.append(controls.element, pictures, said.element, html("p", { class: "caption" }, CAPTION));
 
-  function draw() {
-    try {
-      const view = withTriangles(look(model, known, hovered));
-      for (const part of [controls, ...parts, said]) part.draw(view);
-      trouble.textContent = "";
-    } catch (error) {
-      trouble.textContent = `The explorer could not be drawn: ${error.message}`;
-    }
-  }
-
+  const draw = guarded(() => {
+    const view = withTriangles(look(model, known, hovered));
+    for (const part of [controls, ...parts, said]) part.draw(view);
+  });
   draw();
-  for (const trait of TRAITS) model.on(`change:${trait}`, draw);
-  return () => {
-    for (const trait of TRAITS) model.off(`change:${trait}`, draw);
-  };
+  return follow(model, ["student", "corners"], draw);
 }
 
 export default { render };

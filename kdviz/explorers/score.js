@@ -2,36 +2,8 @@
 //
 // `look(model)` computes everything a view shows from the model's traits, which are the only state.
 
-const SVG = "http://www.w3.org/2000/svg";
-const TEACHER = "#0072b2", STUDENT = "#d55e00", BASELINE = "#5f5f5f", INK = "#222222";
 const TRAITS = ["measure", "size_weight", "minimum"];
 const UNITS = { latency: "s" };
-
-function filled(made, attributes, children) {
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.append(...children);
-  return made;
-}
-
-function html(tag, attributes = {}, ...children) {
-  return filled(document.createElement(tag), attributes, children);
-}
-
-function svg(tag, attributes = {}, ...children) {
-  return filled(document.createElementNS(SVG, tag), attributes, children);
-}
-
-function words(x, y, text, attributes = {}) {
-  return svg("text", { x, y, ...attributes }, text);
-}
-
-function signed(value) {
-  return `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(1)}`;
-}
-
-function minus(text) {
-  return String(text).replace("-", "−");
-}
 
 function amount(value) {
   return value >= 1 ? Math.round(value).toLocaleString("en") : value.toPrecision(2);
@@ -163,45 +135,30 @@ function drawTable({ rows, best, measure, teacher }, body) {
 }
 
 function slider(name, attributes, move) {
-  const id = `kdviz-${Math.random().toString(36).slice(2)}`;
-  const input = html("input", { type: "range", id, ...attributes });
-  input.dataset.lmSuppressShortcuts = "true";
-  const output = html("output", { for: id });
-  input.addEventListener("input", () => move(Number(input.value)));
-  return { input, output, element: html("label", { for: id }, name, input, output) };
+  const { input, output, show } = slide(name, attributes, move);
+  return { show, element: html("label", {}, name, input, output) };
 }
 
 function render({ model, el }) {
-  const set = (trait, value) => {
-    model.set(trait, value);
-    model.save_changes();
-  };
-  const weight = slider("Weight of size, α", { min: 0, max: 1, step: 0.05 }, (value) => set("size_weight", value));
-  const minimum = slider("Least accuracy", { min: 0, max: 100, step: 1 }, (value) => set("minimum", value));
-  const select = html("select", {}, ...model.get("measures").map((name) => html("option", { value: name }, name)));
-  select.dataset.lmSuppressShortcuts = "true";
-  select.addEventListener("change", () => set("measure", select.value));
+  const weight = slider("Weight of size, α", { min: 0, max: 1, step: 0.05 }, (value) => save(model, "size_weight", value));
+  const minimum = slider("Least accuracy", { min: 0, max: 100, step: 1 }, (value) => save(model, "minimum", value));
+  const measures = model.get("measures").map((name) => [name, name]);
+  const select = dropDown("Size in", measures, (name) => save(model, "measure", name));
   // With one measure there is nothing to choose.
   const chooser = select.length > 1 ? [html("label", {}, "Size in", select)] : [];
   const chart = svg("svg", { viewBox: `0 0 ${CHART.width} ${HEIGHT}`, role: "img", "aria-label": "Distillation score and gain of each student, by size" });
   const body = html("tbody");
   const readOut = html("p", { class: "read-out", "aria-live": "polite" });
 
-  function draw() {
-    try {
-      const view = look(model);
-      weight.input.value = view.weight;
-      weight.output.textContent = view.weight.toFixed(2);
-      minimum.input.value = view.minimum;
-      minimum.output.textContent = `${view.minimum} %`;
-      select.value = view.measure;
-      drawChart(view, chart);
-      drawTable(view, body);
-      readOut.textContent = sentence(view);
-    } catch (error) {
-      readOut.textContent = `The picture could not be drawn: ${error.message}`;
-    }
-  }
+  const draw = guardedBy(readOut, "picture", () => {
+    const view = look(model);
+    weight.show(view.weight, view.weight.toFixed(2));
+    minimum.show(view.minimum, `${view.minimum} %`);
+    select.value = view.measure;
+    drawChart(view, chart);
+    drawTable(view, body);
+    readOut.textContent = sentence(view);
+  });
 
   el.append(html(
     "div",
@@ -212,10 +169,7 @@ function render({ model, el }) {
     readOut,
   ));
   draw();
-  for (const trait of TRAITS) model.on(`change:${trait}`, draw);
-  return () => {
-    for (const trait of TRAITS) model.off(`change:${trait}`, draw);
-  };
+  return follow(model, TRAITS, draw);
 }
 
 export default { render };

@@ -90,10 +90,6 @@ function nextStep(T, direction) {
   return further ?? (direction > 0 ? HIGHEST : LOWEST);
 }
 
-function clamp(value, low, high) {
-  return Math.min(Math.max(value, low), high);
-}
-
 // ---- Formats ----
 
 const SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹";
@@ -130,53 +126,8 @@ function temperatureText(T) {
   return String(Number(T.toPrecision(3)));
 }
 
-function minus(text) {
-  return text.replace("-", "−");
-}
-
 // ---- Elements ----
 
-const SVG = "http://www.w3.org/2000/svg";
-
-function html(tag, attributes = {}, ...children) {
-  return fill(document.createElement(tag), attributes, children);
-}
-
-function svg(tag, attributes = {}, ...children) {
-  return fill(document.createElementNS(SVG, tag), attributes, children);
-}
-
-function fill(element, attributes, children) {
-  setAttributes(element, attributes);
-  element.append(...children);
-  return element;
-}
-
-function setAttributes(element, attributes) {
-  for (const [name, value] of Object.entries(attributes)) {
-    if (typeof value === "number" && !Number.isFinite(value)) {
-      throw new Error(`${element.tagName} got ${name} = ${value}`);
-    }
-    // Setting even the same value again would make the browser lay the element out anew.
-    if (element.getAttribute(name) !== String(value)) element.setAttribute(name, value);
-  }
-}
-
-function setText(element, text) {
-  if (element.textContent !== text) element.textContent = text;
-}
-
-// JupyterLab takes the arrow keys and the space bar from any element that does not say this itself.
-function keepKeys(element) {
-  element.dataset.lmSuppressShortcuts = "true";
-  return element;
-}
-
-function button(text, onClick) {
-  const made = keepKeys(html("button", { type: "button" }, text));
-  made.addEventListener("click", onClick);
-  return made;
-}
 
 function checkbox(text, onChange) {
   const input = keepKeys(html("input", { type: "checkbox" }));
@@ -184,43 +135,10 @@ function checkbox(text, onChange) {
   return { input, element: html("label", { class: "switch" }, input, text) };
 }
 
-// Arrow keys move the choice through a group of elements of which one can be reached by tab.
-function chooseByKeys(elements, choose) {
-  const moves = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
-  elements.forEach((element, i) => {
-    keepKeys(element);
-    element.addEventListener("click", () => choose(i));
-    element.addEventListener("keydown", (event) => {
-      const last = elements.length - 1;
-      let target = { Home: 0, End: last, " ": i, Enter: i }[event.key];
-      if (event.key in moves) target = (i + moves[event.key] + elements.length) % elements.length;
-      if (target === undefined) return;
-      event.preventDefault();
-      choose(target);
-      elements[target].focus();
-    });
-  });
-}
-
-function markChosen(elements, chosen) {
-  elements.forEach((element, i) => {
-    setAttributes(element, { "aria-checked": i === chosen, tabindex: i === chosen ? 0 : -1 });
-  });
-}
-
 // A short sample of a line, as the key of a plot.
 function lineSample(className) {
   const line = svg("line", { class: `line ${className}`, x1: 1, x2: 23, y1: 5, y2: 5 });
   return svg("svg", { class: "sample", viewBox: "0 0 24 10", "aria-hidden": "true" }, line);
-}
-
-function paint(canvas, pixels, [height, width]) {
-  Object.assign(canvas, { width, height });
-  const image = new ImageData(width, height);
-  pixels.forEach((ink, i) => {
-    image.data.set([255 - ink, 255 - ink, 255 - ink, 255], 4 * i);
-  });
-  canvas.getContext("2d").putImageData(image, 0, 0);
 }
 
 // ---- What there is to see ----
@@ -268,22 +186,21 @@ function bestWrong(logits, truth) {
 // ---- The parts of the panel ----
 
 function imagePicker(model, change) {
-  const bytes = Uint8Array.from(atob(model.get("images")), (c) => c.charCodeAt(0));
+  const bytes = numbersOf(model.get("images"));
   const [labels, classes, shape] = ["labels", "classes", "image_shape"].map((name) => model.get(name));
   const size = shape[0] * shape[1];
   const thumbnails = labels.map((label, i) => {
     const canvas = html("canvas", { "aria-hidden": "true" });
     paint(canvas, bytes.subarray(i * size, (i + 1) * size), shape);
     const name = `image ${i + 1} of ${labels.length}, true class ${classes[label]}`;
-    return html("button", { type: "button", role: "radio", class: "thumbnail", "aria-label": name }, canvas);
+    return radio(canvas, { class: "thumbnail", "aria-label": name });
   });
-  chooseByKeys(thumbnails, (index) => {
+  const element = radioGroup("Image", "thumbnails", thumbnails, (index) => {
     const runnerUp = bestWrong(model.get("teacher_logits")[index], labels[index]);
     change({ index, class_index: runnerUp });
   });
-  const group = { class: "thumbnails", role: "radiogroup", "aria-label": "Image" };
   return {
-    element: html("div", group, ...thumbnails),
+    element,
     draw: (view) => markChosen(thumbnails, view.index),
     bytes: (index) => bytes.subarray(index * size, (index + 1) * size),
   };
@@ -747,22 +664,12 @@ const CAPTION =
 const TRAITS = ["temperature", "index", "class_index", "log_scale", "permuted"];
 
 function render({ model, el }) {
-  const trouble = html("p", { class: "trouble", role: "alert" });
-  const panel = html("div", { class: "panel" });
-  const root = html("div", { class: "kdviz-soft-targets" }, panel, trouble);
-  el.append(root);
-
-  const guarded = (action) => (...given) => {
-    try {
-      return action(...given);
-    } catch (error) {
-      trouble.textContent = `The explorer could not be drawn: ${error.message}`;
-    }
-  };
-  return guarded(assemble)(model, root, panel, guarded);
+  return openPanel(el, "kdviz-soft-targets", (root, guarded) => assemble(model, root, guarded));
 }
 
-function assemble(model, root, panel, guarded) {
+function assemble(model, root, guarded) {
+  const panel = html("div", { class: "panel" });
+  root.append(panel);
   // Python is told when the reader rests: talking to it at every move would cost frames.
   let resting = null;
   const change = guarded((values, { save = true } = {}) => {
@@ -802,7 +709,7 @@ function assemble(model, root, panel, guarded) {
   const schedule = () => {
     frame ??= requestAnimationFrame(draw);
   };
-  for (const trait of TRAITS) model.on(`change:${trait}`, schedule);
+  const unfollow = follow(model, TRAITS, schedule);
   const observer = new ResizeObserver(schedule);
   observer.observe(root);
   draw();
@@ -814,7 +721,7 @@ function assemble(model, root, panel, guarded) {
     said.stop();
     observer.disconnect();
     cancelAnimationFrame(frame);
-    for (const trait of TRAITS) model.off(`change:${trait}`, schedule);
+    unfollow();
   };
 }
 

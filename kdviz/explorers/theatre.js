@@ -1,7 +1,6 @@
 // The training theatre: who teaches whom, what each loss term asks for, and the student as it learns.
 
-const SVG = "http://www.w3.org/2000/svg";
-const TEACHER = "#0072b2", STUDENT = "#d55e00", LABELS = "#5f5f5f", INK = "#222222", PULSE = "#e69f00";
+const LABELS = BASELINE, PULSE = "#e69f00";
 // The terms of one source differ in lightness and in dashes, not in colour alone.
 const LINES = {
   teacher: [["#0072b2", ""], ["#56a5d8", "9 3"], ["#003f63", "3 3"], ["#7aa6c2", "12 3 3 3"]],
@@ -13,31 +12,12 @@ const WIDTH = 440;
 const MAIN_KNOBS = 4;
 const PACES = [60, 20, 0];
 
-function html(tag, attributes = {}, ...children) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.append(...children);
-  return made;
-}
-
-function svg(tag, attributes = {}, ...children) {
-  const made = document.createElementNS(SVG, tag);
-  set(made, attributes);
-  made.append(...children);
-  return made;
-}
-
-function set(element, attributes) {
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-}
-
-function words(x, y, text, kind = "", attributes = {}) {
-  return svg("text", { x, y, class: kind, ...attributes }, text);
+function written(x, y, text, kind = "", attributes = {}) {
+  return words(x, y, text, { class: kind, ...attributes });
 }
 
 function unpacked(text) {
-  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-  return Array.from(new Int16Array(bytes.buffer), (hundredths) => hundredths / 100);
+  return Array.from(numbersOf(text, Int16Array), (hundredths) => hundredths / 100);
 }
 
 function softmax(logits, temperature) {
@@ -51,8 +31,8 @@ function short(number) {
   if (number === null || number === undefined) return "?";
   if (number === 0) return "0";
   const size = Math.abs(number);
-  if (size >= 1e5 || size < 1e-3) return number.toExponential(1).replace("-", "−");
-  return (size >= 100 ? number.toFixed(0) : number.toFixed(size >= 10 ? 1 : 3)).replace("-", "−");
+  if (size >= 1e5 || size < 1e-3) return minus(number.toExponential(1));
+  return minus(number.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : 3));
 }
 
 const setting = (number) => String(Math.round(number * 1e6) / 1e6);
@@ -98,7 +78,7 @@ function diagram(model, choose) {
 
   function box(x, y, height, text, colour, dashes) {
     const lines = text.split(" ");
-    const name = words(x + 41, y + height / 2 + 5 - (lines.length - 1) * 8, "", "middle title");
+    const name = written(x + 41, y + height / 2 + 5 - (lines.length - 1) * 8, "", "middle title");
     lines.forEach((line, i) => name.append(svg("tspan", { x: x + 41, dy: i ? 16 : 0 }, line)));
     const frame = svg("rect", { x, y, width: 82, height, rx: 8, fill: "#fff", stroke: colour, "stroke-width": 2.5, "stroke-dasharray": dashes });
     return svg("g", {}, frame, name);
@@ -110,8 +90,8 @@ function diagram(model, choose) {
     const height = Math.max(150, slot * terms.length + 26);
     const top = 24 + (height - 26 - slot * terms.length) / 2;
     const colours = looks(terms);
-    set(picture, { viewBox: `0 0 ${WIDTH} ${height}` });
-    const made = [words(0, 14, "Who teaches whom: weight × loss term = its part of the loss", "title")];
+    setAttributes(picture, { viewBox: `0 0 ${WIDTH} ${height}` });
+    const made = [written(0, 14, "Who teaches whom: weight × loss term = its part of the loss", "title")];
     parts = {};
     let y = top;
     arrows.replaceChildren();
@@ -127,10 +107,10 @@ function diagram(model, choose) {
       }
     }
     made.push(box(356, top + 4, slot * terms.length - 8, student, STUDENT, "8 4"));
-    studentWords = words(397, top + slot * terms.length / 2 + 22, "", "middle quiet");
+    studentWords = written(397, top + slot * terms.length / 2 + 22, "", "middle quiet");
     if (terms.length > 1) {
-      set(arrows, { tabindex: 0, role: "group", "aria-label": "The arrows. Arrow keys choose one." });
-      arrows.dataset.lmSuppressShortcuts = "true";
+      setAttributes(arrows, { tabindex: 0, role: "group", "aria-label": "The arrows. Arrow keys choose one." });
+      keepKeys(arrows);
     } else arrows.removeAttribute("tabindex");
     picture.replaceChildren(...made, arrows, studentWords);
   }
@@ -144,7 +124,7 @@ function diagram(model, choose) {
     const hit = svg("rect", { class: "hit", x: 87, y: y + 2, width: 266, height: slot - 4, rx: 6 });
     // Where many arrows leave room for one line only, name and sum share it.
     const tight = slot < 56;
-    const title = words(211, middle - 12, term.title, "middle"), sum = words(211, middle + 22, "", "middle quiet");
+    const title = written(211, middle - 12, term.title, "middle"), sum = written(211, middle + 22, "", "middle quiet");
     const group = svg("g", { class: "arrow" }, svg("title", {}, term.about), hit, line, head, comet, title);
     if (!tight) group.append(sum);
     const write = (text) => {
@@ -192,9 +172,9 @@ function softTargets(model) {
   const picture = svg("svg", { viewBox: `0 0 ${WIDTH} ${BARS.height}`, role: "img" });
   const shape = model.get("image_shape"), classes = model.get("classes");
   const teacher = model.get("teacher_logits") && unpacked(model.get("teacher_logits"));
-  const bytes = Uint8Array.from(atob(model.get("images")), (letter) => letter.charCodeAt(0));
+  const bytes = numbersOf(model.get("images"));
   const image = svg("image", { x: 0, y: 30, width: 84, height: 84, preserveAspectRatio: "xMidYMid", style: "image-rendering: pixelated" });
-  const title = words(0, 14, "", "title"), truth = words(42, 132, "", "middle");
+  const title = written(0, 14, "", "title"), truth = written(42, 132, "", "middle");
   const plot = svg("g", {});
   const shown = Math.min(classes.length, 10);
   const wide = (WIDTH - BARS.left) / shown;
@@ -203,20 +183,20 @@ function softTargets(model) {
   const bars = Array.from({ length: shown }, (_, column) => ({
     teacher: bar(column, 0.12, { fill: TEACHER }),
     student: bar(column, 0.52, { fill: "#fbe3d0", stroke: STUDENT, "stroke-width": 1.5, "stroke-dasharray": "4 2" }),
-    name: words(BARS.left + (column + 0.5) * wide, BARS.floor + 16, "", "middle quiet"),
+    name: written(BARS.left + (column + 0.5) * wide, BARS.floor + 16, "", "middle quiet"),
   }));
   for (const share of [0, 0.5, 1]) {
     plot.append(svg("line", { x1: BARS.left, x2: WIDTH, y1: y(share), y2: y(share), stroke: "#e6e6e6" }));
-    plot.append(words(BARS.left - 6, y(share) + 4, String(share), "end quiet"));
+    plot.append(written(BARS.left - 6, y(share) + 4, String(share), "end quiet"));
   }
   for (const { teacher: t, student: s, name } of bars) plot.append(...(teacher ? [t] : []), s, name);
   const [teacherName, studentName] = model.get("names");
   const middle = (BARS.top + BARS.floor) / 2;
   picture.append(title, image, truth, plot,
-    words(98, middle, "probability", "middle quiet", { transform: `rotate(-90 98 ${middle})` }),
-    words((BARS.left + WIDTH) / 2, BARS.floor + 34, "class", "middle quiet"),
-    words(14, 160, teacher ? teacherName : "", "", { style: `fill: ${TEACHER}` }),
-    words(14, 178, studentName, "", { style: `fill: ${STUDENT}` }),
+    written(98, middle, "probability", "middle quiet", { transform: `rotate(-90 98 ${middle})` }),
+    written((BARS.left + WIDTH) / 2, BARS.floor + 34, "class", "middle quiet"),
+    written(14, 160, teacher ? teacherName : "", "", { style: `fill: ${TEACHER}` }),
+    written(14, 178, studentName, "", { style: `fill: ${STUDENT}` }),
     svg("rect", { x: 0, y: 169, width: 9, height: 9, fill: "#fbe3d0", stroke: STUDENT, "stroke-width": 1.5 }));
   if (teacher) picture.append(svg("rect", { x: 0, y: 151, width: 9, height: 9, fill: TEACHER }));
   let painted = null;
@@ -227,7 +207,10 @@ function softTargets(model) {
 
   function draw(view) {
     const chosen = model.get("chosen");
-    if (painted !== chosen && shape.length) image.setAttribute("href", painting(bytes, chosen, shape));
+    if (painted !== chosen && shape.length) {
+      const from = chosen * shape[0] * shape[1];
+      image.setAttribute("href", pixelPicture(shape, (place) => Array(3).fill(255 - bytes[from + place])));
+    }
     painted = chosen;
     const T = view.temperature;
     title.textContent = `What they say of image ${chosen + 1} at T = ${setting(T)}`;
@@ -242,7 +225,7 @@ function softTargets(model) {
       each.name.textContent = classes[place];
       for (const [rect, said] of [[each.teacher, taught], [each.student, learned]]) {
         const share = said ? said[place] : 0;
-        set(rect, { y: y(share).toFixed(1), height: Math.max(0, BARS.floor - y(share)).toFixed(1) });
+        setAttributes(rect, { y: y(share).toFixed(1), height: Math.max(0, BARS.floor - y(share)).toFixed(1) });
       }
     });
     picture.setAttribute("aria-label", said(view));
@@ -266,21 +249,7 @@ function softTargets(model) {
   return { picture, draw, said };
 }
 
-function painting(bytes, chosen, [height, width]) {
-  const canvas = html("canvas", { width, height });
-  const image = new ImageData(width, height);
-  bytes.subarray(chosen * height * width, (chosen + 1) * height * width)
-    .forEach((ink, i) => image.data.set([255 - ink, 255 - ink, 255 - ink, 255], 4 * i));
-  canvas.getContext("2d").putImageData(image, 0, 0);
-  return canvas.toDataURL();
-}
-
 const CHART = { height: 182, left: 48, right: 116, top: 40, bottom: 34 };
-
-function scale(low, high, from, to) {
-  const span = high - low || 1;
-  return (value) => from + ((value - low) / span) * (to - from);
-}
 
 function ticksOf(high) {
   const size = 10 ** Math.floor(Math.log10(high || 1));
@@ -302,10 +271,10 @@ function chart(picture, { title, series, high, ticks, marks, step, steps, axis }
   const longest = Math.max(...series.map(({ name }) => name.length), 0);
   const end = WIDTH - Math.max(CHART.right, 6.9 * longest + 10), floor = CHART.height - CHART.bottom;
   const x = scale(0, steps, CHART.left, end), y = scale(0, high, floor, CHART.top);
-  const drawn = [words(0, 14, title, "title")];
+  const drawn = [written(0, 14, title, "title")];
   for (const tick of ticks) {
     drawn.push(svg("line", { x1: CHART.left, x2: end, y1: y(tick), y2: y(tick), stroke: "#e6e6e6" }));
-    drawn.push(words(CHART.left - 6, y(tick) + 4, setting(tick), "end quiet"));
+    drawn.push(written(CHART.left - 6, y(tick) + 4, setting(tick), "end quiet"));
   }
   // The newest change is named; older ones where there is room.
   const taken = [];
@@ -315,7 +284,7 @@ function chart(picture, { title, series, high, ticks, marks, step, steps, axis }
     const late = x(at) > WIDTH - wide;
     const start = late ? x(at) - wide : x(at);
     if (taken.some((other) => start < other.start + other.wide + 8 && other.start < start + wide + 8)) continue;
-    drawn.push(words(x(at), CHART.top - 11, text, late ? "end quiet" : "quiet"));
+    drawn.push(written(x(at), CHART.top - 11, text, late ? "end quiet" : "quiet"));
     taken.push({ start, wide });
   }
   const ends = [];
@@ -329,13 +298,13 @@ function chart(picture, { title, series, high, ticks, marks, step, steps, axis }
     ends.push({ y: y(known.at(-1)[1]) + 4, name, colour });
   }
   for (const { y: height, name, colour } of apart(ends, CHART.top, floor + 4)) {
-    drawn.push(words(end + 8, height, name, "", { style: `fill: ${colour}` }));
+    drawn.push(written(end + 8, height, name, "", { style: `fill: ${colour}` }));
   }
   drawn.push(svg("line", { x1: x(step), x2: x(step), y1: CHART.top, y2: floor, stroke: STUDENT, opacity: 0.6 }));
-  drawn.push(words(CHART.left, floor + 16, "0", "middle quiet"), words(end, floor + 16, String(steps), "middle quiet"));
-  drawn.push(words((CHART.left + end) / 2, floor + 28, "training step", "middle quiet"));
+  drawn.push(written(CHART.left, floor + 16, "0", "middle quiet"), written(end, floor + 16, String(steps), "middle quiet"));
+  drawn.push(written((CHART.left + end) / 2, floor + 28, "training step", "middle quiet"));
   const middle = (CHART.top + floor) / 2;
-  drawn.push(words(6, middle, axis, "middle quiet", { transform: `rotate(-90 6 ${middle})` }));
+  drawn.push(written(6, middle, axis, "middle quiet", { transform: `rotate(-90 6 ${middle})` }));
   picture.replaceChildren(...drawn);
 }
 
@@ -388,24 +357,7 @@ function sentence(model, view) {
 }
 
 function slider(text, attributes, onInput) {
-  const input = html("input", { type: "range", "aria-label": text, step: 1, ...attributes });
-  const output = html("span", { class: "value" });
-  input.dataset.lmSuppressShortcuts = "true";
-  input.addEventListener("input", () => onInput(Number(input.value)));
-  // The value may also come from Python, or from a second view.
-  const show = (place, described, spoken = described) => {
-    input.value = place;
-    output.textContent = described;
-    input.setAttribute("aria-valuetext", spoken);
-  };
-  return { input, output, show };
-}
-
-function button(text, onPress, kind = "") {
-  const made = html("button", { type: "button", class: kind }, text);
-  made.dataset.lmSuppressShortcuts = "true";
-  made.addEventListener("click", onPress);
-  return made;
+  return slide(text, attributes, onInput, html("span", { class: "value" }));
 }
 
 // A slider for each number of the objective; which there are is the objective's own matter.
@@ -449,16 +401,12 @@ function render({ model, el }) {
   let at = model.get("live") ? null : 0;
   let chosenTerm = null, timer = null, asking = null, lastStep = null;
 
-  const save = (name, value) => {
-    model.set(name, value);
-    model.save_changes();
-  };
   // A message may get lost while a page is opened again: a wish is repeated until it has been heard.
   // Python obeys each number once.
   function wish(what) {
     const count = (model.get("wish")[1] ?? 0) + 1;
     let again = 0;
-    const ask = () => save("wish", [what, count, again]);
+    const ask = () => save(model, "wish", [what, count, again]);
     clearInterval(asking);
     asking = setInterval(() => {
       again += 1;
@@ -497,7 +445,7 @@ function render({ model, el }) {
     if (isOver(model)) return replay();
     at = null;
     wish(model.get("state") === "playing" ? "pause" : "play");
-  }, "main");
+  }, { class: "main" });
   const step = button("Step", () => {
     endReplay();
     if (isOver(model)) return look(((at ?? last()) + 1) % (last() + 1));
@@ -512,8 +460,8 @@ function render({ model, el }) {
     wish("reset");
   });
   const pace = button("", () => {
-    save("seconds", PACES.find((seconds) => seconds < model.get("seconds")) ?? PACES[0]);
-  }, "pace");
+    save(model, "seconds", PACES.find((seconds) => seconds < model.get("seconds")) ?? PACES[0]);
+  }, { class: "pace" });
   const time = slider("Record", { min: 0 }, (place) => {
     endReplay();
     look(place);
@@ -530,7 +478,7 @@ function render({ model, el }) {
   const message = html("p", { class: "message", role: "status" });
   const about = html("p", { class: "about" });
   const readOut = html("p", { class: "read-out" });
-  const turning = knobs(model, (address, value) => save("settings", { ...model.get("settings"), [address]: value }));
+  const turning = knobs(model, (address, value) => save(model, "settings", { ...model.get("settings"), [address]: value }));
   const who = diagram(model, (name) => {
     chosenTerm = name;
     draw();
@@ -546,7 +494,7 @@ function render({ model, el }) {
   });
   const hasImages = model.get("labels").length > 0;
   const said = hasImages ? softTargets(model) : null;
-  const picker = slider("Image", { min: 0, max: Math.max(0, model.get("labels").length - 1) }, (place) => save("chosen", place));
+  const picker = slider("Image", { min: 0, max: Math.max(0, model.get("labels").length - 1) }, (place) => save(model, "chosen", place));
   const losses = svg("svg", { viewBox: `0 0 ${WIDTH} ${CHART.height}`, role: "img", "aria-label": "Each term's part of the loss along training" });
   const measures = svg("svg", { viewBox: `0 0 ${WIDTH} ${CHART.height}`, role: "img", "aria-label": "Accuracy, agreement and CKA along training" });
 
@@ -594,14 +542,10 @@ function render({ model, el }) {
   }
 
   let asked = false;
-  function guardedDraw() {
+  const guardedDraw = guardedBy(message, "theatre", () => {
     asked = false;
-    try {
-      draw();
-    } catch (error) {
-      message.textContent = `The theatre could not be drawn: ${error.message}`;
-    }
-  }
+    draw();
+  });
   // Many traits may change at once: one picture a frame.
   function askToDraw() {
     if (!asked) requestAnimationFrame(guardedDraw);
@@ -622,11 +566,11 @@ function render({ model, el }) {
     pictures,
     readOut));
   guardedDraw();
-  for (const trait of TRAITS) model.on(`change:${trait}`, askToDraw);
+  const unfollow = follow(model, TRAITS, askToDraw);
   views.set(model, (views.get(model) ?? 0) + 1);
   return () => {
     endReplay();
-    for (const trait of TRAITS) model.off(`change:${trait}`, askToDraw);
+    unfollow();
     views.set(model, views.get(model) - 1);
     // Nobody watches any more: the cell ran again, or its output is gone. The run can go on later.
     if (!views.get(model) && model.get("state") === "playing") wish("pause");

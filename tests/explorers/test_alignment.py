@@ -1,8 +1,7 @@
 """The alignment explorer: what it shows is what is there, and every control moves it."""
 
 import json
-from base64 import b64decode, b64encode
-from pathlib import Path
+from base64 import b64decode
 
 import numpy as np
 import pytest
@@ -11,12 +10,10 @@ from scipy import stats
 from sklearn.decomposition import PCA
 
 import kdviz as kd
-from kdviz import explorers
 from kdviz.explorers.alignment import NEAR, PLACE_BITS, AlignmentExplorer
 from kdviz.measure import cka, neighbour_overlap, neighbours, procrustes, procrustes_distance
 from kdviz.tracing import trace
 
-MODULE = Path(explorers.__file__).parent / "alignment.js"
 CLASSES = ["zero", "one", "two"]
 STEPS = [0, 10, 20]
 
@@ -293,46 +290,27 @@ def test_features_that_do_not_fit_are_refused(spoil, message):
 
 
 @pytest.mark.browser
-def test_javascript_unpacks_what_python_packed(browser):
+def test_javascript_unpacks_what_python_packed(browser, module_url):
     from kdviz.explorers.alignment import _packed
 
     page = browser.new_page()
-    url = "data:text/javascript;base64," + b64encode(MODULE.read_bytes()).decode()
     for bits in (5, 8, 10, 16):
         numbers = np.random.default_rng(bits).integers(0, 2**bits, 1000)
         found = page.evaluate(
             "async ([url, text, bits]) => [...(await import(url)).unpack(text, bits)]",
-            [url, _packed(numbers, bits), bits],
+            [module_url(AlignmentExplorer), _packed(numbers, bits), bits],
         )
         assert found[:1000] == numbers.tolist()
     page.close()
 
 
 class Opened:
-    """The static twin of an explorer, opened from a file; every request is refused."""
+    """The static twin of an explorer, as a reader sees and moves it."""
 
-    def __init__(self, browser, folder, shown, width=1060):
-        path = folder / "page.html"
-        path.write_text(
-            f"<!doctype html><meta charset='utf-8'><body style='margin: 0'>{shown.static_html()}</body>",
-            encoding="utf-8",
-        )
-        self.context = browser.new_context(viewport={"width": width, "height": 768})
-        self.requests, self.complaints = [], []
-        self.context.route("**/*", self._refuse)
-        self.page = self.context.new_page()
-        self.page.on("console", lambda message: self.complaints.append(message.text))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.goto(path.as_uri())
-        self.canvas = self.page.locator(".embedding canvas")
-        self.slider = self.page.get_by_role("slider", name="Training step")
-
-    def _refuse(self, route):
-        if route.request.url.startswith("file:"):
-            route.continue_()
-        else:
-            self.requests.append(route.request.url)
-            route.abort()
+    def __init__(self, page):
+        self.page = page
+        self.canvas = page.locator(".embedding canvas")
+        self.slider = page.get_by_role("slider", name="Training step")
 
     def sentence(self):
         # It is seen at once, and spoken when it has rested for 200 ms.
@@ -346,23 +324,10 @@ class Opened:
         words = self.sentence()
         return words, self.page.locator(".cell").all_inner_texts(), self.canvas.screenshot()
 
-    def close(self):
-        self.context.close()
-        assert self.requests == []
-        assert self.complaints == []
-
 
 @pytest.fixture
-def opened(browser, tmp_path):
-    pages = []
-
-    def open_page(*given, **settings):
-        pages.append(Opened(browser, tmp_path, *given, **settings))
-        return pages[-1]
-
-    yield open_page
-    for page in pages:
-        page.close()
+def opened(page):
+    return lambda shown, width=1060: Opened(page(shown, width=width))
 
 
 @pytest.mark.browser

@@ -1,4 +1,3 @@
-import json
 import sys
 from base64 import b64decode
 
@@ -8,7 +7,6 @@ import torch
 
 import kdviz as kd
 from kdviz import explorers
-from kdviz.explorers import base
 from kdviz.knowledge import response
 from kdviz.tracing import Trace
 
@@ -181,28 +179,6 @@ def test_the_static_twin_is_small(models):
     assert len(explorers.anatomy(*models).static_html()) < 250_000
 
 
-@pytest.fixture
-def page(browser, tmp_path):
-    def opened(explorer, width=900):
-        state = json.dumps(explorer.static_state(), allow_nan=False)
-        script = f"{explorer._esm}\n{base._HOST}\nwindow.model = new StaticModel({state});"
-        (tmp_path / "page.html").write_text(
-            f"<meta charset='utf-8'><style>{explorer._css}</style><body style='margin: 0'>"
-            f"<script type='module'>{script} render({{model, el: document.body}})</script>",
-            encoding="utf-8",
-        )
-        page = context.new_page()
-        page.set_viewport_size({"width": width, "height": 620})
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.goto((tmp_path / "page.html").as_uri())
-        return page
-
-    said, context = [], browser.new_context()
-    yield opened
-    context.close()
-    assert said == []
-
-
 def told(page):
     return page.locator(".read-out").inner_text()
 
@@ -221,8 +197,8 @@ def pushes(explorer, name):
 
 
 @pytest.mark.browser
-def test_the_bars_are_the_gradients_turned_and_scaled(page, view):
-    found = heights(page(view)).reshape(10, 2)
+def test_the_bars_are_the_gradients_turned_and_scaled(live, view):
+    found = heights(live(view)).reshape(10, 2)
     for column, name in enumerate((view.loss, view.against)):
         push = pushes(view, name)
         # 94 pixels stand for a push of 1.
@@ -230,8 +206,8 @@ def test_the_bars_are_the_gradients_turned_and_scaled(page, view):
 
 
 @pytest.mark.browser
-def test_raw_bars_keep_their_lengths(page, view):
-    opened = page(view)
+def test_raw_bars_keep_their_lengths(live, view):
+    opened = live(view)
     opened.get_by_label("Raw lengths").press("Space")
     found = heights(opened).reshape(10, 2)
     lengths = [np.linalg.norm(pushes(view, name)) for name in (view.loss, view.against)]
@@ -242,10 +218,10 @@ def test_raw_bars_keep_their_lengths(page, view):
 
 
 @pytest.mark.browser
-def test_the_sentence_says_what_the_numbers_say(page, view):
+def test_the_sentence_says_what_the_numbers_say(live, view):
     mine, other = pushes(view, view.loss), pushes(view, view.against)
     mine, other = mine / np.linalg.norm(mine), other / np.linalg.norm(other)
-    words = told(page(view))
+    words = told(live(view))
     assert f"soft targets pushes {mine.argmax()} up most (+{mine.max():.2f})" in words
     assert f"{mine.argmin()} down most (−{-mine.min():.2f})" in words
     assert f"(cosine {mine @ other:.2f})" in words
@@ -255,8 +231,8 @@ def test_the_sentence_says_what_the_numbers_say(page, view):
 
 
 @pytest.mark.browser
-def test_at_high_temperature_soft_targets_and_reverse_kl_become_one(page, models):
-    opened = page(explorers.anatomy(*models, against="reverse KL", temperature=64.0, count=20))
+def test_at_high_temperature_soft_targets_and_reverse_kl_become_one(live, models):
+    opened = live(explorers.anatomy(*models, against="reverse KL", temperature=64.0, count=20))
     degrees = int(told(opened).split("points ")[1].split("°")[0])
     assert degrees <= 5
     opened.get_by_label("Temperature", exact=True).press("Home")
@@ -264,21 +240,21 @@ def test_at_high_temperature_soft_targets_and_reverse_kl_become_one(page, models
 
 
 @pytest.mark.browser
-def test_a_loss_against_itself_is_no_angle_away(page, models):
-    words = told(page(explorers.anatomy(*models, against="soft targets", count=20)))
+def test_a_loss_against_itself_is_no_angle_away(live, models):
+    words = told(live(explorers.anatomy(*models, against="soft targets", count=20)))
     assert "0° away (cosine 1.00); the same on every logit" in words
 
 
 @pytest.mark.browser
-def test_a_zero_gradient_is_called_so(page, models):
+def test_a_zero_gradient_is_called_so(live, models):
     teacher, student, digits = models
-    words = told(page(explorers.anatomy(teacher, teacher, digits, count=20)))
+    words = told(live(explorers.anatomy(teacher, teacher, digits, count=20)))
     assert "soft targets sends no gradient" in words and "does not exist" in words
 
 
 @pytest.mark.browser
-def test_every_control_by_keyboard(page, view):
-    opened = page(view)
+def test_every_control_by_keyboard(live, view):
+    opened = live(view)
     before = told(opened)
     opened.get_by_label("Temperature", exact=True).press("ArrowRight")
     assert opened.evaluate("() => model.get('temperature')") == 6 and told(opened).startswith("At T = 6,")
@@ -296,8 +272,8 @@ def test_every_control_by_keyboard(page, view):
 
 
 @pytest.mark.browser
-def test_follows_python(page, view):
-    opened = page(view)
+def test_follows_python(live, view):
+    opened = live(view)
     opened.evaluate("() => { model.set('temperature', 16); model.set('loss', 'hard labels'); }")
     assert told(opened).startswith("At T = 16, hard labels pushes")
     assert opened.get_by_label("Loss", exact=True).input_value() == "hard labels"
@@ -305,23 +281,23 @@ def test_follows_python(page, view):
 
 
 @pytest.mark.browser
-def test_a_picture_that_cannot_be_drawn_is_told(page, view):
-    opened = page(view)
+def test_a_picture_that_cannot_be_drawn_is_told(live, view):
+    opened = live(view)
     opened.evaluate("() => model.set('loss', 'hinton')")
     assert "The picture could not be drawn" in told(opened)
 
 
 @pytest.mark.browser
 @pytest.mark.parametrize("width", [320, 450, 700, 1920])
-def test_never_scrolls_sideways(page, models, width):
-    opened = page(explorers.anatomy(*models, also="logit standardisation", count=20), width)
+def test_never_scrolls_sideways(live, models, width):
+    opened = live(explorers.anatomy(*models, also="logit standardisation", count=20), width=width)
     assert opened.evaluate("document.documentElement.scrollWidth") <= width
 
 
 @pytest.mark.browser
 @pytest.mark.parametrize("width", [820, 920])
-def test_fits_a_laptop_and_stands_still_while_losses_are_chosen(page, models, width):
-    opened = page(explorers.anatomy(*models), width)
+def test_fits_a_laptop_and_stands_still_while_losses_are_chosen(live, models, width):
+    opened = live(explorers.anatomy(*models), width=width)
     panel, found = opened.locator(".kdviz-anatomy"), set()
     for also in ["", *room.LOSSES]:
         opened.get_by_label("And against").select_option(also)

@@ -223,25 +223,6 @@ def test_the_printed_maps_share_a_scale_that_begins_at_zero():
 # ---- In the browser ----
 
 
-@pytest.fixture
-def page(browser, tmp_path):
-    def open_(explorer, width=1000):
-        twin = tmp_path / "twin.html"
-        twin.write_text(
-            f"<meta charset='utf-8'><body style='margin: 0'>{explorer.static_html()}", encoding="utf-8"
-        )
-        page = context.new_page()
-        page.set_viewport_size({"width": width, "height": 720})
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.goto(twin.as_uri())
-        return page
-
-    said, context = [], browser.new_context()
-    yield open_
-    context.close()
-    assert said == []
-
-
 def told(view):
     """The numbers of the marked cell, network by network: the value and, for a student, the difference."""
     rows = view.locator(".reading tr").all()[1:]
@@ -361,12 +342,12 @@ def test_a_picture_that_cannot_be_drawn_is_told(page, monkeypatch):
 @pytest.mark.browser
 @pytest.mark.parametrize("width", [320, 450, 700, 1920])
 def test_never_scrolls_sideways(page, width):
-    assert page(opened(), width).evaluate("document.documentElement.scrollWidth") <= width
+    assert page(opened(), width=width).evaluate("document.documentElement.scrollWidth") <= width
 
 
 @pytest.mark.browser
 def test_fits_a_laptop_and_stands_still_while_images_are_chosen(page):
-    view = page(opened(), 900)
+    view = page(opened(), width=900)
     panel, heights = view.locator(".kdviz-attention"), set()
     for image in range(IMAGES):
         view.locator(".thumbnails button").nth(image).click()

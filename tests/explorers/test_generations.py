@@ -81,24 +81,6 @@ def test_is_small():
     assert len(explorers.generations().static_html()) < 60_000
 
 
-@pytest.fixture
-def page(browser, tmp_path):
-    """Open an explorer as a page of its own, offline; fail on errors."""
-    context, said = browser.new_context(viewport={"width": 1000, "height": 700}), []
-    context.route("**/*", lambda r: r.continue_() if r.request.url.startswith("file:") else r.abort())
-
-    def open_page(explorer):
-        (tmp_path / "one.html").write_text(f"<meta charset='utf-8'>{explorer.static_html()}", "utf-8")
-        opened = context.new_page()
-        opened.on("pageerror", lambda problem: said.append(str(problem)))
-        opened.goto((tmp_path / "one.html").as_uri())
-        return opened
-
-    yield open_page
-    context.close()
-    assert said == []
-
-
 @pytest.mark.browser
 def test_the_words_tell_the_numbers_of_the_fits(page):
     explorer = explorers.generations(seed=4)

@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 
 from kdviz import explorers
-from kdviz.explorers import base
 from kdviz.measure import paired
 
 SMALL = {"temperatures": (1.0, 8.0), "soft_weights": (0.5, 0.9), "steps": 20, "width": 4, "labels": 20}
@@ -170,22 +169,6 @@ def test_the_static_twin_is_small_and_knows_that_it_has_no_kernel():
     assert len(json.dumps(state)) < 60_000
 
 
-@pytest.fixture
-def page(browser, tmp_path):
-    def opened(explorer):
-        twin = tmp_path / "twin.html"
-        twin.write_text(f"<meta charset='utf-8'>{explorer.static_html()}", encoding="utf-8")
-        page = context.new_page()
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.goto(twin.as_uri())
-        return page
-
-    said, context = [], browser.new_context()
-    yield opened
-    context.close()
-    assert said == []
-
-
 @pytest.mark.browser
 def test_arrow_keys_choose_a_cell_and_the_sentence_tells_it(page):
     view = page(explorers.landscape(table_of()))
@@ -240,29 +223,16 @@ def test_a_slider_makes_the_map_pale_and_says_what_train_would_do(page, monkeypa
 
 
 @pytest.fixture
-def notebook(browser, tmp_path):
-    """A page with a model at hand, so that the test can be the kernel: `Notebook.receive` what it sends."""
-    context = browser.new_context(viewport={"width": 900, "height": 620})
-    view, said = context.new_page(), []
-    view.on("pageerror", lambda error: said.append(str(error)))
-    yield Notebook(view, tmp_path)
-    context.close()
-    assert said == []
+def notebook(live):
+    return Notebook(live)
 
 
 class Notebook:
-    def __init__(self, view, folder):
-        self.view, self._folder = view, folder
+    def __init__(self, live):
+        self._live = live
 
-    def open(self, explorer):
-        state = json.dumps(explorers.Explorer.static_state(explorer))
-        script = f"{explorer._esm}\n{base._HOST}\nwindow.model = new StaticModel({state});"
-        (self._folder / "notebook.html").write_text(
-            f"<meta charset='utf-8'><style>{explorer._css}</style><body style='margin: 0'>"
-            f"<script type='module'>{script} render({{model, el: document.body}})</script>",
-            encoding="utf-8",
-        )
-        self.view.goto((self._folder / "notebook.html").as_uri())
+    def open(self, explorer, width=900):
+        self.view = self._live(explorer, width=width, height=620)
 
     def receive(self, explorer, **state):
         """What the kernel would send: the state of an explorer, except for the wishes of the page."""
@@ -370,8 +340,7 @@ def test_equal_gains_and_wide_intervals_stay_within_their_panel(notebook):
 @pytest.mark.parametrize("width", [820, 700])
 def test_a_narrow_notebook_keeps_map_and_seeds_side_by_side(notebook, width):
     # JupyterLab with its file browser open leaves about 820 of 1280 pixels.
-    notebook.view.set_viewport_size({"width": width, "height": 620})
-    notebook.open(explorers.landscape(table_of(seeds=30)))
+    notebook.open(explorers.landscape(table_of(seeds=30)), width=width)
     assert notebook.view.locator(".kdviz-landscape").bounding_box()["height"] <= 620
     side, beside = (notebook.view.locator(part).bounding_box() for part in (".map", ".behind"))
     assert side["y"] == beside["y"] and side["x"] + side["width"] <= beside["x"]
@@ -380,8 +349,7 @@ def test_a_narrow_notebook_keeps_map_and_seeds_side_by_side(notebook, width):
 @pytest.mark.browser
 @pytest.mark.parametrize("width", [320, 450, 1920])
 def test_never_scrolls_sideways(notebook, width):
-    notebook.view.set_viewport_size({"width": width, "height": 620})
-    notebook.open(explorers.landscape(table_of(seeds=30)))
+    notebook.open(explorers.landscape(table_of(seeds=30)), width=width)
     assert notebook.view.evaluate("document.documentElement.scrollWidth") <= width
 
 

@@ -59,16 +59,8 @@ def test_a_page_is_small():
 
 
 @pytest.fixture
-def page(browser, tmp_path):
-    twin = tmp_path / "twin.html"
-    twin.write_text(f"<meta charset='utf-8'><body>{opened().static_html()}", encoding="utf-8")
-    context, said = browser.new_context(), []
-    page = context.new_page()
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.goto(twin.as_uri())
-    yield page
-    context.close()
-    assert said == []
+def shown(page):
+    return page(opened())
 
 
 def places(page):
@@ -82,30 +74,30 @@ def places(page):
 
 
 @pytest.mark.browser
-def test_each_step_is_drawn_and_told(page):
+def test_each_step_is_drawn_and_told(shown):
     for snapshot, values in enumerate(given()["rising"]):
-        np.testing.assert_allclose(places(page), values, atol=0.004)
-        said = page.locator(".said").inner_text()
+        np.testing.assert_allclose(places(shown), values, atol=0.004)
+        said = shown.locator(".said").inner_text()
         gaps = values[:, 1] - values[:, 0]
         assert f"After {STEPS[snapshot]} steps." in said
         told = float(re.search(r"rising: (\d\.\d\d) from the diagonal", said)[1])
         assert told == pytest.approx(np.abs(gaps).mean(), abs=0.008)
         assert "still: 0.00 from the diagonal on average, 0 of 5 points above it" in said
-        page.get_by_role("button", name="Step").click()
-    np.testing.assert_allclose(places(page), given()["rising"][0], atol=0.004)
+        shown.get_by_role("button", name="Step").click()
+    np.testing.assert_allclose(places(shown), given()["rising"][0], atol=0.004)
 
 
 @pytest.mark.browser
-def test_playing_moves_between_the_steps_and_pause_keeps_the_place(page):
-    play = page.locator("button").first
+def test_playing_moves_between_the_steps_and_pause_keeps_the_place(shown):
+    play = shown.locator("button").first
     play.click()
-    page.wait_for_function("() => document.querySelector('input').value === '1'", timeout=15_000)
+    shown.wait_for_function("() => document.querySelector('input').value === '1'", timeout=15_000)
     play.click()
     assert play.inner_text() == "Play"
-    np.testing.assert_allclose(places(page), given()["rising"][1], atol=0.004)
+    np.testing.assert_allclose(places(shown), given()["rising"][1], atol=0.004)
 
 
 @pytest.mark.browser
-def test_every_control_works_by_keyboard(page):
-    moved = move_every_control(page, page.locator("[data-kdviz-explorer]"))
+def test_every_control_works_by_keyboard(shown):
+    moved = move_every_control(shown, shown.locator("[data-kdviz-explorer]"))
     assert moved == ["Training step", "Play", "Step", "Reset"]

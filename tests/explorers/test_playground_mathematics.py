@@ -34,7 +34,7 @@ COMPUTE = """async ([url, packed, settings, steps]) => {
   const first = pair.students.map(({ net, lesson }, which) => {
     const batch = m.batches(lesson.rows.length, settings.seed).next().value;
     const gradient = m.network(net.hidden, new Float64Array(net.weights.length));
-    const objective = which === m.BASELINE ? { soft_weight: 0, temperature: 1 } : settings;
+    const objective = which === m.LABEL_ONLY ? { soft_weight: 0, temperature: 1 } : settings;
     const loss = m.lossAndGradient(net, data.inputs, lesson, batch, objective, gradient);
     return { loss, gradient: plain(gradient.weights) };
   });

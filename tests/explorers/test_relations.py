@@ -2,7 +2,6 @@
 
 from base64 import b64decode, b64encode
 from itertools import combinations, permutations
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,8 +14,6 @@ import kdviz
 from kdviz import explorers, figures
 from kdviz.knowledge.relation import angle_relation, distance_relation, similarity_preserving
 from kdviz.models import convnet, mlp
-
-MODULE = Path(explorers.__file__).parent / "relations.js"
 
 
 def arrays(samples=20, seed=0):
@@ -204,25 +201,6 @@ def test_the_printed_matrices_are_sorted_by_class_and_share_a_scale():
 # ---- In the browser ----
 
 
-@pytest.fixture
-def page(browser, tmp_path):
-    def open_(explorer, width=1000):
-        twin = tmp_path / "twin.html"
-        twin.write_text(
-            f"<meta charset='utf-8'><body style='margin: 0'>{explorer.static_html()}", encoding="utf-8"
-        )
-        page = context.new_page()
-        page.set_viewport_size({"width": width, "height": 720})
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.goto(twin.as_uri())
-        return page
-
-    said, context = [], browser.new_context()
-    yield open_
-    context.close()
-    assert said == []
-
-
 COMPUTE = """async ([url, x, teacher]) => {
   const m = await import(url);
   const n = x.length, terms = [];
@@ -239,13 +217,12 @@ COMPUTE = """async ([url, x, teacher]) => {
 
 
 @pytest.mark.browser
-def test_the_terms_of_all_triples_average_to_kdviz_own_losses(browser):
+def test_the_terms_of_all_triples_average_to_kdviz_own_losses(browser, module_url):
     given = arrays(samples=9)
     student, teacher = given["students"]["narrow"], given["teacher"]
     tables = [squareform(pdist(x) / pdist(x).mean()).tolist() for x in (student, teacher)]
     view = browser.new_page()
-    encoded = b64encode(MODULE.read_bytes()).decode()
-    found = view.evaluate(COMPUTE, [f"data:text/javascript;base64,{encoded}", *tables])
+    found = view.evaluate(COMPUTE, [module_url(explorers.RelationExplorer), *tables])
     view.close()
     for kind, loss in (("distance", distance_relation), ("angle", angle_relation)):
         expected = float(loss(torch.from_numpy(student), torch.from_numpy(teacher), form="paper"))
@@ -394,12 +371,12 @@ def test_a_picture_that_cannot_be_drawn_is_told(page, monkeypatch):
 @pytest.mark.browser
 @pytest.mark.parametrize("width", [320, 450, 700, 1920])
 def test_never_scrolls_sideways(page, width):
-    assert page(opened(), width).evaluate("document.documentElement.scrollWidth") <= width
+    assert page(opened(), width=width).evaluate("document.documentElement.scrollWidth") <= width
 
 
 @pytest.mark.browser
 def test_fits_a_laptop_and_stands_still_while_images_are_chosen(page):
-    view = page(opened(), 900)
+    view = page(opened(), width=900)
     panel, heights = view.locator(".kdviz-relations"), set()
     view.locator(".matrix g[tabindex='0']").focus()
     for key in ["ArrowRight", "ArrowDown", "ArrowDown", "ArrowLeft"]:

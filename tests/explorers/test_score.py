@@ -67,24 +67,6 @@ def test_states_that_the_page_cannot_show_are_refused(students, trait, value, me
         setattr(view, trait, value)
 
 
-@pytest.fixture
-def page(browser, tmp_path):
-    """Open an explorer as a page of its own, offline; fail on errors."""
-    context, said = browser.new_context(viewport={"width": 1000, "height": 800}), []
-    context.route("**/*", lambda r: r.continue_() if r.request.url.startswith("file:") else r.abort())
-
-    def open_page(explorer):
-        (tmp_path / "one.html").write_text(f"<meta charset='utf-8'>{explorer.static_html()}", "utf-8")
-        opened = context.new_page()
-        opened.on("pageerror", lambda problem: said.append(str(problem)))
-        opened.goto((tmp_path / "one.html").as_uri())
-        return opened
-
-    yield open_page
-    context.close()
-    assert said == []
-
-
 def shown(view):
     """The table below the picture: for each student its score, and which one is best."""
     rows = [row.locator("td").all_inner_texts() for row in view.locator("tr").all()[1:-1]]

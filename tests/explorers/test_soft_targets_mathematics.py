@@ -1,23 +1,19 @@
 """The explorer's JavaScript agrees with torch to 1e-6: same logits in, same numbers out."""
 
-from base64 import b64encode
-from pathlib import Path
-
 import pytest
 import torch
 from torch.nn.functional import cosine_similarity, cross_entropy, one_hot
 
-import kdviz.explorers
+from kdviz.explorers import SoftTargetExplorer
 from kdviz.knowledge.response import logit_matching, soft_targets
 
 pytestmark = pytest.mark.browser
 
-MODULE = Path(kdviz.explorers.__file__).parent / "soft_targets.js"
 TEMPERATURES = [0.5, 1.0, 4.0, 20.0, 64.0, 100.0]
 CLASSES = 10
 
 # Each sample is [student logits, teacher logits, temperature].
-COMPUTE = """async ([url, samples]) => {
+COMPUTE = """async ([module_url(SoftTargetExplorer), samples]) => {
   const m = await import(url);
   return samples.map(([student, teacher, T]) => ({
     probabilities: m.softmax(teacher, T),
@@ -49,11 +45,10 @@ def samples():
 
 
 @pytest.fixture(scope="module")
-def results(browser):
+def results(browser, module_url):
     page = browser.new_page()
-    url = "data:text/javascript;base64," + b64encode(MODULE.read_bytes()).decode()
     plain = [[student.tolist(), teacher.tolist(), T] for student, teacher, T in samples()]
-    yield list(zip(samples(), page.evaluate(COMPUTE, [url, plain]), strict=True))
+    yield list(zip(samples(), page.evaluate(COMPUTE, [module_url(SoftTargetExplorer), plain]), strict=True))
     page.close()
 
 
@@ -121,11 +116,10 @@ def test_the_angle_vanishes_as_the_temperature_grows(results):
     assert angles[1.0] > angles[20.0] > angles[64.0] > angles[100.0] > 0
 
 
-def test_the_angle_of_equal_logits_is_not_a_number(browser):
+def test_the_angle_of_equal_logits_is_not_a_number(browser, module_url):
     page = browser.new_page()
-    url = "data:text/javascript;base64," + b64encode(MODULE.read_bytes()).decode()
     same = one_hot(torch.tensor(3), CLASSES).tolist()
-    found = page.evaluate(COMPUTE, [url, [[same, same, 4.0, 3]]])[0]
+    found = page.evaluate(COMPUTE, [module_url(SoftTargetExplorer), [[same, same, 4.0, 3]]])[0]
     page.close()
     assert found["angle"] != found["angle"]
     assert abs(found["kl"]) < 1e-15

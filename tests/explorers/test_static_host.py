@@ -36,26 +36,10 @@ def explorer(**changes):
 
 
 class Opened:
-    """A page of explorers from a file, with all it asked for and all it complained of."""
+    """A page of explorers, as a reader sees it."""
 
-    def __init__(self, browser, folder, *explorers, width=900):
-        path = folder / "page.html"
-        body = "\n".join(each.static_html() for each in explorers)
-        path.write_text(f"<!doctype html><meta charset='utf-8'><body>{body}</body>", encoding="utf-8")
-        self.context = browser.new_context(viewport={"width": width, "height": 1000})
-        self.requests, self.complaints = [], []
-        self.context.route("**/*", self._refuse)
-        self.page = self.context.new_page()
-        self.page.on("console", lambda message: self.complaints.append(message.text))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.goto(path.as_uri())
-
-    def _refuse(self, route):
-        if route.request.url.startswith("file:"):
-            route.continue_()
-        else:
-            self.requests.append(route.request.url)
-            route.abort()
+    def __init__(self, page):
+        self.page = page
 
     def settle(self):
         """Wait until the sentence, which rests for 200 ms before it speaks, has spoken."""
@@ -68,23 +52,10 @@ class Opened:
     def picture(self):
         return self.page.locator(".kdviz-soft-targets").first.screenshot()
 
-    def close(self):
-        self.context.close()
-        assert self.requests == []
-        assert self.complaints == []
-
 
 @pytest.fixture
-def opened(browser, tmp_path):
-    pages = []
-
-    def open_page(*explorers, **settings):
-        pages.append(Opened(browser, tmp_path, *explorers, **settings))
-        return pages[-1]
-
-    yield open_page
-    for page in pages:
-        page.close()
+def opened(page):
+    return lambda *shown, width=900: Opened(page(*shown, width=width, height=1000))
 
 
 def tab_to(page, selector):

@@ -13,7 +13,6 @@ from torch import nn
 import kdviz
 from kdviz import CrossEntropy, SoftTargets, distill, explorers, train
 from kdviz.datasets import digits
-from kdviz.explorers import base
 from kdviz.explorers.theatre_view import MOST_FRAMES
 from kdviz.knowledge.objective import as_objective
 from kdviz.models import mlp
@@ -423,33 +422,6 @@ def test_bad_input_is_told_what_was_expected(make, data, teacher, change, proble
         explorers.theatre(**{"run": make(), "data": data, "teacher": teacher, **change})
 
 
-@pytest.fixture
-def page(browser, tmp_path):
-    """Open the static twin of a theatre as a file, with every request refused."""
-    context = browser.new_context(viewport={"width": 1366, "height": 768})
-    asked, said = [], []
-
-    def refuse(route):
-        asked.append(route.request.url)
-        route.abort()
-
-    context.route(lambda url: not url.startswith(("file:", "data:", "blob:")), refuse)
-
-    def opened(explorer):
-        twin = tmp_path / "twin.html"
-        body = f"<body style='margin: 0'>{explorer.static_html()}</body>"
-        twin.write_text(f"<!doctype html><meta charset='utf-8'>{body}", encoding="utf-8")
-        view = context.new_page()
-        view.on("pageerror", lambda error: said.append(str(error)))
-        view.on("console", lambda message: said.append(message.text))
-        view.goto(twin.as_uri())
-        return view
-
-    yield opened
-    context.close()
-    assert asked == [] and said == []
-
-
 def told(view):
     return view.locator(".read-out").inner_text()
 
@@ -544,35 +516,16 @@ def test_each_arrow_says_what_it_asks_for(page, show):
 
 
 @pytest.fixture
-def notebook(browser, tmp_path):
-    """A page with a model at hand, so that the test can be the kernel."""
-    context = browser.new_context(viewport={"width": 920, "height": 620})
-    view, said = context.new_page(), []
-    view.on("pageerror", lambda error: said.append(str(error)))
-    yield Notebook(view, tmp_path)
-    context.close()
-    assert said == []
+def notebook(live):
+    return Notebook(live)
 
 
 class Notebook:
-    def __init__(self, view, folder):
-        self.view, self._folder = view, folder
+    def __init__(self, live):
+        self._live = live
 
-    def open(self, explorer):
-        # The state of a live widget, not that of its replay.
-        state = json.dumps(base.Explorer.static_state(explorer))
-        esm = explorer._esm.replace("export default", "const module =")
-        script = (
-            f"{esm}\n{base._HOST}\nconst model = new StaticModel({state}); module.initialize({{model}});"
-            "const place = document.querySelector('#place');"
-            "Object.assign(window, {model, close: module.render({model, el: place})});"
-        )
-        (self._folder / "notebook.html").write_text(
-            f"<!doctype html><meta charset='utf-8'><style>{explorer._css}</style>"
-            f"<body style='margin: 0'><div id='place'></div><script type='module'>{script}</script>",
-            encoding="utf-8",
-        )
-        self.view.goto((self._folder / "notebook.html").as_uri())
+    def open(self, explorer, width=920):
+        self.view = self._live(explorer, width=width, height=620)
 
     def receive(self, **state):
         for name, value in state.items():

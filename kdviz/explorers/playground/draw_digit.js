@@ -73,7 +73,7 @@ function drawDigitView(show, tell) {
       context.fillStyle = INK;
       grid.forEach((ink, n) => ink && context.fillRect((n % SIDE) * cell, Math.floor(n / SIDE) * cell, cell, cell));
       context.lineWidth = 3;
-      context.strokeStyle = TEACHER.colour;
+      context.strokeStyle = ADVISER.colour;
       context.strokeRect(cursor[0] * cell + 1.5, cursor[1] * cell + 1.5, cell - 3, cell - 3);
       context.lineWidth = 1;
     } else inked(context, strokes, ([x, y]) => [x * size, y * size], size * 0.09);

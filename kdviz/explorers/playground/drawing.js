@@ -1,36 +1,13 @@
 // What all views draw with: elements, scales, patterns, and digits as pictures.
 
-const SVG = "http://www.w3.org/2000/svg";
-const INK = "#222222", QUIET = "#555555";
+const QUIET = "#555555";
 // Who is who, by colour and by line or fill.
-const TEACHER = { name: "teacher", colour: "#0072b2", dash: "", fill: "#0072b2" };
+const ADVISER = { name: "teacher", colour: TEACHER, dash: "", fill: TEACHER };
 const STUDENTS = [
-  { name: "label-only student", short: "label-only", colour: "#5f5f5f", dash: "2 4", fill: "url(#kdviz-dots)" },
-  { name: "distilled student", short: "distilled", colour: "#d55e00", dash: "8 4", fill: "url(#kdviz-stripes)" },
+  { name: "label-only student", short: "label-only", colour: BASELINE, dash: "2 4", fill: "url(#kdviz-dots)" },
+  { name: "distilled student", short: "distilled", colour: STUDENT, dash: "8 4", fill: "url(#kdviz-stripes)" },
 ];
 const SIDE = 8;
-
-function html(tag, attributes = {}, ...children) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.append(...children);
-  return made;
-}
-
-function svg(tag, attributes = {}, ...children) {
-  const made = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.append(...children);
-  return made;
-}
-
-function words(x, y, text, attributes = {}) {
-  return svg("text", { x, y, ...attributes }, text);
-}
-
-function scale(low, high, from, to) {
-  return (value) => from + ((value - low) / (high - low || 1)) * (to - from);
-}
 
 // Fills that a printer and a colour-blind eye tell apart.
 function patterns() {
@@ -60,15 +37,6 @@ function patterns() {
 
 function percent(value, digits = 1) {
   return `${value.toFixed(digits)} %`;
-}
-
-function signed(value, digits = 1) {
-  const text = Math.abs(value).toFixed(digits);
-  return Number(text) === 0 ? text : `${value > 0 ? "+" : "−"}${text}`;
-}
-
-function setAll(element, attributes) {
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
 }
 
 // Paints pictures of 8 × 8 side by side on a canvas; `shade(n, pixel)` is 0 (paper) to 255 (ink).

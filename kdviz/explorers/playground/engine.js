@@ -5,7 +5,7 @@ export const PIXELS = 64, CLASSES = 10, BATCH = 64, UNLABELLED = -1;
 export const STEPS = 600;
 // Accuracy is measured each time so many steps are done.
 export const RECORD_EVERY = 5;
-export const BASELINE = 0, DISTILLED = 1;
+export const LABEL_ONLY = 0, DISTILLED = 1;
 
 // --- Chance: the same seed and purpose give the same numbers on every machine. ---
 
@@ -336,7 +336,7 @@ export class Pair {
     for (const [step, name, value] of this.changes) if (step === this.step) this.settings[name] = value;
     const rate = this.settings.learning_rate * cosine(this.step, STEPS);
     this.students.forEach((student, which) => {
-      const objective = which === BASELINE ? { soft_weight: 0, temperature: 1 } : this.settings;
+      const objective = which === LABEL_ONLY ? { soft_weight: 0, temperature: 1 } : this.settings;
       const { net, gradient, lesson } = student;
       gradient.weights.fill(0);
       const batch = student.batches.next().value;

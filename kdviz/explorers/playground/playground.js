@@ -347,7 +347,7 @@ class Playground {
     if (this.standalone) head.append(html("h1", {}, "The distillation playground"));
     head.append(
       html("p", { class: "lead" }, "Two students start alike. One learns from labels; the other also from a teacher's answers. Press Play."),
-      html("ul", { class: "legend", "aria-label": "Who is who" }, ...[TEACHER, ...STUDENTS].map(swatch)),
+      html("ul", { class: "legend", "aria-label": "Who is who" }, ...[ADVISER, ...STUDENTS].map(swatch)),
     );
     return head;
   }
@@ -416,16 +416,9 @@ class Playground {
   }
 
   #buildControls(shown) {
-    const button = (text, title, act) => {
-      const made = html("button", { type: "button", title }, text);
-      made.dataset.lmSuppressShortcuts = "true";
-      made.addEventListener("click", act);
-      return made;
-    };
-    this.playButton = button("Play", "Space", () => (this.playing ? this.pause() : this.play()));
-    this.playButton.className = "play";
-    this.stepButton = button("Step", `${STEPS_AT_ONCE} batches (right arrow)`, () => this.stepOn());
-    const reset = button("Reset", "Back to step 0 (R)", () => this.reset());
+    this.playButton = button("Play", () => (this.playing ? this.pause() : this.play()), { title: "Space", class: "play" });
+    this.stepButton = button("Step", () => this.stepOn(), { title: `${STEPS_AT_ONCE} batches (right arrow)` });
+    const reset = button("Reset", () => this.reset(), { title: "Back to step 0 (R)" });
     const pace = html("select", { "aria-label": "Speed" }, ...Object.keys(PACES).map((name) => html("option", {}, name)));
     pace.value = this.pace;
     pace.addEventListener("change", () => {

@@ -124,7 +124,7 @@ function drawPairs(picture, results, width, height) {
 // A square for the label-only student, a disc for the distilled one.
 function mark(who, x, y, told) {
   const look = { fill: STUDENTS[who].colour, opacity: 0.7 }, title = svg("title", {}, told);
-  if (who === BASELINE) return svg("rect", { x: x - 3.5, y: y - 3.5, width: 7, height: 7, ...look }, title);
+  if (who === LABEL_ONLY) return svg("rect", { x: x - 3.5, y: y - 3.5, width: 7, height: 7, ...look }, title);
   return svg("circle", { cx: x, cy: y, r: 4, ...look }, title);
 }
 

@@ -9,16 +9,16 @@ function curvesView() {
   const changes = svg("g", { class: "changes" });
   accuracy.picture.append(changes);
   const caption = html("p", { class: "caption" });
-  const teacher = svg("line", { stroke: TEACHER.colour, "stroke-width": 2 });
-  const named = words(0, 0, "", { fill: TEACHER.colour });
+  const teacher = svg("line", { stroke: ADVISER.colour, "stroke-width": 2 });
+  const named = words(0, 0, "", { fill: ADVISER.colour });
   accuracy.picture.append(teacher, named);
   return {
     element: card("curves", "While they learn", accuracy.picture, loss.picture, caption),
     draw({ records, teacherAccuracy, changes: changed, start }) {
       const ends = accuracy.draw(records, (record) => record.accuracy, (value) => value.toFixed(1), teacherAccuracy);
       loss.draw(records, (record) => record.loss, (value) => value.toFixed(2));
-      setAll(teacher, { x1: CURVES.left, x2: CURVES.width - CURVES.right, y1: ends.teacher, y2: ends.teacher });
-      setAll(named, { x: CURVES.width - CURVES.right + 6, y: ends.name + 4 });
+      setAttributes(teacher, { x1: CURVES.left, x2: CURVES.width - CURVES.right, y1: ends.teacher, y2: ends.teacher });
+      setAttributes(named, { x: CURVES.width - CURVES.right + 6, y: ends.name + 4 });
       named.textContent = `teacher ${teacherAccuracy.toFixed(1)}`;
       changes.replaceChildren(...changed.filter(([step]) => step > 0).map((change) => changeMark(accuracy, change)));
       caption.textContent = curvesSentence(records, start.omit);
@@ -112,7 +112,7 @@ function softTargetsView() {
   const width = 300, height = 268, left = 26, row = 24;
   const picture = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img" });
   const x = scale(0, 1, left, width - 8);
-  const everyone = [STUDENTS[0], STUDENTS[1], TEACHER];
+  const everyone = [STUDENTS[0], STUDENTS[1], ADVISER];
   const bars = Array.from({ length: CLASSES }, (_, label) => {
     picture.append(words(left - 8, 34 + label * row, String(label), { "text-anchor": "end" }));
     return everyone.map(({ fill }, who) => {
@@ -137,7 +137,7 @@ function softTargetsView() {
       bars.forEach((group, label) => {
         group.forEach((bar, who) => bar.setAttribute("width", Math.max(0, x(said[who][label]) - left).toFixed(1)));
       });
-      setAll(frame, { y: 19 + (image.label ?? -9) * row });
+      setAttributes(frame, { y: 19 + (image.label ?? -9) * row });
       picture.setAttribute("aria-label", `${title.textContent}; longer bars are more probable`);
       told.textContent = softSentence(image, logits);
     },
@@ -171,7 +171,7 @@ function classesView() {
   const groups = Array.from({ length: CLASSES }, (_, label) => {
     const at = left + label * wide;
     const bars = STUDENTS.map(({ fill }, who) => svg("rect", { x: at + 3 + who * 14.5, width: 14, fill }, svg("title")));
-    const tick = svg("line", { x1: at + 1, x2: at + 33.5, stroke: TEACHER.colour, "stroke-width": 3 });
+    const tick = svg("line", { x1: at + 1, x2: at + 33.5, stroke: ADVISER.colour, "stroke-width": 3 });
     const name = words(at + 17, floor + 18, String(label), { "text-anchor": "middle" });
     picture.append(...bars, tick, name);
     return { bars, tick, name };
@@ -184,10 +184,10 @@ function classesView() {
       groups.forEach(({ bars, tick, name }, label) => {
         bars.forEach((bar, who) => {
           const top = y(recalls[who][label]);
-          setAll(bar, { y: top.toFixed(1), height: (floor - top).toFixed(1) });
+          setAttributes(bar, { y: top.toFixed(1), height: (floor - top).toFixed(1) });
           bar.firstChild.textContent = `${STUDENTS[who].name}, digit ${label}: ${percent(recalls[who][label])}`;
         });
-        setAll(tick, { y1: y(recalls[2][label]), y2: y(recalls[2][label]) });
+        setAttributes(tick, { y1: y(recalls[2][label]), y2: y(recalls[2][label]) });
         name.setAttribute("class", label === settings.omit ? "left-out" : "");
         name.textContent = label === settings.omit ? `no ${label}` : String(label);
       });

@@ -1,0 +1,47 @@
+"""What the tests of the explorers share: how an explorer is opened in a browser, and its module."""
+
+import json
+from base64 import b64encode
+
+import pytest
+
+from kdviz.explorers import base
+
+HEAD = "<!doctype html><meta charset='utf-8'><body style='margin: 0'>"
+
+
+@pytest.fixture
+def page(offline):
+    """Open the static twins of explorers as a page of their own."""
+
+    def open_page(*shown, **size):
+        return offline(HEAD + "\n".join(each.static_html() for each in shown), **size)
+
+    return open_page
+
+
+@pytest.fixture
+def live(offline):
+    """Open an explorer with its `model` and the `close` of its view at hand: the test is the kernel."""
+
+    def open_page(shown, **size):
+        # The state of a live widget, which may differ from that of its static twin.
+        state = json.dumps(base.Explorer.static_state(shown), allow_nan=False)
+        module = shown._esm.replace("export default", "const module =")
+        script = (
+            f"{module}\n{base._HOST}\nconst model = new StaticModel({state}); module.initialize?.({{model}});"
+            "const place = document.querySelector('#place');"
+            "Object.assign(window, {model, close: module.render({model, el: place})});"
+        )
+        return offline(
+            f"{HEAD}<style>{shown._css}</style><div id='place'></div><script type='module'>{script}</script>",
+            **size,
+        )
+
+    return open_page
+
+
+@pytest.fixture(scope="session")
+def module_url():
+    """The address from which a page can import the module of an explorer, as it is sent."""
+    return lambda explorer: "data:text/javascript;base64," + b64encode(str(explorer._esm).encode()).decode()
