@@ -8,7 +8,7 @@ import numpy as np
 import torch
 import traitlets
 
-from kdviz.explorers.base import Explorer
+from kdviz.explorers.base import ImageExplorer
 from kdviz.explorers.given import check_place, grey_images
 from kdviz.measure.similarity import (
     KERNELS,
@@ -30,7 +30,7 @@ LEAST_POINTS = 20
 PLACE_BITS = 10
 
 
-class AlignmentExplorer(Explorer):
+class AlignmentExplorer(ImageExplorer):
     """The (unbiased) CKA of layers, and both embeddings on shared axes, along recorded trainings.
 
     Made by :func:`alignment` from a teacher and runs, or by :meth:`from_features` from plain arrays. What a
@@ -54,11 +54,6 @@ class AlignmentExplorer(Explorer):
     steps = traitlets.List(traitlets.Int()).tag(sync=True)
     teacher_layers = traitlets.List(traitlets.Unicode()).tag(sync=True)
     student_layers = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    classes = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    labels = traitlets.List(traitlets.Int()).tag(sync=True)
-    # One byte a pixel, 0 paper and 255 ink, all images in a row, in base64.
-    images = traitlets.Unicode().tag(sync=True)
-    image_shape = traitlets.List(traitlets.Int()).tag(sync=True)
     # By layer of the teacher: the share of its variance along each of the two axes of "pca".
     variance = traitlets.List().tag(sync=True)
     # By layer of the teacher, layer of the student: by run and snapshot the CKA ("linear" and "rbf"; None

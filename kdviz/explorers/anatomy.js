@@ -248,15 +248,15 @@ function imagePicker(model, choose) {
 
 function chooser(text, label, names, onChoose) {
   const select = dropDown(label, names.map((name) => [name, name || "nothing"]), onChoose);
-  return { select, element: html("label", {}, text, select) };
+  return { select, element: html("label", { class: "knob" }, text, select) };
 }
 
 function temperatureSlider(model) {
   const stops = model.get("temperatures");
-  const { input, output, show } = slide("Temperature", { min: 0, max: stops.length - 1 }, (place) =>
+  const { show, element } = knob("Temperature", { min: 0, max: stops.length - 1 }, (place) =>
     save(model, "temperature", stops[place]));
   return {
-    element: html("label", {}, "Temperature", input, output),
+    element,
     draw: ({ T }) => show(stops.indexOf(T), `T = ${T}`, `temperature ${T}`),
   };
 }
@@ -299,7 +299,7 @@ function render({ model, el }) {
     "div",
     { class: "kdviz-anatomy" },
     html("div", { class: "controls" }, ...choosers.map(({ element }) => element)),
-    html("div", { class: "controls" }, slider.element, html("label", {}, raw, "Raw lengths")),
+    html("div", { class: "controls" }, slider.element, html("label", { class: "knob" }, raw, "Raw lengths")),
     html("div", { class: "pictures" }, html("div", { class: "side" }, picker.element, angles), picture),
     key,
     readOut,

@@ -9,7 +9,7 @@ import torch
 import traitlets
 
 from kdviz.explorers.answers import logits_of, most_to_show, without_truth
-from kdviz.explorers.base import Explorer
+from kdviz.explorers.base import ImageExplorer
 from kdviz.explorers.given import check_place, is_whole
 from kdviz.knowledge.objective import as_objective
 from kdviz.knowledge.response import (
@@ -38,7 +38,7 @@ LOSSES = {
 }
 
 
-class Anatomy(Explorer):
+class Anatomy(ImageExplorer):
     """The push of a loss on each logit, beside that of one or two others. Made by :func:`anatomy`.
 
     What a reader can set, Python can set and read: ``loss``, ``against`` and ``also`` (names; the last
@@ -55,8 +55,6 @@ class Anatomy(Explorer):
     temperature = traitlets.Float().tag(sync=True)
     raw = traitlets.Bool(False).tag(sync=True)
 
-    classes = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    labels = traitlets.List(traitlets.Int()).tag(sync=True)
     temperatures = traitlets.List(traitlets.Float()).tag(sync=True)
     teacher_logits = traitlets.List().tag(sync=True)
     student_logits = traitlets.List().tag(sync=True)
@@ -65,9 +63,6 @@ class Anatomy(Explorer):
     # By name: what a unit of the loss is, and whether a temperature changes it.
     scales = traitlets.Dict().tag(sync=True)
     tempered = traitlets.Dict().tag(sync=True)
-    # One byte a pixel, 0 paper and 255 ink, all images in a row, in base64.
-    images = traitlets.Unicode().tag(sync=True)
-    image_shape = traitlets.List(traitlets.Int()).tag(sync=True)
 
     @traitlets.validate("loss", "against", "also")
     def _check_name(self, proposal):

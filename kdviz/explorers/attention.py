@@ -8,7 +8,7 @@ import torch
 import traitlets
 
 from kdviz.explorers.answers import evaluating, even_rows
-from kdviz.explorers.base import Explorer
+from kdviz.explorers.base import ImageExplorer
 from kdviz.explorers.given import (
     array,
     check_model,
@@ -28,7 +28,7 @@ _HERE = Path(__file__).parent
 MOST_BYTES = 600_000
 
 
-class AttentionExplorer(Explorer):
+class AttentionExplorer(ImageExplorer):
     """Attention maps, and the flow between layers, of a teacher and its students, image by image.
 
     Made by :func:`attention` from models, or by :meth:`from_features` from plain arrays. What a reader can
@@ -42,15 +42,10 @@ class AttentionExplorer(Explorer):
     image = traitlets.Int(0).tag(sync=True)
 
     students = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    classes = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    labels = traitlets.List(traitlets.Int()).tag(sync=True)
     # First the attention maps, then the flows. Each has its name and kind, the names of a column and a row,
     # for each network (the teacher first) a matrix for every image, as 16-bit numbers times scale / 32767
     # in base64, and for each student the loss of every image, or None where kdviz.knowledge has none.
     pictures = traitlets.List(traitlets.Dict()).tag(sync=True)
-    # One byte a pixel, 0 paper and 255 ink, all images in a row, in base64.
-    images = traitlets.Unicode().tag(sync=True)
-    image_shape = traitlets.List(traitlets.Int()).tag(sync=True)
 
     @classmethod
     def from_features(cls, images, labels, teacher, students, classes):

@@ -10,14 +10,14 @@ from kdviz.explain.likeness import rank_correlation, top_overlap, top_places
 from kdviz.explain.methods import METHODS
 from kdviz.explain.side_by_side import interval, side_by_side
 from kdviz.explorers.answers import even_rows
-from kdviz.explorers.base import Explorer
+from kdviz.explorers.base import ImageExplorer
 from kdviz.explorers.given import array, check_place, class_numbers, grey_images, is_whole
 
 _HERE = Path(__file__).parent
 MOST_BYTES = 900_000
 
 
-class AttributionExplorer(Explorer):
+class AttributionExplorer(ImageExplorer):
     """What each network's answer rests on, image by image and method by method.
 
     Made by :func:`attribution` from models, or by :meth:`from_maps` from plain arrays. What a reader can
@@ -31,8 +31,6 @@ class AttributionExplorer(Explorer):
     image = traitlets.Int(0).tag(sync=True)
 
     networks = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    classes = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    labels = traitlets.List(traitlets.Int()).tag(sync=True)
     # The class that is asked about, the same for all networks.
     targets = traitlets.List(traitlets.Int()).tag(sync=True)
     # Each has a name; for each network its maps, one signed byte a place, the largest of an image at 127,
@@ -40,9 +38,6 @@ class AttributionExplorer(Explorer):
     # teacher's, or None; and the means over all images, with what to hold them against.
     methods = traitlets.List(traitlets.Dict()).tag(sync=True)
     top = traitlets.Int(1).tag(sync=True)
-    # One byte a pixel, 0 paper and 255 ink, all images in a row, in base64.
-    images = traitlets.Unicode().tag(sync=True)
-    image_shape = traitlets.List(traitlets.Int()).tag(sync=True)
 
     @classmethod
     def from_maps(cls, images, labels, targets, maps, classes, top=None):

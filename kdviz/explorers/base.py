@@ -11,6 +11,7 @@ import re
 from pathlib import Path
 
 import anywidget
+import traitlets
 from ipywidgets import DOMWidget
 
 STATIC_PAGES = "KDVIZ_STATIC_PAGES"
@@ -73,6 +74,16 @@ class Explorer(anywidget.AnyWidget):
         """The synced traits that are the explorer's own, as JSON holds them."""
         own = [name for name in self.keys if name not in DOMWidget.class_trait_names()]
         return {name: getattr(self, name) for name in own if not name.startswith("_")}
+
+
+class ImageExplorer(Explorer):
+    """An explorer of labelled images."""
+
+    classes = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    labels = traitlets.List(traitlets.Int()).tag(sync=True)
+    # One byte a pixel, 0 paper and 255 ink, all images in a row, in base64.
+    images = traitlets.Unicode().tag(sync=True)
+    image_shape = traitlets.List(traitlets.Int()).tag(sync=True)
 
 
 def _text(source):

@@ -73,6 +73,11 @@ function slide(text, attributes, onInput, output = html("output")) {
   return { input, output, show };
 }
 
+function knob(text, attributes, onInput) {
+  const { input, output, show } = slide(text, attributes, onInput);
+  return { input, show, element: html("label", { class: "knob" }, text, input, output) };
+}
+
 // Arrow keys move the choice through those of a group that can be seen; one of them is reached by tab.
 function chooseByKeys(elements, choose) {
   const moves = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };

@@ -120,16 +120,11 @@ function drawFactors({ kept }, picture) {
   picture.replaceChildren(...drawn);
 }
 
-function slider(name, attributes, move) {
-  const { input, output, show } = slide(name, attributes, move);
-  return { show, element: html("label", {}, name, input, output) };
-}
-
 function render({ model, el }) {
   const last = model.get("last"), ridges = model.get("ridges");
   let timer = null;
-  const generation = slider("Generation", { min: 0, max: last }, (value) => { pause(); save(model, "generation", value); });
-  const ridge = slider("Ridge", { min: 0, max: ridges.length - 1 }, (place) => save(model, "ridge", ridges[place]));
+  const generation = knob("Generation", { min: 0, max: last }, (value) => { pause(); save(model, "generation", value); });
+  const ridge = knob("Ridge", { min: 0, max: ridges.length - 1 }, (place) => save(model, "ridge", ridges[place]));
   const picture = (box, label) => svg("svg", { viewBox: `0 0 ${box.width} ${box.height}`, role: "img", "aria-label": label });
   const curves = picture(MAIN, "Noisy points, the truth, the first fit and the present generation");
   const errors = picture(SIDE, "Distance from the truth by generation");

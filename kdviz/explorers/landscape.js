@@ -194,11 +194,6 @@ function drawCurves(model, panel) {
   panel.replaceChildren(...drawn);
 }
 
-function slider(text, attributes, onInput) {
-  const { input, output, show } = slide(text, attributes, onInput);
-  return { input, show, label: html("label", {}, text, input, output) };
-}
-
 // What Python last said, and what the sliders ask for that the map does not show.
 function said(model) {
   const stale = isStale(model) && !model.get("running") ? mapTitle(model) : "";
@@ -210,12 +205,12 @@ const TRAITS = ["cells", "curves", "chosen", "shown", "running", "message", "lab
 
 function render({ model, el }) {
   const stops = model.get("label_stops");
-  const labels = slider(
+  const labels = knob(
     "Labels",
     { min: 0, max: stops.length - 1 },
     (place) => save(model, "labels", stops[place]),
   );
-  const noise = slider(
+  const noise = knob(
     "Wrong labels",
     { min: 0, max: 60, step: 10 },
     (percent) => save(model, "label_noise", percent / 100),
@@ -266,7 +261,7 @@ function render({ model, el }) {
   const panel = html(
     "div",
     { class: "kdviz-landscape" },
-    html("div", { class: "controls" }, labels.label, noise.label, train),
+    html("div", { class: "controls" }, labels.element, noise.element, train),
     message,
     html("div", { class: "pictures" }, html("div", { class: "map" }, map), html("div", { class: "behind" }, seeds, curves)),
     readOut,

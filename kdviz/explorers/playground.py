@@ -122,7 +122,7 @@ class Playground(Explorer):
     """
 
     _esm = _module()
-    _css = _source("playground.css")
+    _css = _HERE / "playground.css"
 
     packed = traitlets.Dict().tag(sync=True)
     settings = traitlets.Dict().tag(sync=True)

@@ -7,7 +7,7 @@ import torch
 import traitlets
 
 from kdviz.explorers.answers import evaluating, even_rows
-from kdviz.explorers.base import Explorer
+from kdviz.explorers.base import ImageExplorer
 from kdviz.explorers.given import (
     array,
     check_model,
@@ -27,7 +27,7 @@ _HERE = Path(__file__).parent
 MOST = 200
 
 
-class RelationExplorer(Explorer):
+class RelationExplorer(ImageExplorer):
     """Similarity matrices of teacher and student, and the triangle that three images form in both.
 
     Made by :func:`relations` from models, or by :meth:`from_embeddings` from plain arrays. What a reader
@@ -42,8 +42,6 @@ class RelationExplorer(Explorer):
     corners = traitlets.List(traitlets.Int(), default_value=[0, 1, 2]).tag(sync=True)
 
     students = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    classes = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    labels = traitlets.List(traitlets.Int()).tag(sync=True)
     # The teacher's, then each student's: the pairs (0, 1), (0, 2), ... (1, 2), ... as 16-bit numbers in
     # base64. Cosines times 32767; distances over their mean, times 65535 / furthest.
     cosines = traitlets.List(traitlets.Unicode()).tag(sync=True)
@@ -51,9 +49,6 @@ class RelationExplorer(Explorer):
     furthest = traitlets.Float(1.0).tag(sync=True)
     # What kdviz.knowledge says of all these images, for each student.
     losses = traitlets.List(traitlets.Dict()).tag(sync=True)
-    # One byte a pixel, 0 paper and 255 ink, all images in a row, in base64.
-    images = traitlets.Unicode().tag(sync=True)
-    image_shape = traitlets.List(traitlets.Int()).tag(sync=True)
 
     @classmethod
     def from_embeddings(cls, images, labels, teacher, students, classes):

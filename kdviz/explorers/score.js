@@ -134,18 +134,13 @@ function drawTable({ rows, best, measure, teacher }, body) {
   );
 }
 
-function slider(name, attributes, move) {
-  const { input, output, show } = slide(name, attributes, move);
-  return { show, element: html("label", {}, name, input, output) };
-}
-
 function render({ model, el }) {
-  const weight = slider("Weight of size, α", { min: 0, max: 1, step: 0.05 }, (value) => save(model, "size_weight", value));
-  const minimum = slider("Least accuracy", { min: 0, max: 100, step: 1 }, (value) => save(model, "minimum", value));
+  const weight = knob("Weight of size, α", { min: 0, max: 1, step: 0.05 }, (value) => save(model, "size_weight", value));
+  const minimum = knob("Least accuracy", { min: 0, max: 100, step: 1 }, (value) => save(model, "minimum", value));
   const measures = model.get("measures").map((name) => [name, name]);
   const select = dropDown("Size in", measures, (name) => save(model, "measure", name));
   // With one measure there is nothing to choose.
-  const chooser = select.length > 1 ? [html("label", {}, "Size in", select)] : [];
+  const chooser = select.length > 1 ? [html("label", { class: "knob" }, "Size in", select)] : [];
   const chart = svg("svg", { viewBox: `0 0 ${CHART.width} ${HEIGHT}`, role: "img", "aria-label": "Distillation score and gain of each student, by size" });
   const body = html("tbody");
   const readOut = html("p", { class: "read-out", "aria-live": "polite" });

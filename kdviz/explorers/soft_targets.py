@@ -8,7 +8,7 @@ import torch
 import traitlets
 
 from kdviz.explorers.answers import logits_of, most_to_show, probabilities, without_truth
-from kdviz.explorers.base import Explorer
+from kdviz.explorers.base import ImageExplorer
 from kdviz.explorers.given import array, check_place, class_numbers, grey_images, is_whole
 from kdviz.knowledge.response import permute_dark_knowledge
 
@@ -16,7 +16,7 @@ _HERE = Path(__file__).parent
 LOWEST, HIGHEST = 0.5, 100.0
 
 
-class SoftTargetExplorer(Explorer):
+class SoftTargetExplorer(ImageExplorer):
     """Teacher's and student's probabilities for one image, as the temperature moves.
 
     Made by :func:`soft_targets` from two models, or by :meth:`from_logits` from plain arrays. What a
@@ -33,15 +33,10 @@ class SoftTargetExplorer(Explorer):
     log_scale = traitlets.Bool(False).tag(sync=True)
     permuted = traitlets.Bool(False).tag(sync=True)
 
-    classes = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    labels = traitlets.List(traitlets.Int()).tag(sync=True)
     teacher_logits = traitlets.List().tag(sync=True)
     student_logits = traitlets.List().tag(sync=True)
     # Row n, place c: the class whose teacher's logit class c takes when n is permuted.
     permutations = traitlets.List().tag(sync=True)
-    # One byte a pixel, 0 paper and 255 ink, all images in a row, in base64.
-    images = traitlets.Unicode().tag(sync=True)
-    image_shape = traitlets.List(traitlets.Int()).tag(sync=True)
     # What the Reset button goes back to.
     defaults = traitlets.Dict().tag(sync=True)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 import traitlets
 
-from kdviz.explorers.base import Explorer
+from kdviz.explorers.base import ImageExplorer
 from kdviz.explorers.theatre_view import (
     MOST_FRAMES,
     Watched,
@@ -29,7 +29,7 @@ MOST_MARKS = 200
 _PLAYING = weakref.WeakSet()
 
 
-class Theatre(Explorer):
+class Theatre(ImageExplorer):
     """A run on a stage: who teaches whom, the loss terms, the student as it learns. Made by :func:`theatre`.
 
     What a reader can press, Python can call: :meth:`play`, :meth:`pause`, :meth:`step`, :meth:`stop`,
@@ -60,11 +60,7 @@ class Theatre(Explorer):
     live = traitlets.Bool(True).tag(sync=True)
 
     names = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    classes = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    labels = traitlets.List(traitlets.Int()).tag(sync=True)
     teacher_logits = traitlets.Unicode(None, allow_none=True).tag(sync=True)
-    images = traitlets.Unicode().tag(sync=True)
-    image_shape = traitlets.List(traitlets.Int()).tag(sync=True)
     chosen = traitlets.Int(0).tag(sync=True)
 
     def __init__(self, run, make=None, watched=None, **state):

@@ -1,8 +1,8 @@
 """Attributions as a printed picture: what speaks for and against a class in an image."""
 
 import numpy as np
-import plotly.graph_objects as go
-from plotly.subplots import make_subplots
+
+from kdviz.figures.maps import maps_beside
 
 # Purple against, brown for: told apart by people of every colour vision, and white is no effect.
 DIVERGING = [[0, "#542788"], [0.5, "#FFFFFF"], [1, "#B35806"]]
@@ -26,30 +26,16 @@ def attribution_maps(image, maps, *, title=""):
             "image must have shape (height, width), and maps at least one map of that shape under its name; "
             f"got an image of {image.shape} and maps of {[values.shape for values in maps.values()]}"
         )
-    picture = make_subplots(1, 1 + len(maps), subplot_titles=["image", *maps], horizontal_spacing=0.03)
-    picture.add_trace(go.Heatmap(z=image, colorscale="gray_r", showscale=False, hoverinfo="skip"), 1, 1)
-    for column, values in enumerate(maps.values(), start=2):
-        scaled = values / (np.abs(values).max() or 1.0)
-        picture.add_trace(go.Heatmap(z=scaled, coloraxis="coloraxis"), 1, column)
-    picture.update_xaxes(visible=False, constrain="domain")
-    picture.update_yaxes(visible=False, autorange="reversed", constrain="domain")
-    for column in range(1, len(maps) + 2):
-        picture.update_yaxes(scaleanchor=f"x{'' if column == 1 else column}", row=1, col=column)
-    picture.update_layout(
-        template="kdviz",
-        title=title,
-        height=110 + 760 / (1 + len(maps)),
-        margin={"l": 10, "r": 10, "b": 10},
-        coloraxis={
-            "colorscale": DIVERGING,
-            "cmin": -1,
-            "cmax": 1,
-            "colorbar": {
-                "title": "speaks",
-                "tickvals": [-1, 0, 1],
-                "ticktext": ["against", "0", "for"],
-                "thickness": 14,
-            },
+    scaled = {name: values / (np.abs(values).max() or 1.0) for name, values in maps.items()}
+    coloraxis = {
+        "colorscale": DIVERGING,
+        "cmin": -1,
+        "cmax": 1,
+        "colorbar": {
+            "title": "speaks",
+            "tickvals": [-1, 0, 1],
+            "ticktext": ["against", "0", "for"],
+            "thickness": 14,
         },
-    )
-    return picture
+    }
+    return maps_beside(image, scaled, coloraxis, title)

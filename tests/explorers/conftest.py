@@ -45,3 +45,38 @@ def live(offline):
 def module_url():
     """The address from which a page can import the module of an explorer, as it is sent."""
     return lambda explorer: "data:text/javascript;base64," + b64encode(str(explorer._esm).encode()).decode()
+
+
+# What the page does once the first slider has gone through some places within one frame, until it rests:
+# strokes on canvases, elements made, changes to the document.
+WORK = """async (places) => {
+  const work = { strokes: 0, made: 0, changes: 0 }, undo = [];
+  const count = (owner, name, what) => {
+    const own = owner[name];
+    owner[name] = function (...given) {
+      work[what] += 1;
+      return own.apply(this, given);
+    };
+    undo.push(() => { owner[name] = own; });
+  };
+  const brush = CanvasRenderingContext2D.prototype;
+  const strokes = ["moveTo", "lineTo", "arc", "rect", "strokeRect", "fillRect", "fillText", "drawImage"];
+  for (const name of strokes) count(brush, name, "strokes");
+  for (const name of ["createElement", "createElementNS"]) count(document, name, "made");
+  const watch = new MutationObserver((seen) => { work.changes += seen.length; });
+  watch.observe(document.body, { subtree: true, attributes: true, childList: true, characterData: true });
+  const slider = document.querySelector("input[type=range]");
+  for (const place of places) {
+    slider.value = place;
+    slider.dispatchEvent(new Event("input"));
+  }
+  await new Promise((done) => setTimeout(done, 400));
+  watch.disconnect();
+  for (const each of undo) each();
+  return work;
+}"""
+
+
+@pytest.fixture(scope="session")
+def work_of():
+    return lambda page, places: page.evaluate(WORK, places)

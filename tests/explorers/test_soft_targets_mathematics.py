@@ -13,7 +13,7 @@ TEMPERATURES = [0.5, 1.0, 4.0, 20.0, 64.0, 100.0]
 CLASSES = 10
 
 # Each sample is [student logits, teacher logits, temperature].
-COMPUTE = """async ([module_url(SoftTargetExplorer), samples]) => {
+COMPUTE = """async ([url, samples]) => {
   const m = await import(url);
   return samples.map(([student, teacher, T]) => ({
     probabilities: m.softmax(teacher, T),
