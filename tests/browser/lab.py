@@ -158,5 +158,13 @@ class LabPage:
             self.page.wait_for_timeout(100)
         return path.stat().st_size
 
+    def write_and_run(self, cell, source):
+        """Replace what stands in a cell, and run it."""
+        cell.locator(".cm-content").click()
+        self.page.keyboard.press("Control+a")
+        self.page.keyboard.insert_text(source)
+        self.page.keyboard.press("Control+Enter")
+        return cell
+
     def close(self):
         self.context.close()

@@ -62,11 +62,7 @@ class Lab(LabPage):
     def value(self, expression):
         """What an expression is worth in the kernel, by way of the last cell."""
         tag = f"<{next(self.tags)}>"
-        cell = self.page.locator(".jp-CodeCell").last
-        cell.locator(".cm-content").click()
-        self.page.keyboard.press("Control+a")
-        self.page.keyboard.insert_text(f"print({tag!r}, {expression})")
-        self.page.keyboard.press("Control+Enter")
+        cell = self.write_and_run(self.page.locator(".jp-CodeCell").last, f"print({tag!r}, {expression})")
         output = cell.locator(".jp-OutputArea-output", has_text=tag)
         output.wait_for(timeout=20_000)
         return output.inner_text().removeprefix(tag).strip()
@@ -184,11 +180,7 @@ def test_a_cell_run_again_leaves_no_training_behind(lab):
 def test_a_cell_that_waits_for_the_training_does_not_keep_the_page_from_pausing_it(lab):
     lab.press("Play")
     lab.theatre.get_by_text("Training.").wait_for()
-    cell = lab.page.locator(".jp-CodeCell").last
-    cell.locator(".cm-content").click()
-    lab.page.keyboard.press("Control+a")
-    lab.page.keyboard.insert_text("shows[0].wait(); print('rests at', shows[0].run.step)")
-    lab.page.keyboard.press("Control+Enter")
+    cell = lab.write_and_run(lab.page.locator(".jp-CodeCell").last, "shows[0].wait(); print('rests at', shows[0].run.step)")
     lab.page.wait_for_timeout(1500)
     assert lab.milliseconds("Pause", "Paused after step") < 2000
     cell.get_by_text("rests at").last.wait_for()
@@ -197,11 +189,7 @@ def test_a_cell_that_waits_for_the_training_does_not_keep_the_page_from_pausing_
 def test_interrupting_the_kernel_keeps_what_was_trained(lab):
     lab.press("Play")
     lab.theatre.get_by_text("Training.").wait_for()
-    cell = lab.page.locator(".jp-CodeCell").last
-    cell.locator(".cm-content").click()
-    lab.page.keyboard.press("Control+a")
-    lab.page.keyboard.insert_text("shows[0].wait()")
-    lab.page.keyboard.press("Control+Enter")
+    cell = lab.write_and_run(lab.page.locator(".jp-CodeCell").last, "shows[0].wait()")
     lab.page.wait_for_timeout(1000)
     lab.page.click("#jp-MainMenu >> text=Kernel")
     lab.page.click(".lm-Menu-itemLabel >> text=/^Interrupt Kernel$/")

@@ -27,38 +27,9 @@ def plotly_figure():
     return go.Figure(go.Scatter(y=[1, 3, 2]), {"template": "kdviz"}).to_plotly_json()
 
 
-@pytest.fixture
-def open_offline(browser, tmp_path):
-    """Open a page from the file system with every request refused; fail on requests and errors."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    asked, said = [], []
-
-    def refuse(route):
-        asked.append(route.request.url)
-        route.abort()
-
-    context.route(lambda url: not url.startswith("file:"), refuse)
-    # One page is one file: whatever it loads beside itself is a request, from wherever.
-    context.on("request", lambda r: asked.append(r.url) if r.resource_type != "document" else None)
-
-    def open_page(text):
-        path = tmp_path / "one.html"
-        path.write_text(text, encoding="utf-8")
-        page = context.new_page()
-        page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.goto(path.as_uri())
-        return page
-
-    open_page.asked, open_page.said = asked, said
-    yield open_page
-    context.close()
-    assert asked == [] and said == []
-
-
 @pytest.mark.browser
-def test_formulas_are_drawn_without_a_script(open_offline):
-    page = open_offline(page_of(new_markdown_cell(FORMULA), shown(**{"text/latex": r"$$a \cdot b$$"})))
+def test_formulas_are_drawn_without_a_script(offline):
+    page = offline(page_of(new_markdown_cell(FORMULA), shown(**{"text/latex": r"$$a \cdot b$$"})))
     formulas = page.locator("math")
     assert formulas.count() == 3
     boxes = [formulas.nth(place).bounding_box() for place in range(3)]
@@ -79,16 +50,16 @@ ALL_WE_WRITE = [
 
 @pytest.mark.browser
 @pytest.mark.parametrize("formula", ALL_WE_WRITE)
-def test_the_tex_of_the_course_is_drawn(open_offline, formula):
-    drawn = open_offline(page_of(new_markdown_cell(f"# One\n\n$${formula}$$"))).locator("math")
+def test_the_tex_of_the_course_is_drawn(offline, formula):
+    drawn = offline(page_of(new_markdown_cell(f"# One\n\n$${formula}$$"))).locator("math")
     box = drawn.bounding_box()
     assert box["width"] > 20 and 10 < box["height"] < 120
     assert not set("\\&$") & set(drawn.text_content())
 
 
 @pytest.mark.browser
-def test_an_alignment_sets_its_lines_at_the_equals_signs(open_offline):
-    page = open_offline(page_of(new_markdown_cell(f"# One\n\n$${ALL_WE_WRITE[-1]}$$")))
+def test_an_alignment_sets_its_lines_at_the_equals_signs(offline):
+    page = offline(page_of(new_markdown_cell(f"# One\n\n$${ALL_WE_WRITE[-1]}$$")))
     first, second = (row.bounding_box() for row in page.locator("mtr").all())
     assert second["y"] >= first["y"] + first["height"]
     signs = [sign.bounding_box()["x"] for sign in page.locator("mo", has_text="=").all()]
@@ -99,30 +70,30 @@ def test_an_alignment_sets_its_lines_at_the_equals_signs(open_offline):
 
 
 @pytest.mark.browser
-def test_details_open_by_keyboard(open_offline):
+def test_details_open_by_keyboard(offline):
     source = "# One\n\n<details><summary>Hint</summary>\n\nDivide by $T$.\n\n</details>"
-    page = open_offline(page_of(new_markdown_cell(source)))
+    page = offline(page_of(new_markdown_cell(source)))
     assert not page.get_by_text("Divide by").is_visible()
     page.locator("summary").press("Enter")
     assert page.get_by_text("Divide by").is_visible()
 
 
 @pytest.mark.browser
-def test_a_page_loads_nothing_even_where_it_is_told_to(open_offline):
+def test_a_page_loads_nothing_even_where_it_is_told_to(offline):
     source = "# One\n\n![a picture](https://example.org/picture.png)\n\n<script src='other.js'></script>"
-    page = open_offline(page_of(new_markdown_cell(source)))
+    page = offline(page_of(new_markdown_cell(source)))
     page.wait_for_load_state()
     # What the browser was told to load is listed, and the page's own policy stopped it.
-    assert len(open_offline.asked) == len(open_offline.said) == 2
-    assert all("Content Security Policy" in text for text in open_offline.said)
-    open_offline.asked.clear()
-    open_offline.said.clear()
+    assert len(offline.asked) == len(offline.said) == 2
+    assert all("Content Security Policy" in text for text in offline.said)
+    offline.asked.clear()
+    offline.said.clear()
 
 
 @pytest.mark.browser
-def test_figures_are_drawn_from_the_page_itself(open_offline):
+def test_figures_are_drawn_from_the_page_itself(offline):
     text = page_of(new_markdown_cell("# Figure"), shown(**{site.PLOTLY: plotly_figure()}))
-    page = open_offline(text)
+    page = offline(text)
     page.wait_for_selector(".scatterlayer path.js-line")
     assert len(text.encode()) < 8e6
 
@@ -189,17 +160,17 @@ kd.explorers.prediction("Which?", ["left", "right"])"""
 
 @pytest.mark.browser
 @pytest.mark.notebook
-def test_a_small_course_is_built_and_works_from_its_files(tmp_path, open_offline):
+def test_a_small_course_is_built_and_works_from_its_files(tmp_path, offline):
     write(tmp_path, new_code_cell(EVERY_OUTPUT))
     write(tmp_path, name="two")
     site.build(tmp_path, tmp_path / "site")
-    page = open_offline((tmp_path / "site" / "one.html").read_text(encoding="utf-8"))
+    page = offline((tmp_path / "site" / "one.html").read_text(encoding="utf-8"))
     assert page.locator("math").bounding_box()["width"] > 5
     page.wait_for_selector(".barlayer .point path")
     page.get_by_label("right").check()
     page.get_by_role("button", name="Commit").press("Enter")
     assert "You said: right" in page.locator("main").inner_text()
-    first = open_offline((tmp_path / "site" / "index.html").read_text(encoding="utf-8"))
+    first = offline((tmp_path / "site" / "index.html").read_text(encoding="utf-8"))
     assert first.locator(".pages a[href='one.html']").count() == 1
     assert first.locator(".pages a[href='two.html']").count() == 3  # its own line and two introductions
     assert first.get_by_text("Five minutes.").count() == 2
