@@ -180,7 +180,8 @@ def test_a_cell_run_again_leaves_no_training_behind(lab):
 def test_a_cell_that_waits_for_the_training_does_not_keep_the_page_from_pausing_it(lab):
     lab.press("Play")
     lab.theatre.get_by_text("Training.").wait_for()
-    cell = lab.write_and_run(lab.page.locator(".jp-CodeCell").last, "shows[0].wait(); print('rests at', shows[0].run.step)")
+    source = "shows[0].wait(); print('rests at', shows[0].run.step)"
+    cell = lab.write_and_run(lab.page.locator(".jp-CodeCell").last, source)
     lab.page.wait_for_timeout(1500)
     assert lab.milliseconds("Pause", "Paused after step") < 2000
     cell.get_by_text("rests at").last.wait_for()
@@ -189,7 +190,7 @@ def test_a_cell_that_waits_for_the_training_does_not_keep_the_page_from_pausing_
 def test_interrupting_the_kernel_keeps_what_was_trained(lab):
     lab.press("Play")
     lab.theatre.get_by_text("Training.").wait_for()
-    cell = lab.write_and_run(lab.page.locator(".jp-CodeCell").last, "shows[0].wait()")
+    lab.write_and_run(lab.page.locator(".jp-CodeCell").last, "shows[0].wait()")
     lab.page.wait_for_timeout(1000)
     lab.page.click("#jp-MainMenu >> text=Kernel")
     lab.page.click(".lm-Menu-itemLabel >> text=/^Interrupt Kernel$/")

@@ -152,6 +152,19 @@ def test_several_on_a_page_do_not_meet(opened):
     assert len(set(patterns)) == 2
 
 
+def test_a_sheet_overrules_what_all_share_whatever_else_is_on_the_page(opened):
+    guess = prediction("Which?", ["a", "b"])
+    look = """(panel) => [panel, panel.querySelector("button")].map((each) => {
+      each.focus();
+      const { font, borderRadius, outlineWidth, padding } = getComputedStyle(each);
+      return [font, borderRadius, outlineWidth, padding].join(" ");
+    })"""
+    alone = opened(explorer()).page.locator(".kdviz-soft-targets").evaluate(look)
+    shown = opened(guess, explorer(), guess).page
+    assert shown.locator(".kdviz-soft-targets").evaluate(look) == alone
+    assert shown.locator(".kdviz-prediction").first.evaluate(look) != alone
+
+
 @pytest.mark.parametrize("width", [320, 450, 900, 1920])
 def test_fits_its_page_without_scrolling_sideways(opened, width):
     shown = opened(explorer(), prediction("Which?", ["a", "b"]), width=width)
