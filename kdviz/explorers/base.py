@@ -19,8 +19,9 @@ STATIC_PAGES = "KDVIZ_STATIC_PAGES"
 
 _HERE = Path(__file__).parent
 _HOST = (_HERE / "static_host.js").read_text(encoding="utf-8")
-_ELEMENTS = (_HERE / "elements.js").read_text(encoding="utf-8")
-_PANEL = (_HERE / "panel.css").read_text(encoding="utf-8")
+# Without comments and indents, which every explorer on every page would carry with it.
+_ELEMENTS = re.sub(r"^\s*(//.*\n)?\s*", "", (_HERE / "elements.js").read_text("utf-8"), flags=re.MULTILINE)
+_PANEL = re.sub(r"/\*.*?\*/\s*", "", (_HERE / "panel.css").read_text("utf-8"), flags=re.DOTALL)
 
 
 class Explorer(anywidget.AnyWidget):

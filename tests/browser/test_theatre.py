@@ -196,6 +196,9 @@ def test_interrupting_the_kernel_keeps_what_was_trained(lab):
     lab.page.click(".lm-Menu-itemLabel >> text=/^Interrupt Kernel$/")
     lab.theatre.get_by_text("Paused after step").wait_for(timeout=10_000)
     # The interrupt is told in the cell that waited, and nothing else is.
+    deadline = time.monotonic() + 20
+    while not lab.said and time.monotonic() < deadline:
+        lab.page.wait_for_timeout(50)
     lab.page.wait_for_timeout(500)
     (told,) = lab.said
     assert "KeyboardInterrupt" in told
