@@ -108,6 +108,8 @@ def test_play_moves_the_temperature_pause_holds_it_and_reset_brings_it_back(open
     shown.page.keyboard.press(" ")
     shown.page.wait_for_function("Number(document.querySelector('.value').textContent) > 5")
     shown.page.keyboard.press(" ")
+    # What was moved before the pause is drawn with the next frame.
+    shown.page.evaluate("() => new Promise(requestAnimationFrame)")
     held = value.inner_text()
     shown.page.wait_for_timeout(200)
     assert value.inner_text() == held
