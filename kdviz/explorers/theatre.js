@@ -9,6 +9,7 @@ const LINES = {
 const MEASURES = [[STUDENT, "8 4"], [INK, ""], ["#009e73", "3 3"], ["#cc79a7", "12 3 3 3"], ["#8a6d00", "6 2"]];
 const FIRST = ["accuracy", "agreement", "CKA"];
 const WIDTH = 440;
+const BOX = 94;
 const MAIN_KNOBS = 4;
 const PACES = [60, 20, 0];
 
@@ -32,7 +33,7 @@ function short(number) {
   if (number === 0) return "0";
   const size = Math.abs(number);
   if (size >= 1e5 || size < 1e-3) return minus(number.toExponential(1));
-  return minus(number.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : 3));
+  return minus(size >= 1 ? number.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : 3) : number.toPrecision(3));
 }
 
 const setting = (number) => String(Math.round(number * 1e6) / 1e6);
@@ -41,10 +42,19 @@ const isShare = (name) => /accuracy|agreement/.test(name);
 const measured = (name, value) => (isShare(name) ? percent(value) : short(value));
 const isOver = (model) => !model.get("live") || ["done", "stopped"].includes(model.get("state"));
 
+// The newest record up to a step. Steps, not places: the frames of a long run are thinned.
+function placeOf(frames, at) {
+  if (at === null) return frames.length - 1;
+  return Math.max(0, frames.findLastIndex(({ step }) => step <= at));
+}
+
+// Of a run in stages: which one took a step. The state before the first step belongs to the first.
+const stageOf = (model, step) => Math.max(1, Math.ceil((step * model.get("stages")) / model.get("steps")));
+
 // What the page shows at one moment: a record, or the newest under the settings of the next step.
 function moment(model, at) {
   const frames = model.get("frames");
-  const place = at === null ? frames.length - 1 : Math.min(at, frames.length - 1);
+  const place = placeOf(frames, at);
   const frame = frames[place];
   const settings = at === null && !isOver(model) ? model.get("settings") : frame.settings;
   const parts = model.get("terms").filter((term) => `${term.name}.weight` in settings).map((term) => {
@@ -58,7 +68,7 @@ function moment(model, at) {
   // The record's own sum, unless a knob has been turned since.
   const turned = Object.keys(settings).some((name) => settings[name] !== frame.settings[name]);
   const total = turned ? parts.reduce((sum, part) => sum + (part.part ?? 0), 0) : frame.total;
-  return { frames, place, frame, settings, parts, total, temperature: address ? settings[address] : 1 };
+  return { frames, place, frame, stage: stageOf(model, frame.step), settings, parts, total, temperature: address ? settings[address] : 1 };
 }
 
 function looks(terms) {
@@ -69,6 +79,18 @@ function looks(terms) {
   }));
 }
 
+const product = ({ weight, value, part }) =>
+  (value === null ? `weight ${setting(weight)}` : `${setting(weight)} × ${short(value)} = ${short(part)}`);
+
+// What an arrow is, in words: the loss, what it asks for, its settings and what it comes to.
+function meaning({ name, title, about, weight, value, part, share }, view) {
+  const others = Object.keys(view.settings).filter((address) => address.startsWith(`${name}.`) && address !== `${name}.weight`);
+  const settings = others.map((address) => `, ${address.slice(name.length + 1).replaceAll("_", " ")} ${setting(view.settings[address])}`).join("");
+  const now = value === null ? "" : `; loss ${short(value)}, its part ${short(part)}: ${percent(share)} of the whole`;
+  const named = about.toLowerCase().startsWith(title) ? "" : `${title}: `;
+  return `${named}${about} Weight ${setting(weight)}${settings}${now}.`;
+}
+
 // Who teaches whom: a box for each source, a box for the student, an arrow for each term.
 function diagram(model, choose) {
   const picture = svg("svg", {});
@@ -76,22 +98,29 @@ function diagram(model, choose) {
   const still = matchMedia("(prefers-reduced-motion: reduce)");
   let drawn = "", parts = {}, studentWords;
 
-  function box(x, y, height, text, colour, dashes) {
-    const lines = text.split(" ");
-    const name = written(x + 41, y + height / 2 + 5 - (lines.length - 1) * 8, "", "middle title");
-    lines.forEach((line, i) => name.append(svg("tspan", { x: x + 41, dy: i ? 16 : 0 }, line)));
-    const frame = svg("rect", { x, y, width: 82, height, rx: 8, fill: "#fff", stroke: colour, "stroke-width": 2.5, "stroke-dasharray": dashes });
+  // A name, and below it, where there is one, a number.
+  function box(x, y, height, text, colour, dashes, number = null) {
+    const lines = text.split(" "), half = 8 * (lines.length - (number ? 0 : 1));
+    const name = written(x + BOX / 2, y + height / 2 + 5 - half, "", "middle title");
+    if (number) setAttributes(number, { x: x + BOX / 2, y: y + height / 2 + 5 + half });
+    lines.forEach((line, i) => {
+      const fit = line.length > 11 ? { textLength: BOX - 8, lengthAdjust: "spacingAndGlyphs" } : {};
+      name.append(svg("tspan", { x: x + BOX / 2, dy: i ? 16 : 0, ...fit }, line));
+    });
+    const frame = svg("rect", { x, y, width: BOX, height, rx: 8, fill: "#fff", stroke: colour, "stroke-width": 2.5, "stroke-dasharray": dashes });
     return svg("g", {}, frame, name);
   }
 
-  function build(terms) {
+  function build(terms, stage) {
     const [teacher, student] = model.get("names");
-    const slot = Math.max(44, Math.min(72, 180 / terms.length));
-    const height = Math.max(150, slot * terms.length + 26);
+    // Of all stages, so that the page stands still where another one begins.
+    const all = model.get("terms");
+    const slot = Math.max(44, Math.min(72, 180 / all.length));
+    const height = Math.max(150, slot * all.length + 26);
     const top = 24 + (height - 26 - slot * terms.length) / 2;
-    const colours = looks(terms);
+    const colours = looks(all);
     setAttributes(picture, { viewBox: `0 0 ${WIDTH} ${height}` });
-    const made = [written(0, 14, "Who teaches whom: weight × loss term = its part of the loss", "title")];
+    const made = [written(0, 14, `Who teaches whom${stage}: weight × loss = its part`, "title")];
     parts = {};
     let y = top;
     arrows.replaceChildren();
@@ -106,8 +135,8 @@ function diagram(model, choose) {
         y += slot;
       }
     }
-    made.push(box(356, top + 4, slot * terms.length - 8, student, STUDENT, "8 4"));
-    studentWords = written(397, top + slot * terms.length / 2 + 22, "", "middle quiet");
+    studentWords = written(0, 0, "", "middle quiet");
+    made.push(box(WIDTH - BOX - 2, top + 4, slot * terms.length - 8, student, STUDENT, "8 4", studentWords));
     if (terms.length > 1) {
       setAttributes(arrows, { tabindex: 0, role: "group", "aria-label": "The arrows. Arrow keys choose one." });
       keepKeys(arrows);
@@ -117,22 +146,25 @@ function diagram(model, choose) {
 
   function arrow(term, y, slot, colour) {
     const middle = y + slot / 2;
-    const line = svg("path", { d: `M 88 ${middle} H 334`, stroke: colour, fill: "none" });
-    const head = svg("path", { d: `M 350 ${middle} l -18 -9 v 18 z`, fill: colour });
-    const comet = svg("path", { d: `M 88 ${middle} H 334`, stroke: PULSE, fill: "none", "stroke-linecap": "round",
+    const left = BOX + 6, right = WIDTH - BOX - 8, centre = (left + right) / 2;
+    const line = svg("path", { d: `M ${left} ${middle} H ${right - 16}`, stroke: colour, fill: "none" });
+    const head = svg("path", { d: `M ${right} ${middle} l -18 -9 v 18 z`, fill: colour });
+    const comet = svg("path", { d: `M ${left} ${middle} H ${right - 16}`, stroke: PULSE, fill: "none", "stroke-linecap": "round",
       "stroke-dasharray": "0.1 400", "stroke-dashoffset": 2, opacity: 0 });
-    const hit = svg("rect", { class: "hit", x: 87, y: y + 2, width: 266, height: slot - 4, rx: 6 });
+    const hit = svg("rect", { class: "hit", x: left - 1, y: y + 2, width: right - left + 4, height: slot - 4, rx: 6 });
     // Where many arrows leave room for one line only, name and sum share it.
     const tight = slot < 56;
-    const title = written(211, middle - 12, term.title, "middle"), sum = written(211, middle + 22, "", "middle quiet");
-    const group = svg("g", { class: "arrow" }, svg("title", {}, term.about), hit, line, head, comet, title);
+    const title = written(centre, middle - 12, term.title, "middle"), sum = written(centre, middle + 22, "", "middle quiet");
+    const tip = svg("title", {});
+    const group = svg("g", { class: "arrow" }, tip, hit, line, head, comet, title);
     if (!tight) group.append(sum);
     const write = (text) => {
       if (tight) title.textContent = `${term.title}: ${text}`;
       else sum.textContent = text;
     };
-    group.addEventListener("click", () => choose(term.name));
-    return { group, line, comet, write };
+    // To point at an arrow is enough to be told what it asks for.
+    for (const kind of ["click", "pointerenter"]) group.addEventListener(kind, () => choose(term.name));
+    return { group, line, comet, tip, write };
   }
 
   // A light runs along each arrow, as large as the part that its term has in the loss.
@@ -144,18 +176,21 @@ function diagram(model, choose) {
       const size = 6 + 8 * part.share;
       comet.setAttribute("stroke-width", size);
       comet.getAnimations().forEach((old) => old.cancel());
-      comet.animate([{ strokeDashoffset: 2, opacity: 0.95 }, { strokeDashoffset: -246, opacity: 0.95 }], { duration: 550 });
+      const end = 2 * BOX + 30 - WIDTH;
+      comet.animate([{ strokeDashoffset: 2, opacity: 0.95 }, { strokeDashoffset: end, opacity: 0.95 }], { duration: 550 });
     }
   }
 
   function draw(view, chosen) {
-    const key = JSON.stringify([view.parts.map(({ name, source }) => [name, source]), model.get("names")]);
-    if (key !== drawn) build(view.parts);
+    const stage = model.get("stages") > 1 ? `, stage ${view.stage} of ${model.get("stages")}` : "";
+    const key = JSON.stringify([view.parts.map(({ name, source }) => [name, source]), model.get("terms").length, model.get("names"), stage]);
+    if (key !== drawn) build(view.parts, stage);
     drawn = key;
     for (const part of view.parts) {
-      const { group, line, write } = parts[part.name];
+      const { group, line, tip, write } = parts[part.name];
       line.setAttribute("stroke-width", (2 + 11 * part.share).toFixed(1));
-      write(`${setting(part.weight)} × ${short(part.value)} = ${short(part.part)}`);
+      write(product(part));
+      tip.textContent = meaning(part, view);
       group.classList.toggle("chosen", part.name === chosen);
     }
     const { accuracy } = view.frame.measures;
@@ -182,7 +217,7 @@ function softTargets(model) {
   const bar = (column, offset, look) => svg("rect", { class: "bar", x: BARS.left + column * wide + wide * offset, width: wide * 0.36, ...look });
   const bars = Array.from({ length: shown }, (_, column) => ({
     teacher: bar(column, 0.12, { fill: TEACHER }),
-    student: bar(column, 0.52, { fill: "#fbe3d0", stroke: STUDENT, "stroke-width": 1.5, "stroke-dasharray": "4 2" }),
+    student: bar(column, teacher ? 0.52 : 0.32, { fill: "#fbe3d0", stroke: STUDENT, "stroke-width": 1.5, "stroke-dasharray": "4 2" }),
     name: written(BARS.left + (column + 0.5) * wide, BARS.floor + 16, "", "middle quiet"),
   }));
   for (const share of [0, 0.5, 1]) {
@@ -267,7 +302,9 @@ function apart(ends, top, bottom, gap = 15) {
   return ends;
 }
 
-function chart(picture, { title, series, high, ticks, marks, step, steps, axis }) {
+function chart(model, view, picture, { title, series, high, ticks, axis }) {
+  const step = view.frame.step, steps = model.get("steps"), stages = model.get("stages");
+  const marks = model.get("marks").map((mark) => [...mark, knobName(model, mark[1])]);
   const longest = Math.max(...series.map(({ name }) => name.length), 0);
   const end = WIDTH - Math.max(CHART.right, 6.9 * longest + 10), floor = CHART.height - CHART.bottom;
   const x = scale(0, steps, CHART.left, end), y = scale(0, high, floor, CHART.top);
@@ -275,6 +312,11 @@ function chart(picture, { title, series, high, ticks, marks, step, steps, axis }
   for (const tick of ticks) {
     drawn.push(svg("line", { x1: CHART.left, x2: end, y1: y(tick), y2: y(tick), stroke: "#e6e6e6" }));
     drawn.push(written(CHART.left - 6, y(tick) + 4, setting(tick), "end quiet"));
+  }
+  for (let stage = 1; stage <= stages && stages > 1; stage++) {
+    const from = x(((stage - 1) * steps) / stages), to = x((stage * steps) / stages);
+    if (stage > 1) drawn.push(svg("line", { x1: from, x2: from, y1: CHART.top - 4, y2: floor, stroke: "#b5b5b5" }));
+    if (to - from > 52) drawn.push(written((from + to) / 2, floor + 16, `stage ${stage}`, "middle quiet"));
   }
   // The newest change is named; older ones where there is room.
   const taken = [];
@@ -291,10 +333,14 @@ function chart(picture, { title, series, high, ticks, marks, step, steps, axis }
   for (const { name, colour, dashes, points } of series) {
     const known = points.filter(([, value]) => value !== null && value !== undefined);
     if (!known.length) continue;
-    const line = known.map(([at, value]) => `${x(at).toFixed(1)},${y(value).toFixed(1)}`).join(" ");
-    drawn.push(svg("polyline", { points: line, fill: "none", stroke: colour, "stroke-width": 2, "stroke-dasharray": dashes }));
-    const now = known.filter(([at]) => at <= step).at(-1) ?? known[0];
-    drawn.push(svg("circle", { cx: x(now[0]), cy: y(now[1]), r: 3.5, fill: colour }));
+    // A stage begins with another student: no line leads from one to the next.
+    const line = known.map(([at, value], i) => {
+      const first = i === 0 || stageOf(model, at) !== stageOf(model, known[i - 1][0]);
+      return `${first ? "M" : "L"}${x(at).toFixed(1)} ${y(value).toFixed(1)}`;
+    }).join(" ");
+    drawn.push(svg("path", { d: line, fill: "none", stroke: colour, "stroke-width": 2, "stroke-dasharray": dashes }));
+    const now = known.filter(([at]) => at <= step && stageOf(model, at) === view.stage).at(-1);
+    if (now) drawn.push(svg("circle", { cx: x(now[0]), cy: y(now[1]), r: 3.5, fill: colour }));
     ends.push({ y: y(known.at(-1)[1]) + 4, name, colour });
   }
   for (const { y: height, name, colour } of apart(ends, CHART.top, floor + 4)) {
@@ -302,7 +348,7 @@ function chart(picture, { title, series, high, ticks, marks, step, steps, axis }
   }
   drawn.push(svg("line", { x1: x(step), x2: x(step), y1: CHART.top, y2: floor, stroke: STUDENT, opacity: 0.6 }));
   drawn.push(written(CHART.left, floor + 16, "0", "middle quiet"), written(end, floor + 16, String(steps), "middle quiet"));
-  drawn.push(written((CHART.left + end) / 2, floor + 28, "training step", "middle quiet"));
+  drawn.push(written((CHART.left + end) / 2, floor + 32, "training step", "middle quiet"));
   const middle = (CHART.top + floor) / 2;
   drawn.push(written(6, middle, axis, "middle quiet", { transform: `rotate(-90 6 ${middle})` }));
   picture.replaceChildren(...drawn);
@@ -313,39 +359,38 @@ function knobName(model, address) {
 }
 
 function drawLosses(model, view, picture) {
-  const colours = looks(view.parts);
-  const series = view.parts.map((part) => ({
-    name: part.title,
-    colour: colours.get(part.name)[0],
-    dashes: colours.get(part.name)[1],
-    points: view.frames.map(({ step, losses, settings }) =>
-      [step, losses[part.name] === undefined || losses[part.name] === null ? null : losses[part.name] * settings[`${part.name}.weight`]]),
+  const terms = model.get("terms"), colours = looks(terms);
+  const series = terms.map(({ name, title }) => ({
+    name: title,
+    colour: colours.get(name)[0],
+    dashes: colours.get(name)[1],
+    points: view.frames.map(({ step, losses, settings }) => [step, losses[name] === undefined || losses[name] === null ? null : losses[name] * settings[`${name}.weight`]]),
   }));
   const values = series.flatMap(({ points }) => points.map(([, value]) => Math.abs(value ?? 0)));
   const high = Math.max(1e-6, ...values) * 1.02;
-  const marks = model.get("marks").map((mark) => [...mark, knobName(model, mark[1])]);
-  chart(picture, { title: "Each term's part of the loss", series, high, ticks: ticksOf(high), marks,
-    step: view.frame.step, steps: model.get("steps"), axis: "weight × loss" });
+  chart(model, view, picture, { title: "Each term's part of the loss", series, high, ticks: ticksOf(high), axis: "weight × loss" });
 }
 
 function drawMeasures(model, view, picture) {
   const all = view.frames.flatMap(({ measures }) => Object.keys(measures));
-  const names = [...new Set([...all.filter((name) => FIRST.includes(name)), ...all])].slice(0, MEASURES.length);
-  const series = names.map((name, i) => ({
-    name: `${name.replaceAll("_", " ")}`,
-    colour: MEASURES[i][0],
-    dashes: MEASURES[i][1],
+  // Accuracy, agreement and CKA look the same in every run.
+  const free = MEASURES.filter((_, i) => !all.includes(FIRST[i]));
+  const others = [...new Set(all)].filter((name) => !FIRST.includes(name)).slice(0, free.length);
+  const kinds = [...FIRST.map((name, i) => [name, MEASURES[i]]), ...others.map((name, i) => [name, free[i]])];
+  const series = kinds.filter(([name]) => all.includes(name)).map(([name, [colour, dashes]]) => ({
+    name: name.replaceAll("_", " "),
+    colour,
+    dashes,
     points: view.frames.map(({ step, measures }) => [step, measures[name]]),
   }));
-  const marks = model.get("marks").map((mark) => [...mark, knobName(model, mark[1])]);
-  chart(picture, { title: "On validation images", series, high: 1, ticks: [0, 0.5, 1], marks,
-    step: view.frame.step, steps: model.get("steps"), axis: "share; CKA" });
+  chart(model, view, picture, { title: "On validation images", series, high: 1, ticks: [0, 0.5, 1], axis: all.includes("CKA") ? "share; CKA" : "share" });
 }
 
 // The record in a sentence: the same numbers as in the pictures.
 function sentence(model, view) {
   const { frame, parts } = view;
-  const at = `Step ${frame.step} of ${model.get("steps")}`;
+  const stage = model.get("stages") > 1 ? ` (stage ${view.stage} of ${model.get("stages")})` : "";
+  const at = `Step ${frame.step} of ${model.get("steps")}${stage}`;
   const many = frame.students > 1 ? ` (means of ${frame.students} students)` : "";
   const sums = parts.map((part) => `${setting(part.weight)} × ${short(part.value)} (${part.title})`).join(" + ");
   const loss = frame.total === null ? "nothing learned yet" : `loss ${short(view.total)} = ${sums}`;
@@ -360,6 +405,19 @@ function slider(text, attributes, onInput) {
   return slide(text, attributes, onInput, html("span", { class: "value" }));
 }
 
+// Where a run is over, its settings are a record: a bar in the slider's place, which nobody can turn.
+function gauge(text, stops) {
+  const fill = html("span");
+  const bar = html("span", { class: "gauge", role: "meter", "aria-label": text, "aria-valuemin": stops[0], "aria-valuemax": stops.at(-1) }, fill);
+  return {
+    bar,
+    fill(place, value) {
+      fill.style.width = `${(100 * place) / (stops.length - 1)}%`;
+      setAttributes(bar, { "aria-valuenow": value, "aria-valuetext": setting(value) });
+    },
+  };
+}
+
 // A slider for each number of the objective; which there are is the objective's own matter.
 function knobs(model, turned) {
   const main = html("div", { class: "knobs" }), more = html("div", { class: "knobs" });
@@ -369,8 +427,9 @@ function knobs(model, turned) {
   function build(all) {
     sliders = all.map((knob) => {
       const made = slider(knob.label, { min: 0, max: knob.stops.length - 1 }, (place) => turned(knob.address, knob.stops[place]));
+      const { bar, fill } = gauge(knob.label, knob.stops);
       const label = html("label", {}, html("span", {}, knob.label), made.output, made.input);
-      return { ...knob, ...made, label };
+      return { ...knob, ...made, bar, fill, label };
     });
     main.replaceChildren(...sliders.slice(0, MAIN_KNOBS).map(({ label }) => label));
     more.replaceChildren(...sliders.slice(MAIN_KNOBS).map(({ label }) => label));
@@ -381,23 +440,30 @@ function knobs(model, turned) {
     const key = JSON.stringify(model.get("knobs"));
     if (key !== built) build(model.get("knobs"));
     built = key;
-    for (const { address, stops, show, input } of sliders) {
-      const value = settings[address];
-      if (value === undefined) continue;
+    for (const { address, stops, show, input, bar, fill, label } of sliders) {
+      const value = settings[address], wanted = enabled ? input : bar;
+      if (label.lastChild !== wanted) label.lastChild.replaceWith(wanted);
+      input.disabled = value === undefined;
+      if (value === undefined) {
+        show(0, "off", "off: this stage has no such term");
+        fill(0, 0);
+        bar.setAttribute("aria-valuetext", "off: this stage has no such term");
+        continue;
+      }
       const nearest = stops.reduce((best, stop, i) => (Math.abs(stop - value) < Math.abs(stops[best] - value) ? i : best), 0);
       show(nearest, setting(value));
-      input.disabled = !enabled;
+      fill(nearest, value);
     }
   }
 
   return { elements: [main, rest], draw };
 }
 
-const TRAITS = ["frames", "latest", "marks", "terms", "knobs", "settings", "steps", "state", "message", "seconds", "chosen"];
+const TRAITS = ["frames", "latest", "marks", "terms", "knobs", "settings", "steps", "stages", "state", "message", "seconds", "chosen"];
 const views = new WeakMap();
 
 function render({ model, el }) {
-  // The record looked at, or null for the newest. A page without a kernel begins at the start.
+  // The step looked at, or null for the newest. A page without a kernel begins at the start.
   let at = model.get("live") ? null : 0;
   let chosenTerm = null, timer = null, asking = null, lastStep = null;
 
@@ -416,9 +482,10 @@ function render({ model, el }) {
     ask();
   }
   const last = () => model.get("frames").length - 1;
+  const here = () => placeOf(model.get("frames"), at);
 
   function look(place) {
-    at = place >= last() && !isOver(model) ? null : place;
+    at = place >= last() && !isOver(model) ? null : model.get("frames")[place].step;
     draw();
   }
 
@@ -430,12 +497,11 @@ function render({ model, el }) {
   function replay() {
     if (timer) endReplay();
     else {
-      if (at === null || at >= last()) at = 0;
+      if (here() === last()) at = 0;
       const pause = Math.max(60, Math.min(500, (1000 * model.get("seconds")) / (last() + 1)));
       timer = setInterval(() => {
-        at += 1;
-        if (at >= last()) endReplay();
-        draw();
+        if (here() + 1 >= last()) endReplay();
+        look(Math.min(here() + 1, last()));
       }, pause);
     }
     draw();
@@ -448,7 +514,7 @@ function render({ model, el }) {
   }, { class: "main" });
   const step = button("Step", () => {
     endReplay();
-    if (isOver(model)) return look(((at ?? last()) + 1) % (last() + 1));
+    if (isOver(model)) return look((here() + 1) % (last() + 1));
     at = null;
     wish("step");
   });
@@ -468,7 +534,7 @@ function render({ model, el }) {
   });
   // From the last record on to the first, so that the keys go round.
   time.input.addEventListener("keydown", (event) => {
-    const place = at ?? last();
+    const place = here();
     const next = { ArrowRight: place >= last() ? 0 : null, ArrowLeft: place <= 0 ? last() : null }[event.key] ?? null;
     if (next === null) return;
     event.preventDefault();
@@ -536,7 +602,7 @@ function render({ model, el }) {
       told.setAttribute("aria-live", timer || model.get("state") === "playing" ? "off" : "polite");
     }
     readOut.textContent = `${text}${said ? ` ${said.said(view)}` : ""}`;
-    message.textContent = model.get("live") ? model.get("message") : "A replay of a whole run: play it, or drag through its records. To turn the knobs, it needs a running kernel.";
+    message.textContent = model.get("live") ? model.get("message") : "A replay: play it, or drag. The bars are each step's settings; to turn them, it needs a running kernel.";
     if (lastStep !== null && view.frame.step !== lastStep) who.pulse(view);
     lastStep = view.frame.step;
   }
@@ -577,12 +643,21 @@ function render({ model, el }) {
   };
 }
 
+// As in Python: a long run keeps every second frame, and the last.
+const MOST_FRAMES = 120;
+
+function thin(frames) {
+  const kept = frames.filter((_, place) => place % 2 === 0 || place === frames.length - 1);
+  frames.splice(0, frames.length, ...kept);
+}
+
 // Python sends each frame once; the page keeps them, whether it is looked at or not.
 function initialize({ model }) {
   const append = () => {
     const frames = model.get("frames");
     for (const frame of model.get("latest")) {
       if (!frames.length || frame.step > frames.at(-1).step) frames.push(frame);
+      if (frames.length > MOST_FRAMES) thin(frames);
     }
   };
   model.on("change:latest", append);

@@ -20,6 +20,7 @@ from kdviz.explorers.theatre_view import (
     terms_of,
     thinned,
     tunable,
+    united,
 )
 
 _HERE = Path(__file__).parent
@@ -50,6 +51,8 @@ class Theatre(ImageExplorer):
     # By address: what the next step uses. Set by the sliders, and by Python.
     settings = traitlets.Dict().tag(sync=True)
     steps = traitlets.Int().tag(sync=True)
+    # Runs of as many steps, one after another.
+    stages = traitlets.Int(1).tag(sync=True)
     state = traitlets.Enum(["ready", "playing", "paused", "stopped", "done"], "ready").tag(sync=True)
     message = traitlets.Unicode().tag(sync=True)
     seconds = traitlets.Float(20.0, min=0).tag(sync=True)
@@ -174,10 +177,10 @@ class Theatre(ImageExplorer):
         """Show a run as far as it has come."""
         with self._turn, self.hold_sync():
             self.run = run
-            _look_often(run)
-            self._shown_settings = settings_before(tunable(run.objective), run.records)
-            self.knobs, self.terms = knobs_of(run.objective), terms_of(run.objective)
-            self.settings, self.steps = tunable(run.objective), _steps_of(run)
+            self._shown_part = None
+            self._meet()
+            self.settings, self.stages = tunable(run.objective), getattr(run, "count", 1)
+            self.steps = _in_hand(run).steps * self.stages
             self.frames, self.marks, self.latest = [], [], []
             if not run.records:
                 self.frames = [first_frame(self.settings, self._look())]
@@ -185,6 +188,14 @@ class Theatre(ImageExplorer):
             if self.frames[-1]["step"] and self._watched:
                 self.frames = [*self.frames[:-1], {**self.frames[-1], **self._seen_last()}]
             self._rest("done" if run.step >= self.steps else "paused" if run.step else "ready")
+
+    def _meet(self):
+        """Show the terms and knobs of all stages that have begun."""
+        _look_often(self.run)
+        self._met = len(_parts(self.run))
+        objectives = [part.objective for part in _parts(self.run)]
+        self.terms = united([terms_of(each) for each in objectives], "name")
+        self.knobs = united([knobs_of(each) for each in objectives], "address")
 
     def _seen_last(self):
         seen = self._look()
@@ -229,6 +240,7 @@ class Theatre(ImageExplorer):
         try:
             while self._goes_on(run):
                 began = time.monotonic()
+                self._begin_stage(run)
                 record = next(run, None)
                 self._take_in(run, record)
                 if record is not None:
@@ -239,6 +251,18 @@ class Theatre(ImageExplorer):
             if self.run is run and problem is not None:
                 self._thread = None
                 self._rest("paused", f"{type(problem).__name__}: {problem}")
+
+    def _begin_stage(self, run):
+        """Where a stage has ended, begin the next: watched as closely, and a step in it is one step."""
+        part = _in_hand(run)
+        if part.step < part.steps or len(_parts(run)) == getattr(run, "count", 1):
+            return
+        run._go_on()
+        with self._turn:
+            if self.run is run:
+                self._meet()
+                if self._once or self._wanted != "playing":
+                    _in_hand(run).hurry()
 
     def _goes_on(self, run):
         """Whether to take another step. The answer no and its telling are one, so that no wish is lost."""
@@ -279,11 +303,13 @@ class Theatre(ImageExplorer):
         self._show_news()
 
     def _add(self, record, seen):
-        changed = {address: new for _, address, _, new in record.changes}
-        shown = self._shown_settings
-        # A later stage of a run may have other terms.
-        self._shown_settings = {**tunable(self.run.objective), **shown} | {
-            address: new for address, new in changed.items() if isinstance(new, (int, float))
+        part = _part_at(self.run, record.step)
+        if part is not self._shown_part:
+            # A later stage of a run may have other terms.
+            self._shown_settings = settings_before(tunable(part.objective), part.records)
+            self._shown_part = part
+        self._shown_settings = self._shown_settings | {
+            address: new for _, address, _, new in record.changes if isinstance(new, (int, float))
         }
         self.frames.append(frame_of(record, self._shown_settings, seen))
         self._unsent.append(self.frames[-1])
@@ -297,10 +323,8 @@ class Theatre(ImageExplorer):
         with self.hold_sync():
             self.latest = self._unsent[-MOST_FRAMES:]
             self._unsent.clear()
-            names = {term["name"] for term in self.terms}
-            new = [term for term in terms_of(self.run.objective) if term["name"] not in names]
-            if new:
-                self.terms, self.knobs = [*self.terms, *new], knobs_of(self.run.objective)
+            if len(_parts(self.run)) > self._met:
+                self._meet()
             self.settings = tunable(self.run.objective)
         self._sent = time.monotonic()
 
@@ -311,7 +335,7 @@ class Theatre(ImageExplorer):
             "ready": "Press Play: the student begins to learn.",
             "paused": f"Paused after {at}.",
             "stopped": f"Stopped after {at}. The student is kept as it is: run.student.",
-            "done": f"Done: {at}. Replay it, or drag through its records.",
+            "done": f"Done: {at}. Replay it, or drag through it; the bars are each step's settings.",
         }
         self._tell(state, problem or told[state])
 
@@ -375,7 +399,8 @@ def theatre(
         With it, the theatre shows what the student says of ``count`` validation images; of several
         students, what the first says.
     teacher : torch.nn.Module, optional
-        With it and the data, also what the teacher says, and the CKA of their features.
+        With it and the data, also what the teacher says, and the CKA of their features. Of a run in
+        stages that have different teachers leave it out.
     layers : (student layer, teacher layer), optional
         Whose features CKA compares; by default the layers before the logits, in networks that are
         ``nn.Sequential``.
@@ -417,16 +442,27 @@ def _check_run(run):
         )
 
 
+def _parts(run):
+    """The stages that have begun; a run without stages is its own only one."""
+    return getattr(run, "runs", [run])
+
+
 def _in_hand(run):
     """The run that trains now: of several stages the last that has begun."""
-    return getattr(run, "runs", [run])[-1]
+    return _parts(run)[-1]
+
+
+def _part_at(run, step):
+    """The stage that took a step."""
+    for part in _parts(run):
+        step -= part.steps
+        if step <= 0:
+            break
+    return part
 
 
 def _look_often(run):
     """Enough records to watch; how often a run records changes nothing of what it learns."""
     part = _in_hand(run)
-    part.record_every = min(part.record_every, max(1, part.steps // LOOKS))
-
-
-def _steps_of(run):
-    return _in_hand(run).steps * getattr(run, "count", 1)
+    whole = part.steps * getattr(run, "count", 1)
+    part.record_every = min(part.record_every, max(1, whole // LOOKS))

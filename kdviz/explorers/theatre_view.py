@@ -69,14 +69,22 @@ def _label(address, settings):
 
 
 def _stops(address, value):
-    """The places of a slider; the value that it begins with is one of them."""
+    """The places of a slider: the value that it begins with is one of them, and there is room above it."""
     if address.endswith(".temperature"):
         stops = TEMPERATURES
-    elif value <= 1:
+    elif value < 1:
         stops = np.linspace(0, 1, 21)
     else:
         stops = value * np.linspace(0, 2, 21)
     return sorted({*(round(float(stop), 6) for stop in stops), value})
+
+
+def united(lists, key):
+    """The entries of all the lists, in order; of those that have the same key, the first."""
+    found = {}
+    for entry in (entry for entries in lists for entry in entries):
+        found.setdefault(entry[key], entry)
+    return list(found.values())
 
 
 def frame_of(record, settings, seen=None):

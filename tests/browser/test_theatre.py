@@ -1,5 +1,6 @@
 """The training theatre in a real JupyterLab: how the page answers while a convolutional student trains."""
 
+import re
 import statistics
 import time
 from itertools import count
@@ -230,3 +231,44 @@ def test_a_page_closed_and_opened_again_finds_the_whole_run(lab, server):
     frames = int(lab.value("len(shows[0].frames)"))
     assert frames > 10
     assert int(lab.theatre.get_by_label("Record").get_attribute("max")) == frames - 1
+
+
+def test_two_theatres_on_a_page_train_at_once(lab):
+    cell = lab.page.locator(".jp-CodeCell").last
+    cell.locator(".cm-content").click()
+    lab.page.keyboard.press("Control+a")
+    lab.page.keyboard.insert_text("shows.append(kd.explorers.theatre(make, seconds=0)); shows[-1]")
+    lab.page.keyboard.press("Control+Enter")
+    other = cell.locator(".kdviz-theatre")
+    other.wait_for()
+    both = (lab.theatre, other)
+    for each in both:
+        each.get_by_role("button", name="Play", exact=True).click()
+    for each in both:
+        each.get_by_text("Training.").wait_for()
+        each.get_by_text(re.compile(r"^Step [1-9]\d{2,} of")).wait_for()
+    other.get_by_role("button", name="Pause", exact=True).click()
+    other.get_by_text("Paused after step").wait_for()
+    rests = other.locator(".message").inner_text()
+    before = lab.theatre.locator(".read-out").inner_text()
+    lab.page.wait_for_timeout(2000)
+    # One rests, the other goes on.
+    assert other.locator(".message").inner_text() == rests
+    assert lab.theatre.locator(".read-out").inner_text() != before
+    lab.press("Pause")
+    lab.theatre.get_by_text("Paused after").wait_for()
+    steps = [int(re.search(r"\d+", each.locator(".message").inner_text())[0]) for each in both]
+    assert lab.value("[show.run.step for show in shows]") == str(steps)
+
+
+def test_a_loss_that_is_not_finite_is_told_on_the_page_and_can_be_mended(lab):
+    lab.value("shows[0].set('soft_targets.weight', 1e300)")
+    lab.press("Play")
+    lab.theatre.get_by_text("ValueError: the loss is not a finite number at step 0").wait_for()
+    assert lab.value("all(w.isfinite().all() for w in shows[0].run.student.parameters())") == "True"
+    lab.value("shows[0].set('soft_targets.weight', 0.9)")
+    lab.press("Play")
+    lab.theatre.get_by_text("Training.").wait_for()
+    lab.theatre.get_by_text(re.compile(r"^Step [1-9]\d* of")).wait_for()
+    lab.press("Stop")
+    lab.theatre.get_by_text("Stopped after").wait_for()

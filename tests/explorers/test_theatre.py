@@ -117,24 +117,28 @@ def test_the_cka_of_a_network_with_itself_is_one(data, teacher):
     assert explorers.theatre(run, data, teacher).frames[0]["measures"]["CKA"] == pytest.approx(1, abs=1e-6)
 
 
-def test_a_temperature_changed_while_it_trains_acts_on_the_next_step(show, make):
+WEIGHT = "soft_targets.weight"
+
+
+@pytest.mark.parametrize(("setting", "before", "after"), [(TEMPERATURE, 4, 1.5), (WEIGHT, 0.9, 0.3)])
+def test_a_setting_changed_while_it_trains_acts_on_the_next_step(show, make, setting, before, after):
     watched = show(seconds=60, steps=4000, record_every=1000)
     watched.play()
     until(lambda: watched.run.step > 40)
     # As the page says it: all the settings, of which one has moved.
-    watched.set_state({"settings": {**watched.settings, TEMPERATURE: 1.5}})
-    assert watched.run.objective.settings()[TEMPERATURE] == 1.5
+    watched.set_state({"settings": {**watched.settings, setting: after}})
+    assert watched.run.objective.settings()[setting] == after
     until(lambda: watched.marks)
     watched.pause()
     (record,) = [record for record in watched.run.records if record.changes]
     ((step, address, old, new),) = record.changes
-    assert (address, old, new) == (TEMPERATURE, 4, 1.5) and 40 <= step < record.step
-    assert watched.marks == [[step, TEMPERATURE, 4, 1.5]]
+    assert (address, old, new) == (setting, before, after) and 40 <= step < record.step
+    assert watched.marks == [[step, setting, before, after]]
     # The step named is the first with the new value: the same weights come of a plain run told so.
     plain = make(steps=4000, record_every=1)
     while plain.step < step:
         next(plain)
-    plain.set(TEMPERATURE, 1.5)
+    plain.set(setting, after)
     while plain.step < watched.run.step:
         next(plain)
     assert torch.equal(weights(watched.run.student), weights(plain.student))
@@ -148,6 +152,13 @@ def test_each_number_of_the_objective_has_a_knob(show):
     for knob in knobs.values():
         assert knob["stops"] == sorted(knob["stops"])
     assert 0.9 in knobs["soft_targets.weight"]["stops"] and 4 in knobs[TEMPERATURE]["stops"]
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.5, 1.0, 25.0])
+def test_a_weight_can_be_raised_and_lowered(make, weight):
+    (knob, _) = explorers.theatre(make(objective=weight * SoftTargets(4))).knobs
+    assert weight in knob["stops"] and knob["stops"][-1] > weight
+    assert knob["stops"][0] == 0
 
 
 def test_forms_and_layers_have_no_knob(data, teacher, make):
@@ -342,6 +353,53 @@ def test_a_run_that_has_ended_is_shown(make, data, teacher):
     assert watched.marks == [[20, TEMPERATURE, 4, 2.0]]
 
 
+@pytest.fixture
+def generations(data):
+    """Three networks; the first hears labels, the others only the one before them."""
+
+    def generations():
+        starts = [mlp(64, 8, 10, seed=seed) for seed in range(3)]
+        return kdviz.schemes.born_again(starts, data, 0.8 * SoftTargets(2), steps=20, record_every=10)
+
+    return generations
+
+
+def test_the_frames_of_a_run_in_stages_have_the_terms_of_their_stage(generations, data):
+    watched = explorers.theatre(generations, data, seconds=0)
+    assert (watched.steps, watched.stages) == (60, 3)
+    assert [knob["address"] for knob in watched.knobs] == ["cross_entropy.weight"]
+    watched.finish()
+    assert [term["name"] for term in watched.terms] == ["cross_entropy", "soft_targets"]
+    assert {knob["address"] for knob in watched.knobs} == {"cross_entropy.weight", WEIGHT, TEMPERATURE}
+    first, later = {"cross_entropy.weight": 1}, {WEIGHT: 0.8, TEMPERATURE: 2}
+    for frame in watched.frames:
+        assert frame["settings"] == (first if frame["step"] <= 20 else later)
+        assert {f"{name}.weight" for name in frame["losses"]} <= set(frame["settings"])
+    # Each stage is looked at as often as a run without stages.
+    assert [frame["step"] for frame in watched.frames] == list(range(61))
+    # The same run, shown once it has ended, is the same replay.
+    ended = explorers.theatre(watched.run)
+    assert ended.terms == watched.terms and ended.knobs == watched.knobs
+    assert [(f["step"], f["settings"]) for f in ended.frames] == [
+        (f["step"], f["settings"]) for f in watched.frames[1:]
+    ]
+    alone = generations().finish()
+    assert torch.equal(weights(watched.run.student), weights(alone.student))
+
+
+def test_a_knob_turned_in_one_stage_is_in_the_frames_of_the_next(generations, data):
+    watched = explorers.theatre(generations, data, seconds=0)
+    while watched.run.step < 25:
+        watched.step()
+        watched.wait(10)
+    watched.set(WEIGHT, 0.3)
+    watched.finish()
+    shown = {frame["step"]: frame["settings"].get(WEIGHT) for frame in watched.frames}
+    assert (shown[20], shown[25], shown[26], shown[60]) == (None, 0.8, 0.3, 0.3)
+    # The stage after it begins with the objective's own weight, and is told at once.
+    assert watched.marks == [[25, WEIGHT, 0.8, 0.3], [40, WEIGHT, 0.8, 0.3]]
+
+
 def test_a_run_without_data_or_teacher(data):
     watched = explorers.theatre(train(mlp(64, 8, 10), data, steps=20), seconds=0).finish()
     assert watched.terms[0]["source"] == "labels" and watched.labels == []
@@ -426,8 +484,25 @@ def told(view):
     return view.locator(".read-out").inner_text()
 
 
+def settings_told(view):
+    """The settings of a replay, as they are seen and as they are heard."""
+    shown = view.locator(".knobs label").evaluate_all(
+        "(all) => all.map((one) => [one.children[0].textContent, one.children[1].textContent])"
+    )
+    heard = view.locator(".knobs [role='meter']").evaluate_all(
+        "(all) => all.map((one) => [one.ariaLabel, one.getAttribute('aria-valuetext').split(':')[0]])"
+    )
+    assert shown == heard
+    return dict(shown)
+
+
 def bars(view):
     return view.locator(".bar").evaluate_all("(all) => all.map((bar) => bar.getAttribute('height'))")
+
+
+def short(value):
+    """A number from 0.001 to 100 as the page writes it."""
+    return f"{value:.1f}" if value >= 10 else f"{value:.3f}" if value >= 1 else f"{value:#.3g}"
 
 
 def number(text):
@@ -471,8 +546,9 @@ def test_the_replay_shows_the_numbers_of_the_records_by_keyboard(page, show):
 def test_the_replay_plays_pauses_and_steps(page, show):
     view = page(show(steps=30))
     buttons = view.locator(".row").first
-    assert "To turn the knobs, it needs a running kernel" in view.locator(".message").inner_text()
-    assert view.get_by_label("temperature").is_disabled()
+    assert "to turn them, it needs a running kernel" in view.locator(".message").inner_text()
+    assert view.get_by_role("slider", name="temperature").count() == 0
+    assert settings_told(view)["temperature"] == "4"
     assert buttons.get_by_role("button", name="Stop").is_disabled()
     assert told(view).startswith("Step 0 of 30")
     view.locator("button.main").press("Enter")
@@ -502,16 +578,47 @@ def test_every_control_of_the_replay_works_by_keyboard(page, show):
 
 
 @pytest.mark.browser
+def test_a_replay_in_stages_shows_of_each_stage_what_it_has(page, generations, data):
+    view = page(explorers.theatre(generations, data, names=("the one before", "generation")))
+    panel, record = view.locator(".kdviz-theatre"), view.get_by_label("Record")
+    heights, seen = {panel.bounding_box()["height"]}, []
+    none = "off"
+    for _ in range(61):
+        sources = view.locator(".pictures svg").first.text_content()
+        seen.append((told(view).split(":")[0], settings_told(view), "labels" in sources))
+        record.press("ArrowRight")
+        heights.add(panel.bounding_box()["height"])
+    first = {"weight of cross entropy": "1", "weight of soft targets": none, "temperature": none}
+    later = {"weight of cross entropy": none, "weight of soft targets": "0.8", "temperature": "2"}
+    assert seen[0] == ("Step 0 of 60 (stage 1 of 3)", first, True)
+    assert seen[20] == ("Step 20 of 60 (stage 1 of 3)", first, True)
+    assert seen[21] == ("Step 21 of 60 (stage 2 of 3)", later, False)
+    assert seen[60] == ("Step 60 of 60 (stage 3 of 3)", later, False)
+    assert len(heights) == 1
+    moved = move_every_control(view, panel)
+    assert [name.split(":")[0] for name in moved] == ["Replay", "Step", "Reset", "Pace", "Record", "Image"]
+
+
+@pytest.mark.browser
 def test_each_arrow_says_what_it_asks_for(page, show):
-    view = page(show(steps=4))
+    watched = show(steps=4)
+    view = page(watched)
     arrows = view.locator(".arrow")
-    assert arrows.count() == 2 and view.locator(".arrow.chosen").text_content().count("soft targets") == 1
+    assert arrows.count() == 2 and view.locator(".arrow.chosen > text").first.text_content() == "soft targets"
     about = view.locator(".about")
     assert about.inner_text().startswith("Soft targets: the student matches the teacher's probabilities")
     view.locator("g[tabindex='0']").press("ArrowDown")
     assert about.inner_text().startswith("Cross-entropy with the hard labels.")
-    arrows.first.click()
+    # To point at it is enough; its tooltip and its label say loss, weight and value of the step looked at.
+    arrows.first.hover()
     assert about.inner_text().startswith("Soft targets")
+    tip = arrows.first.locator("title")
+    assert tip.text_content().endswith("at a temperature. Weight 0.9, temperature 4.")
+    view.get_by_label("Record").press("ArrowLeft")
+    watched.finish()
+    value, part = (short(scale * watched.run.records[-1].losses["soft_targets"]) for scale in (1, 0.9))
+    assert f"Weight 0.9, temperature 4; loss {value}, its part {part}: " in tip.text_content()
+    assert f"0.9 × {value} = {part}" in arrows.first.text_content()
     assert "labels" in view.locator(".pictures svg").first.text_content()
 
 
@@ -561,8 +668,10 @@ def test_a_training_from_the_first_press_to_its_end(notebook, show):
         assert notebook.asked("wish")[0] == wish
     notebook.receive(latest=watched.frames[21:], state="done", message=watched.message)
     assert notebook.view.locator("button.main").inner_text() == "Replay"
-    assert notebook.view.get_by_label("temperature").is_disabled()
+    assert notebook.view.get_by_role("slider", name="temperature").count() == 0
+    assert settings_told(notebook.view)["temperature"] == "4"
     notebook.receive(frames=start, latest=[], state="ready", marks=[])
+    assert notebook.view.get_by_role("slider", name="temperature").is_enabled()
     assert told(notebook.view).startswith("Step 0 of 30: nothing learned yet.")
 
 
@@ -600,6 +709,26 @@ def test_looking_back_while_it_trains_stays_there(notebook, show):
     notebook.view.get_by_label("Record").press("End")
     notebook.receive(latest=watched.frames[9:12])
     assert told(notebook.view).startswith("Step 11 of 30")
+
+
+@pytest.mark.browser
+def test_the_page_thins_a_long_run_as_python_does_and_stays_where_it_looks(notebook, show):
+    watched, sent = show(steps=3000, record_every=10), []
+    watched.observe(lambda change: sent.append(change.new), "latest")
+    notebook.open(watched)
+    watched.finish()
+    notebook.receive(state="playing")
+    for place, news in enumerate(sent):
+        notebook.receive(latest=news)
+        if place == 0:
+            record = notebook.view.get_by_label("Record")
+            record.press("ArrowLeft")
+            here = told(notebook.view)
+    # In halves, as the page may have missed or thinned away the one it looked at.
+    assert len(notebook.asked("frames")) <= MOST_FRAMES
+    assert notebook.asked("frames")[-1] == watched.frames[-1]
+    step = int(here.split()[1])
+    assert step - 200 < int(told(notebook.view).split()[1]) <= step
 
 
 @pytest.mark.browser
@@ -643,10 +772,12 @@ def test_many_terms_one_term_and_no_data_are_drawn(notebook, make, data, teacher
     many = many + 3 * kdviz.LogitMatching() + kdviz.Decoupled()
     for run, arrows, knobs in ((make(objective=many), 6, 4), (train(mlp(64, 8, 10), data, steps=20), 1, 1)):
         watched = explorers.theatre(run)
-        watched.finish()
         notebook.open(watched)
-        assert notebook.view.locator(".arrow").count() == arrows
         assert notebook.view.locator(".knobs").first.locator("input").count() == knobs
+        notebook.open(watched.finish())
+        assert notebook.view.locator(".arrow").count() == arrows
+        assert len(settings_told(notebook.view)) >= knobs
+        assert notebook.view.locator(".knobs input").count() == 0
         assert notebook.view.evaluate("document.documentElement.scrollWidth") <= 920
         assert "could not be drawn" not in notebook.view.locator(".message").inner_text()
     assert notebook.view.locator("g[tabindex='0']").count() == 0
