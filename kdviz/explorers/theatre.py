@@ -22,6 +22,7 @@ from kdviz.explorers.theatre_view import (
     tunable,
     united,
 )
+from kdviz.training.stages import Stages
 
 _HERE = Path(__file__).parent
 REDRAW = 0.2
@@ -254,10 +255,8 @@ class Theatre(ImageExplorer):
 
     def _begin_stage(self, run):
         """Where a stage has ended, begin the next: watched as closely, and a step in it is one step."""
-        part = _in_hand(run)
-        if part.step < part.steps or len(_parts(run)) == getattr(run, "count", 1):
+        if not isinstance(run, Stages) or not run.go_on():
             return
-        run._go_on()
         with self._turn:
             if self.run is run:
                 self._meet()

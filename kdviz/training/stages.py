@@ -37,13 +37,23 @@ class Stages:
         return self
 
     def __next__(self):
-        if self.runs[-1].step >= self.runs[-1].steps and len(self.runs) < self.count:
-            self._go_on()
+        self.go_on()
         passed = self.step - self.runs[-1].step
         record = next(self.runs[-1])
         changes = tuple((passed + step, *change) for step, *change in record.changes)
         self.records.append(replace(record, step=passed + record.step, changes=changes))
         return self.records[-1]
+
+    def go_on(self):
+        """Begin the next stage if the one in hand has ended; return whether one was begun."""
+        if self.runs[-1].step < self.runs[-1].steps or len(self.runs) == self.count:
+            return False
+        run = self._begin(len(self.runs), self.student)
+        for address, value in self._settings.items():
+            if address in run.objective.settings():
+                run.set(address, value)
+        self.runs.append(run)
+        return True
 
     def finish(self):
         """Train to the end of the last stage and return the stages themselves."""
@@ -55,13 +65,6 @@ class Stages:
         """Change a setting of the objective, as :meth:`Run.set` does, for this stage and those to come."""
         self.runs[-1].set(address, value)
         self._settings[address] = value
-
-    def _go_on(self):
-        run = self._begin(len(self.runs), self.student)
-        for address, value in self._settings.items():
-            if address in run.objective.settings():
-                run.set(address, value)
-        self.runs.append(run)
 
     def __repr__(self):
         return f"Stages({len(self.runs)} of {self.count}; {self.runs[-1]!r})"
