@@ -12,6 +12,7 @@ import shutil
 import tempfile
 import time
 import warnings
+from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
@@ -199,6 +200,7 @@ def index(built):
         pages=pages,
         map=survey_map()._repr_html_().replace(".ipynb", ".html"),
         style=(TEMPLATES / "style.css").read_text(encoding="utf-8"),
+        picture=f"data:image/webp;base64,{b64encode((TEMPLATES / 'playground.webp').read_bytes()).decode()}",
     )
 
 

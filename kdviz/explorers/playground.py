@@ -96,7 +96,7 @@ STORIES = [
     },
 ]
 PARTS = [
-    *("stories", *DEFAULTS, "curves", "soft_targets", "images", "classes", "draw", "seeds", "weights"),
+    *("stories", *DEFAULTS, "curves", "soft_targets", "images", "classes", "lesson", "draw", "seeds", "weights"),
     *("link", "about"),
 ]
 
@@ -142,15 +142,16 @@ class Playground(Explorer):
         return f"Playground({', '.join(f'{name}={value}' for name, value in self.settings.items())})"
 
 
-def playground(story="few-labels", *, hide=(), **settings):
+def playground(story="few-labels", *, controls=None, hide=(), **settings):
     """Watch a label-only and a distilled student learn, side by side; everything runs in the browser.
 
     Parameters
     ----------
     story : the story to begin with, or None
         "few-labels", "missing-3", "noisy-labels", "all-labels" or "permuted".
+    controls : names of the settings whose controls are shown; all of them by default
     hide : names of controls and views that are not shown
-        A control by the name of its setting, or "stories", "curves", "soft_targets", "images", "classes",
+        A control by the name of its setting, or "stories", "curves", "soft_targets", "images", "classes", "lesson",
         "draw", "seeds", "weights", "link", "about".
     settings
         labels, temperature, soft_weight, width, unlabelled, label_noise, omit, permuted, learning_rate,
@@ -160,7 +161,7 @@ def playground(story="few-labels", *, hide=(), **settings):
     -------
     Playground
     """
-    return Playground(packed=packed(), **_state(story, hide, settings))
+    return Playground(packed=packed(), **_state(story, [*hide, *_hidden(controls)], settings))
 
 
 def playground_page():
@@ -194,6 +195,16 @@ def checked_settings(settings):
         if not fits:
             raise ValueError(f"{name} must be {expected}; got {value!r}")
     return settings
+
+
+def _hidden(controls):
+    """The settings without a control, where only these controls are wanted."""
+    if controls is None:
+        return []
+    unknown = [name for name in controls if name not in DEFAULTS]
+    if isinstance(controls, str) or unknown:
+        raise ValueError(f"controls must be a list of settings: {', '.join(DEFAULTS)}; got {controls!r}")
+    return [name for name in DEFAULTS if name not in controls]
 
 
 def _state(story, hide, settings):

@@ -421,7 +421,7 @@ function gauge(text, stops) {
 // A slider for each number of the objective; which there are is the objective's own matter.
 function knobs(model, turned) {
   const main = html("div", { class: "knobs" }), more = html("div", { class: "knobs" });
-  const rest = html("details", {}, html("summary", {}, "More settings of the objective"), more);
+  const rest = html("details", {}, html("summary", { "data-lm-suppress-shortcuts": "true" }, "More settings of the objective"), more);
   let built = null, sliders = [];
 
   function build(all) {

@@ -10,6 +10,8 @@ CONTROLS = ", ".join(
         "label:first-of-type > input[type='radio']:enabled",
         "button:enabled:not([tabindex='-1'])",
         "select:enabled",
+        # Before what it folds away, so that this is open when its turn comes.
+        "details:not([hidden]) > summary",
         "canvas[tabindex='0']",
         "g[tabindex='0']",
     ]
@@ -28,7 +30,7 @@ KEY = """(control) => {
   const kind = control.getAttribute("role") || control.type || control.tagName;
   const down = control.selectedIndex < control.length - 1;
   const keys = { radio: control.tagName === "INPUT" ? "Space" : "ArrowRight", checkbox: "Space",
-    range: "ArrowRight", button: "Enter", "select-one": down ? "ArrowDown" : "ArrowUp" };
+    range: "ArrowRight", button: "Enter", SUMMARY: "Enter", number: "ArrowUp", "select-one": down ? "ArrowDown" : "ArrowUp" };
   return keys[kind] ?? "ArrowRight";
 }"""
 

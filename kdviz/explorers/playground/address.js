@@ -34,9 +34,12 @@ function fromAddress(text, defaults, stops) {
     changes: readChanges(said.get("changes"), stops, problems),
     story: said.get("story"),
     image: said.has("image") ? Number(said.get("image")) : null,
-    hide: (said.get("hide") ?? "").split(".").filter(Boolean),
+    hide: [...listed(said, "hide"), ...(said.has("controls") ? without(listed(said, "controls")) : [])],
   };
 }
+
+const listed = (said, name) => (said.get(name) ?? "").split(".").filter(Boolean);
+const without = (controls) => SETTINGS.filter((name) => !controls.includes(name));
 
 function readSetting(name, text, stops) {
   if (name === "seed") return /^\d{1,6}$/.test(text) ? Number(text) : undefined;

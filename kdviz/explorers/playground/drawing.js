@@ -39,6 +39,11 @@ function percent(value, digits = 1) {
   return `${value.toFixed(digits)} %`;
 }
 
+// The difference of two percentages as they are shown, so that a reader's own subtraction agrees.
+function shownGain(hard, soft) {
+  return Number(soft.toFixed(1)) - Number(hard.toFixed(1));
+}
+
 // Paints pictures of 8 × 8 side by side on a canvas; `shade(n, pixel)` is 0 (paper) to 255 (ink).
 function paintTiles(canvas, count, columns, shade, rows = Math.max(1, Math.ceil(count / columns)), gap = 1) {
   const cell = SIDE + gap;

@@ -2,6 +2,7 @@
 
 const PACES = { slow: 12, normal: 60, fast: 5000 };
 const STEPS_AT_ONCE = 5;
+const FOCUSABLE = "button, input, select, summary, canvas[tabindex]";
 
 function about({ truth, train, teachers }) {
   return (
@@ -98,6 +99,7 @@ class Playground {
     const exam = examine(net, this.data);
     this.said = [exam.said, exam.said];
     this.records = [{ step: 0, accuracy: [exam.accuracy, exam.accuracy], loss: [exam.loss, exam.loss] }];
+    this.taught = this.#taught();
     this.teacher = this.data.teachers.get(this.start.label_noise).net;
     const teacherExam = examine(this.teacher, this.data);
     [this.teacherSaid, this.teacherAccuracy] = [teacherExam.said, teacherExam.accuracy];
@@ -106,6 +108,14 @@ class Playground {
     this.#showStory();
     this.#write();
     this.#draw();
+  }
+
+  // Which training images the students meet with a label, and how many of the labels are wrong.
+  #taught() {
+    const { data, start } = this, { labels: given } = data.teachers.get(start.label_noise);
+    const seen = Array.from({ length: data.train }, (_, row) => row).filter((row) => data.truth[row] !== start.omit);
+    const few = labelled(seen, data.truth, start.labels, start.seed);
+    return { few, wrong: few.filter((row) => given[row] !== data.truth[row]).length, seen: seen.length };
   }
 
   // Of the wishes that the trainer answers with a report.
@@ -140,11 +150,13 @@ class Playground {
 
   #summary() {
     const [hard, soft] = this.records.at(-1).accuracy;
-    return `Label-only student ${percent(hard)}, distilled student ${percent(soft)}: ${signed(soft - hard)} points.`;
+    return `Label-only student ${percent(hard)}, distilled student ${percent(soft)}: ${signed(shownGain(hard, soft))} points.`;
   }
 
   play() {
     if (this.finished) this.#begin();
+    // On a phone the curves may be below the screen: they are what there is to see now.
+    requestAnimationFrame(() => this.element.querySelector(".curves svg")?.scrollIntoView({ block: "nearest" }));
     this.playing = true;
     this.#ask({ wish: "play", rate: PACES[this.pace] });
     this.#tell("They learn.");
@@ -302,11 +314,12 @@ class Playground {
       seeds: () => seedsView(this, (text) => this.#tell(text)),
       soft_targets: () => softTargetsView(),
       classes: () => classesView(),
+      lesson: () => lessonView(),
       images: () => imagesView((place, byKey) => this.look(place, byKey)),
       draw: () => drawDigitView((grey) => this.lookAtDrawing(grey), (text) => this.#tell(text)),
       weights: () => weightsView(),
     };
-    const columns = [["curves", "seeds"], ["soft_targets", "classes"], ["images", "draw", "weights"]].map((names) =>
+    const columns = [["curves", "seeds"], ["soft_targets", "classes", "lesson"], ["images", "draw", "weights"]].map((names) =>
       names.filter(shown).map((name) => makers[name]()),
     );
     this.views = columns.flat();
@@ -324,7 +337,8 @@ class Playground {
     );
     // A click anywhere on it takes the keys to it, and away from the notebook around it.
     if (!this.standalone) panel.tabIndex = -1;
-    panel.dataset.lmSuppressShortcuts = "true";
+    // JupyterLab asks the element with the focus itself, not what is around it, whether its keys are its own.
+    for (const one of [panel, ...panel.querySelectorAll(FOCUSABLE)]) one.dataset.lmSuppressShortcuts = "true";
     this.onKey = (event) => this.#key(event);
     (this.standalone ? document : panel).addEventListener("keydown", this.onKey);
     return panel;
@@ -406,7 +420,7 @@ class Playground {
     const values = onDigit
       ? this.said.map((said) => recall(said, this.data, this.start.omit))
       : this.records.at(-1).accuracy;
-    const gain = values[1] - values[0];
+    const gain = shownGain(...values);
     const came = gain > 1 ? "better" : gain < -1 ? "worse" : "about the same";
     const where = onDigit ? `on the ${this.start.omit}s that it never saw` : "on the test images";
     const expected = this.prediction ? `You expected: ${this.prediction}. ` : "";

@@ -39,9 +39,10 @@ function changeMark({ x, y }, [step, name, value]) {
 
 function curvesSentence(records, omitted) {
   const { step, accuracy, loss } = records.at(-1);
-  const [hard, soft] = accuracy, gain = soft - hard;
+  const [hard, soft] = accuracy, gain = shownGain(hard, soft);
   if (step === 0) return "Both start with the same weights, so they answer alike: by chance. Press Play.";
-  const less = loss[0] === loss[1] ? "Their losses are equal" : `The ${STUDENTS[loss[1] < loss[0] ? 1 : 0].name}'s loss is lower`;
+  const [first, second] = loss.map((value) => value.toFixed(2));
+  const less = first === second ? `Both losses are ${first} nats` : `The ${STUDENTS[loss[1] < loss[0] ? 1 : 0].name}'s loss is lower`;
   const left = omitted === null ? "" : ` Neither has seen a ${omitted}.`;
   return `After ${step} steps: label-only ${percent(hard)}, distilled ${percent(soft)}: ${signed(gain)} points. ${less}.${left}`;
 }
@@ -116,7 +117,7 @@ function softTargetsView() {
   const bars = Array.from({ length: CLASSES }, (_, label) => {
     picture.append(words(left - 8, 34 + label * row, String(label), { "text-anchor": "end" }));
     return everyone.map(({ fill }, who) => {
-      const bar = svg("rect", { x: left, y: 20 + label * row + ((who + 1) % 3) * 6.6, height: 6, fill });
+      const bar = svg("rect", { x: left, y: 20 + label * row + ((who + 1) % 3) * 6.6, height: 6, fill }, svg("title"));
       picture.append(bar);
       return bar;
     });
@@ -135,7 +136,10 @@ function softTargetsView() {
       const logits = [...nets, teacher].map((net) => answers(net, image.inputs, 0, 1));
       const said = logits.map((values) => softmax(values, 0, settings.temperature));
       bars.forEach((group, label) => {
-        group.forEach((bar, who) => bar.setAttribute("width", Math.max(0, x(said[who][label]) - left).toFixed(1)));
+        group.forEach((bar, who) => {
+          bar.setAttribute("width", Math.max(0, x(said[who][label]) - left).toFixed(1));
+          bar.firstChild.textContent = `${everyone[who].name}, digit ${label}: ${percent(100 * said[who][label])}`;
+        });
       });
       setAttributes(frame, { y: 19 + (image.label ?? -9) * row });
       picture.setAttribute("aria-label", `${title.textContent}; longer bars are more probable`);
@@ -171,7 +175,7 @@ function classesView() {
   const groups = Array.from({ length: CLASSES }, (_, label) => {
     const at = left + label * wide;
     const bars = STUDENTS.map(({ fill }, who) => svg("rect", { x: at + 3 + who * 14.5, width: 14, fill }, svg("title")));
-    const tick = svg("line", { x1: at + 1, x2: at + 33.5, stroke: ADVISER.colour, "stroke-width": 3 });
+    const tick = svg("line", { x1: at + 1, x2: at + 33.5, stroke: ADVISER.colour, "stroke-width": 3 }, svg("title"));
     const name = words(at + 17, floor + 18, String(label), { "text-anchor": "middle" });
     picture.append(...bars, tick, name);
     return { bars, tick, name };
@@ -188,6 +192,7 @@ function classesView() {
           bar.firstChild.textContent = `${STUDENTS[who].name}, digit ${label}: ${percent(recalls[who][label])}`;
         });
         setAttributes(tick, { y1: y(recalls[2][label]), y2: y(recalls[2][label]) });
+        tick.firstChild.textContent = `teacher, digit ${label}: ${percent(recalls[2][label])}`;
         name.setAttribute("class", label === settings.omit ? "left-out" : "");
         name.textContent = label === settings.omit ? `no ${label}` : String(label);
       });
@@ -262,6 +267,8 @@ function strip(title, colour, choose) {
       if (places.includes(chosen)) at = places.indexOf(chosen);
       const more = all.length > SHOWN ? `; ${SHOWN} are shown` : "";
       heading.textContent = `${title}: ${all.length || "none"}${more}`;
+      // Where there is nothing to choose, the Tab key goes on.
+      canvas.tabIndex = places.length ? 0 : -1;
       // Of one height, however many there are: what is below stands still.
       const shade = (n, pixel) => {
         const grey = data.grey[(data.train + places[n]) * PIXELS + pixel] * 15.9;
@@ -271,6 +278,49 @@ function strip(title, colour, choose) {
       canvas.style.aspectRatio = `${canvas.width} / ${canvas.height}`;
     },
   };
+}
+
+// What the students hear: the shares of their losses, and the labelled images.
+function lessonView() {
+  const width = 390, left = 82, line = 26;
+  const picture = svg("svg", { viewBox: `0 0 ${width} ${2 * line}`, role: "img", "aria-label": "Labels and teacher, as shares of each loss" });
+  const x = scale(0, 1, left, width - 1);
+  const rows = STUDENTS.map(({ short, colour }, who) => {
+    const at = { y: 3 + who * line, height: line - 6 };
+    const labels = svg("rect", { ...at, x: left, fill: "#fff", stroke: INK }), teacher = svg("rect", { ...at, fill: ADVISER.fill });
+    const said = [words(left + 8, at.y + 15, "labels"), words(width - 8, at.y + 15, "teacher", { "text-anchor": "end", fill: "#fff" })];
+    picture.append(words(0, at.y + 15, short, { fill: colour }), labels, teacher, ...said);
+    return { labels, teacher, said };
+  });
+  const canvas = html("canvas", { role: "img" });
+  const heading = html("p", { class: "strip-title", style: `border-color: ${INK}` });
+  const caption = html("p", { class: "caption" });
+  return {
+    element: card("lesson", "What they learn from", picture, html("div", { class: "strip still" }, heading, canvas), caption),
+    draw({ data, taught, settings }) {
+      rows.forEach(({ labels, teacher, said }, who) => {
+        const weight = who === DISTILLED ? settings.soft_weight : 0, edge = x(1 - weight);
+        labels.setAttribute("width", (edge - left).toFixed(1));
+        setAttributes(teacher, { x: edge.toFixed(1), width: (x(1) - edge).toFixed(1) });
+        said.forEach((text, part) => text.setAttribute("opacity", (part ? weight : 1 - weight) > 0.2 ? 1 : 0));
+      });
+      const shown = taught.few.slice(0, SHOWN), count = taught.few.length;
+      heading.textContent = `${count} labelled images${count > SHOWN ? `; ${SHOWN} are shown` : ""}`;
+      canvas.setAttribute("aria-label", heading.textContent);
+      paintTiles(canvas, shown.length, COLUMNS, (n, pixel) => data.grey[shown[n] * PIXELS + pixel] * 15.9, ROWS);
+      caption.textContent = lessonSentence(taught, settings);
+    },
+  };
+}
+
+function lessonSentence({ few, wrong, seen }, { soft_weight, temperature, unlabelled, permuted }) {
+  const parts = [];
+  if (wrong) parts.push(`${wrong} of the ${few.length} labels are wrong.`);
+  if (unlabelled) parts.push(`The distilled student also meets ${seen - few.length} images without a label.`);
+  const shuffled = permuted ? ", shuffled" : "";
+  const shares = [percent(100 * (1 - soft_weight), 0), percent(100 * soft_weight, 0)];
+  parts.push(`In the distilled student's loss, labels weigh ${shares[0]} and the teacher's answers at T = ${temperature}${shuffled} ${shares[1]}.`);
+  return parts.join(" ");
 }
 
 // The first layer's weights of both students, a picture a unit.

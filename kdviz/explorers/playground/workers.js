@@ -3,18 +3,40 @@
 const WORKER_START = "const hear = serve((told) => postMessage(told)); onmessage = (event) => hear(event.data);";
 
 function startTrainer(packed, hear) {
-  const trainer = startWorker(hear) ?? onThisThread(hear);
-  trainer.wish({ wish: "open", packed });
-  return trainer;
+  // What was wished for before the first answer, for another try where the worker cannot start.
+  let early = [];
+  let trainer = startWorker(
+    (told) => {
+      early = null;
+      hear(told);
+    },
+    (text) => {
+      if (!early) return hear({ kind: "problem", text });
+      trainer = onThisThread(hear);
+      early.forEach(trainer.wish);
+    },
+  );
+  trainer ??= onThisThread(hear);
+  const wish = (message) => {
+    early?.push(message);
+    trainer.wish(message);
+  };
+  wish({ wish: "open", packed });
+  return { wish, close: () => trainer.close() };
 }
 
-function startWorker(hear) {
+// `fail` hears of a worker that does not start (some hosts tell it only later) or that breaks.
+function startWorker(hear, fail) {
   let url;
   try {
     url = URL.createObjectURL(new Blob([WORKER_SOURCE, WORKER_START], { type: "text/javascript" }));
     const worker = new Worker(url);
     worker.onmessage = (event) => hear(event.data);
-    worker.onerror = (event) => hear({ kind: "problem", text: event.message || "the worker could not start" });
+    worker.onerror = (event) => {
+      event.preventDefault();
+      worker.terminate();
+      fail(event.message || "the worker could not start");
+    };
     return { wish: (message) => worker.postMessage(message), close: () => worker.terminate() };
   } catch {
     // Some hosts forbid workers.
