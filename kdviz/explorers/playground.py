@@ -96,8 +96,8 @@ STORIES = [
     },
 ]
 PARTS = [
-    *("stories", *DEFAULTS, "curves", "soft_targets", "images", "classes", "lesson", "draw", "seeds", "weights"),
-    *("link", "about"),
+    *("stories", *DEFAULTS, "curves", "soft_targets", "images", "classes", "lesson"),
+    *("draw", "seeds", "weights", "link", "about"),
 ]
 
 
@@ -151,8 +151,8 @@ def playground(story="few-labels", *, controls=None, hide=(), **settings):
         "few-labels", "missing-3", "noisy-labels", "all-labels" or "permuted".
     controls : names of the settings whose controls are shown; all of them by default
     hide : names of controls and views that are not shown
-        A control by the name of its setting, or "stories", "curves", "soft_targets", "images", "classes", "lesson",
-        "draw", "seeds", "weights", "link", "about".
+        A control by the name of its setting, or "stories", "curves", "soft_targets", "images", "classes",
+        "lesson", "draw", "seeds", "weights", "link", "about".
     settings
         labels, temperature, soft_weight, width, unlabelled, label_noise, omit, permuted, learning_rate,
         seed: instead of the story's.

@@ -177,5 +177,3 @@ def _telling(difference, labels):
 
 def _pairs(table):
     return table[np.triu_indices(len(table), 1)]
-
-

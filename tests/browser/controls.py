@@ -30,7 +30,8 @@ KEY = """(control) => {
   const kind = control.getAttribute("role") || control.type || control.tagName;
   const down = control.selectedIndex < control.length - 1;
   const keys = { radio: control.tagName === "INPUT" ? "Space" : "ArrowRight", checkbox: "Space",
-    range: "ArrowRight", button: "Enter", SUMMARY: "Enter", number: "ArrowUp", "select-one": down ? "ArrowDown" : "ArrowUp" };
+    range: "ArrowRight", number: "ArrowUp", button: "Enter", SUMMARY: "Enter",
+    "select-one": down ? "ArrowDown" : "ArrowUp" };
   return keys[kind] ?? "ArrowRight";
 }"""
 

@@ -174,7 +174,10 @@ def test_a_small_course_is_built_and_works_from_its_files(tmp_path, offline):
     assert first.locator(".pages a[href='one.html']").count() == 1
     assert first.locator(".pages a[href='two.html']").count() == 3  # its own line and two introductions
     assert first.get_by_text("Five minutes.").count() == 2
-    assert first.locator("a[href='playground.html']").count() == 1
+    assert first.locator("main a").first.get_attribute("href") == "playground.html"
+    picture = first.locator("a[href='playground.html'] img")
+    assert picture.evaluate("async (img) => { await img.decode(); return img.naturalWidth; }") == 960
+    assert len(picture.get_attribute("src")) < 120_000
     assert (tmp_path / "site" / "playground.html").stat().st_size < 600_000
 
 

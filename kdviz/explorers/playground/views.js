@@ -317,9 +317,9 @@ function lessonSentence({ few, wrong, seen }, { soft_weight, temperature, unlabe
   const parts = [];
   if (wrong) parts.push(`${wrong} of the ${few.length} labels are wrong.`);
   if (unlabelled) parts.push(`The distilled student also meets ${seen - few.length} images without a label.`);
-  const shuffled = permuted ? ", shuffled" : "";
+  const told = `the teacher's answers (T = ${temperature}${permuted ? ", shuffled" : ""})`;
   const shares = [percent(100 * (1 - soft_weight), 0), percent(100 * soft_weight, 0)];
-  parts.push(`In the distilled student's loss, labels weigh ${shares[0]} and the teacher's answers at T = ${temperature}${shuffled} ${shares[1]}.`);
+  parts.push(`In the distilled student's loss, labels weigh ${shares[0]}, ${told} ${shares[1]}.`);
   return parts.join(" ");
 }
 
