@@ -177,3 +177,5 @@ def _telling(difference, labels):
 
 def _pairs(table):
     return table[np.triu_indices(len(table), 1)]
+
+

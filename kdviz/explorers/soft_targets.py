@@ -174,3 +174,5 @@ def _checked_temperature(value):
             f"temperature must be a number from {LOWEST:g} to {HIGHEST:g}, as on the slider; got {value!r}"
         )
     return float(value)
+
+
