@@ -34,11 +34,11 @@ function fromAddress(text, defaults, stops) {
     changes: readChanges(said.get("changes"), stops, problems),
     story: said.get("story"),
     image: said.has("image") ? Number(said.get("image")) : null,
-    hide: [...listed(said, "hide"), ...(said.has("controls") ? without(listed(said, "controls")) : [])],
+    hide: [...namesIn(said, "hide"), ...(said.has("controls") ? without(namesIn(said, "controls")) : [])],
   };
 }
 
-const listed = (said, name) => (said.get(name) ?? "").split(".").filter(Boolean);
+const namesIn = (said, name) => (said.get(name) ?? "").split(".").filter(Boolean);
 const without = (controls) => SETTINGS.filter((name) => !controls.includes(name));
 
 function readSetting(name, text, stops) {
