@@ -131,9 +131,7 @@ class Comparison:
         inputs = self.kept.tensor()[:count]
         models = dict(self.models)
         teacher, student = models.pop("teacher"), models.pop("student")
-        return side_by_side(
-            teacher, student, inputs, baselines=list(models.values()), method=method, **settings
-        )
+        return side_by_side(teacher, student, inputs, baselines=models, method=method, **settings)
 
     def to_html(self, path, title="Teacher and student compared"):
         """Write all of it as one page that needs no kernel and no network, and return its path."""

@@ -157,11 +157,10 @@ def attribution(comparison, count=20, methods=None):
     """The attribution explorer of samples kept of every class."""
     rows = _spread(comparison, count)
     kept = [comparison.kept.inputs[row] for row in rows]
-    models = list(comparison.models.values())
+    models = comparison.models
     # Two label-only students say what seeds do; more would not fit beside each other.
-    maps, targets = ask_all(*models[:2], torch.cat(kept), models[2:4], methods)
-    names = list(comparison.models)
-    maps = {method: dict(zip(names, found.values(), strict=False)) for method, found in maps.items()}
+    baselines = {name: models[name] for name in comparison.baselines[:2]}
+    maps, targets = ask_all(models["teacher"], models["student"], torch.cat(kept), baselines, methods)
     labels = _classes(comparison, rows)
     return AttributionExplorer.from_maps(
         _ink(comparison, kept), labels, targets.cpu(), maps, comparison.classes
@@ -201,12 +200,14 @@ def recall(comparison, most=20):
         table = table.loc[table.gap.abs().sort_values(ascending=False).index[:most]]
     title = "Recognised of each class" + (", largest gaps first" if len(comparison.classes) > most else "")
     values = {name: table[name] for name in _few(comparison)}
-    return figures.class_bars(values, list(table.index), axis="recognised (share)", title=title)
+    given = {"axis": "recognised (share)", "title": title, "baseline": _baseline(comparison)}
+    return figures.class_bars(values, list(table.index), **given)
 
 
 def reliability(comparison):
     tables = {name: calibration(comparison.tallies[name], comparison.labels)[1] for name in _few(comparison)}
-    return figures.reliability(tables, title="Are the networks as sure as they are right?")
+    title = "Are the networks as sure as they are right?"
+    return figures.reliability(tables, title=title, baseline=_baseline(comparison))
 
 
 def cka(comparison):
@@ -235,6 +236,10 @@ def _embeddings(comparison, rows):
 
 def _few(comparison):
     return ["teacher", "student", *comparison.baselines[:1]]
+
+
+def _baseline(comparison):
+    return next(iter(comparison.baselines), None)
 
 
 def sections(comparison):

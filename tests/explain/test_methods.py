@@ -175,6 +175,17 @@ def test_a_copy_of_the_teacher_looks_like_it_and_label_only_students_tell_what_t
     torch.testing.assert_close(found.targets, teacher(inputs).argmax(1))
 
 
+def test_baselines_keep_the_names_that_they_were_given():
+    inputs, others = table(count=8), {"40 labels": linear(5, seed=1), "other seed": linear(5, seed=2)}
+    named = explain.side_by_side(linear(5), linear(5, seed=3), inputs, baselines=others)
+    assert list(named.maps) == ["teacher", "student", *others]
+    assert "40 labels, other seed" in named.table.index and "than 40 labels does" in named.sentence
+    numbered = explain.side_by_side(linear(5), linear(5, seed=3), inputs, baselines=list(others.values()))
+    np.testing.assert_array_equal(numbered.table, named.table)
+    with pytest.raises(ValueError, match="must not be called"):
+        explain.side_by_side(linear(5), linear(5), inputs, baselines={"student": linear(5)})
+
+
 def test_too_few_inputs_are_refused():
     with pytest.raises(ValueError, match="fewer than 5"):
         explain.side_by_side(linear(5), linear(5), table(count=4))

@@ -145,6 +145,16 @@ def test_attributions_are_those_of_explain():
     assert asked.table.equals(direct.table)
 
 
+def test_baselines_go_by_the_names_that_the_reader_gave():
+    pair, other = (made(conv, 4), made(conv, 4, seed=1)), made(conv, 4, seed=2)
+    found = kd.compare(*pair, pictures(), baselines={"80 labels": other}, progress=False)
+    names = ["teacher", "student", "80 labels"]
+    assert list(found.attributions("occlusion", count=6).maps) == names
+    assert found.attribution(6, ["occlusion"]).networks == names
+    bars = {bar.name: bar.marker.color for bar in found.figures()["Each class by itself"].data}
+    assert bars["80 labels"] == kd.figures.BASELINE.color
+
+
 def test_a_table_has_no_image_explorers_and_says_what_to_do():
     found = table()
     with pytest.raises(ValueError, match="show="):
