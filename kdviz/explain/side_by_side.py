@@ -21,8 +21,9 @@ OTHER_INPUTS = "teacher, and student on other inputs"
 class SideBySide:
     """Attributions of several networks for the same inputs and classes, and how alike they are.
 
-    ``maps`` holds an array (N, ...) by name, the teacher's and the student's first. ``table`` has a row for each pair of networks, and two to
-    hold them against: the teacher with the student's attributions of other inputs, and chance.
+    ``maps`` holds an array (N, ...) by name, the teacher's and the student's first. ``table`` has a row for
+    each pair of networks, and two to hold them against: the teacher with the student's attributions of other
+    inputs, and chance.
     """
 
     maps: dict
