@@ -1,11 +1,12 @@
 """A teacher and a student of any make, on any data: what was transferred?"""
 
-import time
 from collections.abc import Mapping
 from contextlib import ExitStack, contextmanager
+from functools import partial
 
 import numpy as np
 import torch
+from tqdm import tqdm
 
 from kdviz.datasets.dataset import Dataset
 from kdviz.measure.streamed_cka import StreamedCKA
@@ -57,7 +58,7 @@ def compare(
     batch_size : int
         Where ``data`` is not a loader.
     progress : bool
-        Print one line that counts the samples.
+        Show a bar that counts the samples.
 
     Returns
     -------
@@ -73,7 +74,7 @@ def compare(
     feed = Feed(data, batch_size, part="test")
     if isinstance(data, Dataset):
         classes = data.classes if classes is None else classes
-        show = show or (lambda inputs: (inputs[0] + data.mean.cpu()).clamp(0, 1).numpy()[0])
+        show = show or partial(_pixels, mean=data.mean.cpu())
     with _evaluating(models.values()), torch.no_grad():
         first = next((batch for batch in feed if len(batch)), None)
         if first is None:
@@ -90,6 +91,12 @@ def compare(
         show=show,
         **found,
     )
+
+
+def _pixels(inputs, mean):
+    """An image of a kdviz data set as it was before the mean was subtracted."""
+    pixels = (inputs + mean).clamp(0, 1)
+    return pixels.permute(1, 2, 0).numpy() if len(pixels) == 3 else pixels[0].numpy()
 
 
 def _models(teacher, student, baselines):
@@ -170,8 +177,8 @@ def _pass(models, feed, paths, classes, progress):
     """One pass over the data."""
     counting = {name: Counting() for name in models}
     cka, keeper, labels, seen = StreamedCKA(), Keeper(classes), [], 0
-    line = _Line(feed, progress)
-    with ExitStack() as hooks:
+    bar = tqdm(total=feed.total, unit=" samples", disable=not progress)
+    with bar, ExitStack() as hooks:
         found = {n: hooks.enter_context(features(models[n], paths[n])) for n in ("teacher", "student")}
         for batch in feed:
             if not len(batch):
@@ -185,8 +192,7 @@ def _pass(models, feed, paths, classes, progress):
             keeper.add(batch, known, seen, logits, _last(found, paths))
             labels.append(known.numpy())
             seen += len(batch)
-            line.at(seen)
-    line.end(seen)
+            bar.update(len(batch))
     return {
         "labels": np.concatenate(labels),
         "tallies": {name: each.tally() for name, each in counting.items()},
@@ -232,23 +238,3 @@ def _last(found, paths):
         return None
     chosen = {name: paths[name][-2 if len(paths[name]) > 1 else -1] for name in paths}
     return {name: found[name][path].detach().float().cpu() for name, path in chosen.items()}
-
-
-class _Line:
-    """One line that counts the samples, written over at most five times a second."""
-
-    def __init__(self, feed, wanted):
-        self._wanted, self._last = wanted, 0.0
-        try:
-            self._total = f" of {len(feed.loader.dataset):,}" if feed.loader is not None else ""
-        except TypeError:
-            self._total = ""
-
-    def at(self, count):
-        if self._wanted and time.monotonic() - self._last > 0.2:
-            self._last = time.monotonic()
-            print(f"\r{count:,}{self._total} samples", end="", flush=True)
-
-    def end(self, count):
-        if self._wanted:
-            print(f"\r{count:,}{self._total} samples")

@@ -118,7 +118,7 @@ class Comparison:
         return pictures.gallery(self, most)
 
     def figures(self):
-        """The plotly figures by name; each can be saved by ``write_html`` or by its own button as SVG."""
+        """The plotly figures by name. The report has buttons that save each as SVG, PNG or CSV."""
         from kdviz.study import pictures
 
         parts = pictures.sections(self)
@@ -153,7 +153,8 @@ class Comparison:
     @property
     def sentences(self):
         """What the numbers say, each in one sentence; what they do not decide is called so."""
-        found = [self._about_agreement(), self._about_accuracy(), self._about_classes(), self._about_layers()]
+        found = [self._about_agreement(), self._about_accuracy(), self._about_classes()]
+        found += [self._about_layers(), self._about_cost()]
         return [sentence for sentence in found if sentence]
 
     def _about_agreement(self):
@@ -208,6 +209,19 @@ class Comparison:
         return (
             f"Most alike are the teacher's layer {self.layers['teacher'][row]} and the student's "
             f"{self.layers['student'][column]}: CKA {self.cka[row, column]:.2f}."
+        )
+
+    def _about_cost(self):
+        sizes, accuracy = self.table.parameters, self.table.accuracy
+        if not (sizes.teacher > 0 and sizes.student > 0 and accuracy.teacher > 0):
+            return ""
+        score = f"distillation score {self.distillation_score():.2f}"
+        for name in self.baselines[:1]:
+            found = distillation_score(sizes[name], sizes.teacher, accuracy[name], accuracy.teacher)
+            score += f", {name} {found:.2f}"
+        return (
+            f"The student has {sizes.student / sizes.teacher:.1%} of the teacher's parameters: {score} (size "
+            "and accuracy weigh alike; lower is better, keeping the teacher is 0.50)."
         )
 
     @property
