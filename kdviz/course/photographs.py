@@ -15,10 +15,11 @@ from collections import OrderedDict
 from pathlib import Path
 
 import torch
-from safetensors.torch import save
+from safetensors.torch import load_file, save
 from torch import nn
 from torch.nn.functional import cross_entropy
 
+from kdviz.course.place import course_folder
 from kdviz.datasets.cifar import cifar10
 from kdviz.knowledge.response import soft_targets
 from kdviz.models.seeding import seeded
@@ -72,6 +73,33 @@ def resnet(width):
     return nn.Sequential(OrderedDict(parts))
 
 
+def folder():
+    """Where the saved files are."""
+    return course_folder() / "data" / "photographs"
+
+
+def card():
+    """What the files are, how they were made, and what came out."""
+    return json.loads((folder() / "card.json").read_text(encoding="utf-8"))
+
+
+def models():
+    """The saved networks by name, in eval mode."""
+    found = {}
+    for name, saved in card()["models"].items():
+        found[name] = resnet(saved["width"])
+        found[name].load_state_dict(load_file(folder() / saved["file"]))
+        found[name].eval()
+    return found
+
+
+def answers():
+    """The logits of the saved networks for 2,000 test images, by name, and the labels."""
+    found = load_file(folder() / card()["answers"]["file"])
+    labels = found.pop("labels").long()
+    return {name: found[name].float() for name in card()["models"]}, labels
+
+
 def main():
     asked = argparse.ArgumentParser(description="train the saved pair of notebook 12 on CIFAR-10")
     asked.add_argument("folder", type=Path)
@@ -80,37 +108,48 @@ def main():
     make(given.folder, given.note)
 
 
-def make(folder, note=""):
+def make(place, note=""):
     """Train the networks and write their weights, their answers and the card."""
     seed, epochs = SETTINGS["seed"], SETTINGS["student_epochs"]
     data = cifar10(labels=SETTINGS["labels"], seed=seed)
     teacher = _fit(resnet, TEACHER, data.train, SETTINGS["teacher_epochs"], seed)
     steps = epochs * (len(data.transfer) // SETTINGS["batch_size"])
     few = steps // (len(data.labelled) // SETTINGS["batch_size"])
-    models = {
+    trained = {
         "teacher": teacher,
         "student": _fit(resnet, STUDENT, data.transfer, epochs, seed + 1, teacher),
         BASELINES[0]: _fit(resnet, STUDENT, data.labelled, few, seed + 1),
         BASELINES[1]: _fit(resnet, STUDENT, data.labelled, few, seed + 2),
     }
-    for model in models.values():
+    for model in trained.values():
         model.half().float()
     some = torch.arange(len(data.test))[:: len(data.test) // SETTINGS["answers"]]
-    answers = {name: _ask(model, data.test.inputs) for name, model in models.items()}
+    given = {name: _ask(model, data.test.inputs) for name, model in trained.items()}
     right = {
-        name: float((found.argmax(1) == data.test.labels).double().mean()) for name, found in answers.items()
+        name: float((found.argmax(1) == data.test.labels).double().mean()) for name, found in given.items()
     }
-    card = {"data": data.card.name, "note": note, "settings": SETTINGS, "classes": data.classes, "models": {}}
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, model in models.items():
+    described = {
+        "data": data.card.name,
+        "note": note,
+        "settings": SETTINGS,
+        "classes": data.classes,
+        "models": {},
+    }
+    place.mkdir(parents=True, exist_ok=True)
+    for name, model in trained.items():
         file = f"{name.replace(',', '').replace(' ', '_')}.safetensors"
         width = TEACHER if name == "teacher" else STUDENT
         made = {"file": file, "width": width, "test_accuracy": right[name]}
-        card["models"][name] = made | {"sha256": _write(folder / file, model.state_dict())}
-    kept = {name: found[some] for name, found in answers.items()} | {"labels": data.test.labels[some].byte()}
-    card["answers"] = {"file": "answers.safetensors", "sha256": _write(folder / "answers.safetensors", kept)}
-    (folder / "card.json").write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    print(json.dumps(card, indent=1))
+        described["models"][name] = made | {"sha256": _write(place / file, model.state_dict())}
+    kept = {name: found[some] for name, found in given.items()} | {"labels": data.test.labels[some].byte()}
+    described["answers"] = {
+        "file": "answers.safetensors",
+        "sha256": _write(place / "answers.safetensors", kept),
+    }
+    (place / "card.json").write_text(
+        json.dumps(described, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
+    print(json.dumps(described, indent=1))
 
 
 def _fit(build, width, samples, epochs, seed, teacher=None):
