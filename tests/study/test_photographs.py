@@ -1,4 +1,4 @@
-"""The saved pair of notebook 12: its files, and where KDVIZ_DATA holds CIFAR-10, a comparison of all of it."""
+"""The saved pair of notebook 12, and where KDVIZ_DATA holds CIFAR-10, a comparison of all of it."""
 
 import hashlib
 import json
