@@ -122,7 +122,7 @@ class Comparison:
         from kdviz.study import pictures
 
         parts = pictures.sections(self)
-        return {heading: picture for heading, _, picture in parts if hasattr(picture, "write_html")}
+        return {heading: draw(self) for heading, _, draw in parts if draw in pictures.FIGURES}
 
     def attributions(self, method="integrated_gradients", count=100, **settings):
         """What all models look at, on samples of every class: see :func:`kdviz.explain.side_by_side`."""

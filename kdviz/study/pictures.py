@@ -242,22 +242,25 @@ def _baseline(comparison):
     return next(iter(comparison.baselines), None)
 
 
+FIGURES = (recall, reliability, cka, laid_upon)
+
+
 def sections(comparison):
-    """The parts of a report that can be drawn: heading, a sentence that reads it, and picture."""
+    """The parts of a report that can be drawn: heading, a sentence that reads it, and what draws it."""
     labelled = bool((comparison.labels >= 0).any())
     if labelled:
-        yield "Each class by itself", comparison._about_classes(), recall(comparison)
-        yield "Calibration", _about_calibration(comparison), reliability(comparison)
-    yield "Where they differ most", _about_disagreements(comparison), gallery(comparison)
+        yield "Each class by itself", comparison._about_classes(), recall
+        yield "Calibration", _about_calibration(comparison), reliability
+    yield "Where they differ most", _about_disagreements(comparison), gallery
     if comparison.cka is not None:
-        yield "Layer by layer", comparison._about_layers(), cka(comparison)
-        yield "Embeddings", _about_embeddings(comparison), laid_upon(comparison)
+        yield "Layer by layer", comparison._about_layers(), cka
+        yield "Embeddings", _about_embeddings(comparison), laid_upon
     if _are_images(comparison):
-        yield "Soft targets", "Move the temperature; choose an image.", soft_targets(comparison)
+        yield "Soft targets", "Move the temperature; choose an image.", soft_targets
         if comparison.kept.embeddings:
-            yield "Relations", _about_relations(comparison), relations(comparison)
+            yield "Relations", _about_relations(comparison), relations
         if _can_be_asked(comparison) and len(comparison.kept) >= 5:
-            yield "What they look at", "Choose a method and an image.", attribution(comparison)
+            yield "What they look at", "Choose a method and an image.", attribution
 
 
 def _are_images(comparison):

@@ -47,7 +47,7 @@ style-src 'unsafe-inline'; img-src data: blob:; font-src data:">
 
 def to_html(comparison, path, title="Teacher and student compared"):
     """Write the page; its explorers and figures work without a kernel."""
-    parts = [_section(*part) for part in pictures.sections(comparison)]
+    parts = [_section(*words, draw(comparison)) for *words, draw in pictures.sections(comparison)]
     if not comparison.per_class.empty:
         parts.append(_table("Numbers of each class", _PER_CLASS, comparison.per_class))
     page = _PAGE.format(
