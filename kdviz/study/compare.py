@@ -14,7 +14,7 @@ from kdviz.models.cost import cost
 from kdviz.study.comparison import Comparison
 from kdviz.study.feeding import Feed, answer, as_model, call, rows_of
 from kdviz.study.keep import Keeper
-from kdviz.study.layers import check_layers, choose_layers, features
+from kdviz.study.layers import check_layers, choose_layers, features, last_hidden
 from kdviz.study.tally import Counting
 
 
@@ -236,5 +236,5 @@ def _last(found, paths):
     """The embeddings: of both networks the last layer before the logits, where there is one."""
     if not paths["student"]:
         return None
-    chosen = {name: paths[name][-2 if len(paths[name]) > 1 else -1] for name in paths}
+    chosen = {name: last_hidden(paths[name]) for name in paths}
     return {name: found[name][path].detach().float().cpu() for name, path in chosen.items()}

@@ -10,6 +10,7 @@ import torch
 
 from kdviz.measure.distillation_score import distillation_score
 from kdviz.study.keep import Kept
+from kdviz.study.layers import last_hidden
 from kdviz.study.tally import Tally, calibration, difference, share
 
 
@@ -132,6 +133,28 @@ class Comparison:
         models = dict(self.models)
         teacher, student = models.pop("teacher"), models.pop("student")
         return side_by_side(teacher, student, inputs, baselines=models, method=method, **settings)
+
+    def units(self, count=100, **settings):
+        """How many units of the layer before the logits carry half of an answer, by layer conductance.
+
+        A row for each model that has the layer, over samples of every class; all are asked about the
+        teacher's answer. ``settings`` as in :func:`kdviz.explain.conductance`.
+        """
+        from kdviz.explain import conductance, units_for_half
+
+        if not self.layers["student"]:
+            raise ValueError("there are no layers whose units could be asked; one of the models has none")
+        inputs = self.kept.tensor()[:count]
+        targets = torch.from_numpy(self.kept.stacked("teacher")[:count].argmax(1))
+        rows = {}
+        for name, model in self.models.items():
+            path = last_hidden(self.layers["teacher" if name == "teacher" else "student"])
+            if path in dict(model.named_modules()):
+                found = conductance(model, inputs, targets, path, **settings)
+                half = float(np.nanmean(units_for_half(found)))
+                units = found.shape[1]
+                rows[name] = {"layer": path, "units": units, "for half": half, "share": half / units}
+        return pd.DataFrame.from_dict(rows, orient="index")
 
     def to_html(self, path, title="Teacher and student compared"):
         """Write all of it as one page that needs no kernel and no network, and return its path."""

@@ -205,7 +205,9 @@ def recall(comparison, most=20):
 
 
 def reliability(comparison):
+    """Bins with less than a half percent of the samples are left out: there a line would jump by chance."""
     tables = {name: calibration(comparison.tallies[name], comparison.labels)[1] for name in _few(comparison)}
+    tables = {name: table[table[:, 2] >= 0.005 * table[:, 2].sum()] for name, table in tables.items()}
     title = "Are the networks as sure as they are right?"
     return figures.reliability(tables, title=title, baseline=_baseline(comparison))
 
@@ -272,7 +274,8 @@ def _about_calibration(comparison):
     return (
         "Calibration error, from 0 (best): "
         + ", ".join(errors)
-        + ". Where a line is below the diagonal, the network is surer than it is right."
+        + ". Where a line is below the diagonal, the network is surer than it is right. Bins with less than "
+        "0.5 % of the samples are left out."
     )
 
 

@@ -14,6 +14,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 import kdviz as kd
+from kdviz import explain
 from kdviz.datasets.cifar import CIFAR10_CARD
 from kdviz.datasets.published import split
 from kdviz.explain import side_by_side
@@ -180,6 +181,18 @@ def test_attributions_are_those_of_explain():
     models = list(found.models.values())
     direct = side_by_side(*models[:2], found.kept.tensor()[:30], baselines=models[2:], method="occlusion")
     assert asked.table.equals(direct.table)
+
+
+def test_units_are_those_of_explain():
+    found = images()
+    asked = found.units(count=20)
+    assert asked.layer.tolist() == [found.layers[side][-2] for side in ("teacher", "student", "student")]
+    inputs = found.kept.tensor()[:20]
+    with torch.no_grad():
+        targets = found.models["teacher"](inputs).argmax(1)
+    own = explain.conductance(found.models["student"], inputs, targets, found.layers["student"][-2])
+    assert asked.loc["student", "for half"] == pytest.approx(explain.units_for_half(own).mean())
+    assert asked.units["student"] == own.shape[1] and asked.share.between(0, 1).all()
 
 
 def test_baselines_go_by_the_names_that_the_reader_gave():
