@@ -27,6 +27,7 @@ def compare(
     layers=None,
     teacher_layers=None,
     classes=None,
+    columns=None,
     show=None,
     batch_size=256,
     progress=True,
@@ -52,9 +53,11 @@ def compare(
     layers, teacher_layers : sequences of paths
         Layers for the CKA; by default up to eight of each, chosen evenly. [] leaves them out.
     classes : names of the classes
+    columns : names of a table's columns
     show : function
         Makes of one input what a reader can look at: an image (height, width) or (height, width, 3) from 0
-        to 1, or a text. By default grey and colour images are stretched to their own range.
+        to 1, or a text. By default grey and colour images are stretched to their own range, and of a row of
+        a table the values are told that are furthest from the mean.
     batch_size : int
         Where ``data`` is not a loader.
     progress : bool
@@ -86,6 +89,7 @@ def compare(
     return Comparison(
         models=models,
         classes=_class_names(classes, count),
+        columns=_column_names(columns, first.inputs),
         costs=costs,
         layers=paths,
         show=show,
@@ -136,6 +140,19 @@ def _class_names(classes, count):
     names = [str(name) for name in (range(count) if classes is None else classes)]
     if len(names) != count:
         raise ValueError(f"classes must name the {count} classes of the models; got {len(names)} names")
+    return names
+
+
+def _column_names(columns, inputs):
+    """Names for the columns of a table; None where the inputs are none."""
+    if not (isinstance(inputs, torch.Tensor) and inputs.ndim == 2 and inputs.is_floating_point()):
+        if columns is not None:
+            raise ValueError("columns are for tables: inputs of shape (samples, columns)")
+        return None
+    width = inputs.shape[1]
+    names = [f"column {n}" for n in range(width)] if columns is None else [str(name) for name in columns]
+    if len(names) != width:
+        raise ValueError(f"columns must name the {width} columns of the inputs; got {len(names)} names")
     return names
 
 

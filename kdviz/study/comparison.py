@@ -25,6 +25,7 @@ class Comparison:
 
     models: dict[str, torch.nn.Module]
     classes: list[str]
+    columns: list[str] | None
     costs: dict
     layers: dict[str, list[str]]
     show: object

@@ -16,6 +16,10 @@ from kdviz.measure.similarity import procrustes, procrustes_distance
 from kdviz.study.tally import calibration
 
 SHOWN = 60
+_QUOTED = (
+    "white-space:pre-line;overflow-wrap:anywhere;margin:0 0 4px;padding:4px 8px;background:#f7f8fa;"
+    "border-left:3px solid #c9ced6"
+)
 
 
 class Gallery:
@@ -48,14 +52,14 @@ def _card(comparison, kept, row, shown, names):
     head = f"sample {kept.places[row]:,}" + (f", label {names[label]}" if label >= 0 else "")
     lines = "".join(f"<br>{escape(name)}: {escape(text)}" for name, text in says.items())
     if isinstance(shown, str):
-        body = f'<div style="overflow-wrap:anywhere">{escape(shown)}</div>'
+        body = f'<div style="{_QUOTED}">{escape(shown)}</div>'
     else:
         alt = escape(f"{head}: teacher {says['teacher']}, student {says['student']}", quote=True)
         style = "image-rendering:pixelated;display:block"
         body = f'<img src="{_uri(shown)}" alt="{alt}" width="120" style="{style}">'
-    return (
-        f'<figure style="margin:0;width:170px">{body}<figcaption>{escape(head)}{lines}</figcaption></figure>'
-    )
+    width = 215 if isinstance(shown, str) else 170
+    caption = f"<figcaption>{escape(head)}{lines}</figcaption>"
+    return f'<figure style="margin:0;width:{width}px">{body}{caption}</figure>'
 
 
 def _said(logits, names):
@@ -82,7 +86,24 @@ def _shown(comparison, inputs):
         pixels = torch.cat(list(inputs)).float()
         pixels = (pixels - pixels.min()) / (pixels.max() - pixels.min()).clamp(min=1e-12)
         return [image[0].numpy() if len(image) == 1 else image.permute(1, 2, 0).numpy() for image in pixels]
+    if comparison.columns is not None:
+        return _unusual(comparison, torch.cat(list(inputs)).double())
     return [_text(_single(one)) for one in inputs]
+
+
+def _unusual(comparison, rows, most=6):
+    """Of each row of a table the values furthest from the mean of those kept, in standard deviations."""
+    kept = comparison.kept.tensor().double()
+    away = (rows - kept.mean(0)) / kept.std(0, correction=0).clamp(min=1e-12)
+    return [
+        "\n".join(
+            f"{comparison.columns[place]} {float(row[place]):.3g} ({float(far[place]):+.1f} sd)".replace(
+                "-", "−"
+            )
+            for place in far.abs().argsort(descending=True)[:most].tolist()
+        )
+        for row, far in zip(rows, away, strict=True)
+    ]
 
 
 def _single(inputs):

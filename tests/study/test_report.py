@@ -209,7 +209,16 @@ def test_a_table_has_no_image_explorers_and_says_what_to_do():
     found = table()
     with pytest.raises(ValueError, match="show="):
         found.soft_targets()
-    assert re.search(r"-?\d\.\d+, ", found.gallery().cards[0])
+    inputs, row = points()[0].double(), found.disagreements.places[0]
+    kept = torch.cat(found.kept.inputs).double()
+    away = (inputs[row] - kept.mean(0)) / kept.std(0, correction=0)
+    furthest = int(away.abs().argmax())
+    words = f"column {furthest} {inputs[row, furthest]:.3g} ({away[furthest]:+.1f} sd)".replace("-", "−")
+    assert f">{words}\n" in found.gallery().cards[0]
+    named = table(columns=[f"length {n}" for n in range(12)])
+    assert f">length {furthest} " in named.gallery().cards[0]
+    with pytest.raises(ValueError, match="12 columns"):
+        table(columns=["length"])
     with pytest.raises(ValueError, match="height, width"):
         table(show=lambda sample: np.zeros((2, 2, 2))).gallery()
 
