@@ -164,15 +164,20 @@ class Comparison:
         return to_html(self, path, title)
 
     def __str__(self):
+        words = [textwrap.fill(sentence, 96, subsequent_indent="  ") for sentence in self.sentences]
+        return "\n".join([self.numbers, "", *words])
+
+    __repr__ = __str__
+
+    @property
+    def numbers(self):
+        """The table in short, as text."""
         labelled = int((self.labels >= 0).sum())
         head = f"{len(self):,} samples, {labelled:,} of them labelled, {len(self.classes)} classes"
         shown = self.table.drop(columns=["bytes", "log_loss"]).rename(columns=_SHORT)
         formats = {"parameters": "{:,.0f}".format, "MACs": "{:,.0f}".format}
         table = shown.to_string(float_format="{:.3f}".format, formatters=formats, na_rep="–")
-        words = [textwrap.fill(sentence, 96, subsequent_indent="  ") for sentence in self.sentences]
-        return "\n".join([head, "", table, "", *words])
-
-    __repr__ = __str__
+        return f"{head}\n\n{table}"
 
     @property
     def sentences(self):

@@ -16,6 +16,7 @@ pre { overflow-x: auto; background: #f7f8fa; border-left: 3px solid #c9ced6;
   padding: .6rem .8rem; font-size: .85rem; }
 table { border-collapse: collapse; font-size: .92rem; } .wide { overflow-x: auto; }
 th, td { padding: .2rem .6rem; text-align: right; border-bottom: 1px solid #ddd; }
+.title { font-weight: 600; }
 .save { display: flex; gap: .4rem; font-size: .85rem; }
 .save button { font: inherit; padding: .15rem .6rem; background: #fff; color: #222;
   border: 1px solid #8a8f98; border-radius: 4px; cursor: pointer; }
@@ -36,7 +37,10 @@ style-src 'unsafe-inline'; img-src data: blob:; font-src data:">
 <body>
 <main>
 <h1>{title}</h1>
-<pre>{summary}</pre>
+<pre>{numbers}</pre>
+<ul>
+{words}
+</ul>
 {sections}
 </main>
 <script type="module">{saving}</script>
@@ -54,7 +58,8 @@ def to_html(comparison, path, title="Teacher and student compared"):
         title=escape(title),
         style=_STYLE,
         plotly=get_plotlyjs(),
-        summary=escape(str(comparison)),
+        numbers=escape(comparison.numbers),
+        words="\n".join(f"<li>{escape(sentence)}</li>" for sentence in comparison.sentences),
         sections="\n".join(parts),
         saving=_BUTTONS.read_text(encoding="utf-8"),
     )
@@ -78,8 +83,12 @@ def _drawn(picture, sentence):
         "modeBarButtonsToRemove": ["toImage"],
         "responsive": True,
     }
+    # On a narrow screen a title inside the figure would run into its legend.
+    title = escape(picture.layout.title.text or "")
+    picture.update_layout(title=None, margin={"t": 60})
     drawn = picture.to_html(full_html=False, include_plotlyjs=False, config=settings)
-    return f'<div role="img" aria-label="{escape(sentence, quote=True)}">{drawn}</div>'
+    named = f'<div class="title">{title}</div>'
+    return f'{named}<div role="img" aria-label="{escape(sentence, quote=True)}">{drawn}</div>'
 
 
 _PER_CLASS = (
