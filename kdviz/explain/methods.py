@@ -4,6 +4,8 @@ For classes of N inputs of any shape the result has the inputs' own shape, save 
 dimensions of an embedding are summed: (N, H, W) for images, (N, D) for a table, (N, L) for tokens.
 """
 
+from contextlib import contextmanager
+
 import torch
 from captum.attr import (
     IntegratedGradients,
@@ -56,6 +58,19 @@ def attribute(
     tensor (N, ...)
     """
     check_choice("method", method, METHODS)
+    with answering(model, inputs, targets) as moved:
+        given = (model, *moved)
+        if method == "integrated_gradients":
+            check_whole("steps", steps, 2)
+            return _integrated_gradients(*given, baseline, steps)
+        if method == "grad_cam":
+            return _grad_cam(*given, layer)
+        return _occlusion(*given, baseline, window)
+
+
+@contextmanager
+def answering(model, inputs, targets):
+    """Inputs and targets where the model is, which is in eval mode meanwhile."""
     _check_inputs(inputs, targets)
     held = next(model.parameters(), None)
     device = inputs.device if held is None else held.device
@@ -65,13 +80,7 @@ def attribute(
     try:
         with torch.no_grad():
             check_labels(logits_of(model(inputs[:1])), targets[:1])
-        given = (model, inputs, targets)
-        if method == "integrated_gradients":
-            check_whole("steps", steps, 2)
-            return _integrated_gradients(*given, baseline, steps)
-        if method == "grad_cam":
-            return _grad_cam(*given, layer)
-        return _occlusion(*given, baseline, window)
+        yield inputs, targets
     finally:
         for module, training in modes:
             module.training = training
@@ -110,10 +119,10 @@ def _integrated_gradients(model, inputs, targets, baseline, steps):
     settings["internal_batch_size"] = max(256, len(inputs))
     if inputs.is_floating_point():
         method = IntegratedGradients(_logits(model))
-        found = method.attribute(inputs, _baseline(baseline, inputs), **settings)
+        found = method.attribute(inputs, baseline_of(baseline, inputs), **settings)
         return _places(found)
     method = LayerIntegratedGradients(_logits(model), _embedding(model))
-    found = method.attribute(inputs, _baseline(baseline, inputs), **settings)
+    found = method.attribute(inputs, baseline_of(baseline, inputs), **settings)
     return found.detach().sum(-1)
 
 
@@ -143,7 +152,7 @@ def _occlusion(model, inputs, targets, baseline, window):
             inputs,
             shape,
             strides=strides,
-            baselines=_baseline(baseline, inputs),
+            baselines=baseline_of(baseline, inputs),
             target=targets,
             perturbations_per_eval=8,
         )
@@ -166,7 +175,7 @@ def _embedding(model):
     return found[0]
 
 
-def _baseline(baseline, inputs):
+def baseline_of(baseline, inputs):
     if not isinstance(baseline, torch.Tensor):
         return baseline
     if baseline.shape not in (inputs.shape, inputs.shape[1:]):

@@ -1,5 +1,6 @@
 """Do teacher and student look at the same places, more than students that never saw the teacher?"""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -20,8 +21,9 @@ OTHER_INPUTS = "teacher, and student on other inputs"
 class SideBySide:
     """Attributions of several networks for the same inputs and classes, and how alike they are.
 
-    ``maps`` holds an array (N, ...) by name. ``table`` has a row for each pair of networks, and two to
-    hold them against: the teacher with the student's attributions of other inputs, and chance.
+    ``maps`` holds an array (N, ...) by name, the teacher's and the student's first. ``table`` has a row for
+    each pair of networks, and two to hold them against: the teacher with the student's attributions of other
+    inputs, and chance.
     """
 
     maps: dict
@@ -42,9 +44,10 @@ class SideBySide:
         if gain is None:
             return "Without a label-only baseline, no likeness can be called large or small."
         mean, low, high = gain
+        other = list(self.maps)[2]
         verdict = "more" if low > 0 else "less" if high < 0 else "neither more nor less"
         return (
-            f"The student ranks the places {verdict} like the teacher than the label-only student does: "
+            f"The student ranks the places {verdict} like the teacher than {other} does: "
             f"difference of the rank correlations {mean:+.3f}, 95 % interval over inputs {low:+.3f} to "
             f"{high:+.3f}. Other seeds of the students may say otherwise."
         )
@@ -68,7 +71,7 @@ def side_by_side(
     teacher, student : torch.nn.Module
     inputs : tensor (N, ...), as :func:`kdviz.explain.attribute` takes them
     targets : (N,) the class asked about, the same for all; by default the teacher's answer
-    baselines : students trained on labels alone, best two of different seeds
+    baselines : students trained on labels alone, or a dictionary of them by name; best two of different seeds
         How alike *they* are says what "alike" is worth without a teacher.
     method, settings : as in :func:`kdviz.explain.attribute`
     top : int, default a tenth of the places
@@ -78,8 +81,9 @@ def side_by_side(
     -------
     SideBySide
     """
-    models = {"teacher": teacher, "student": student}
-    models |= {f"label-only {place}": model for place, model in enumerate(baselines, 1)}
+    models = {"teacher": teacher, "student": student, **_named(baselines)}
+    if len(models) < 2 + len(baselines):
+        raise ValueError("a baseline must not be called 'teacher' or 'student'")
     if len(inputs) < 5:
         raise ValueError(f"fewer than 5 inputs say too little to compare; got {len(inputs)}")
     if targets is None:
@@ -91,6 +95,12 @@ def side_by_side(
     places = int(np.prod(maps["teacher"].shape[1:]))
     top = max(1, places // 10) if top is None else top
     return SideBySide(maps, targets, method, top, _table(maps, top, places))
+
+
+def _named(baselines):
+    if isinstance(baselines, Mapping):
+        return baselines
+    return {f"label-only {place}": model for place, model in enumerate(baselines, 1)}
 
 
 def _answers(model, inputs):
@@ -129,12 +139,11 @@ def _row(ours, theirs, top):
 
 
 def _gain(maps):
-    """By how much the student is more like the teacher than a label-only one is, input by input."""
-    first = next((values for name, values in maps.items() if name.startswith("label-only")), None)
-    if first is None:
+    """By how much the student is more like the teacher than the first baseline is, input by input."""
+    teacher, student, *baselines = maps.values()
+    if not baselines:
         return None
-    ours = rank_correlation(maps["teacher"], maps["student"])
-    return interval(ours - rank_correlation(maps["teacher"], first))
+    return interval(rank_correlation(teacher, student) - rank_correlation(teacher, baselines[0]))
 
 
 def interval(values):

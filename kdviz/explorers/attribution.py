@@ -98,7 +98,7 @@ def attribution(teacher, student, data, *, baselines=(), methods=None, images=20
     ----------
     teacher, student : torch.nn.Module
     data : Dataset
-    baselines : students trained on labels alone, best two of different seeds
+    baselines : students trained on labels alone, or a dictionary of them by name; best two of different seeds
     methods : names out of ``kdviz.explain.METHODS``
         By default all that work for these networks: Grad-CAM needs feature maps.
     images : int

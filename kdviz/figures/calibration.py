@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 from kdviz.figures.template import GRID, LEGEND, figure, looks
 
 
-def reliability(tables, *, title=""):
+def reliability(tables, *, title="", baseline=None):
     """The share of right answers against confidence; on the diagonal a network is as sure as it should be.
 
     Parameters
@@ -14,8 +14,9 @@ def reliability(tables, *, title=""):
     tables : dict of str to array (bins, 3)
         For each network and bin: mean confidence, share right, number of samples. Empty bins are left out;
         the area of a marker grows with the samples in its bin.
+    baseline : the name that gets the look of hard labels
     """
-    style = looks(tables)
+    style = looks(tables, baseline)
     curves = []
     for name, table in tables.items():
         confidence, right, counts = np.asarray(table, float)[np.asarray(table, float)[:, 2] > 0].T

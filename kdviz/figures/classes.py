@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 from kdviz.figures.template import INK, LEGEND, figure, looks, scale
 
 
-def class_bars(values, classes, *, axis="probability", title="", log=False):
+def class_bars(values, classes, *, axis="probability", title="", log=False, baseline=None):
     """Bars over the classes, for example soft targets at several temperatures.
 
     Parameters
@@ -17,8 +17,9 @@ def class_bars(values, classes, *, axis="probability", title="", log=False):
     classes : sequence of C names
     axis : what the values are, with their unit
     log : a logarithmic axis, on which small probabilities can be seen
+    baseline : the name that gets the look of hard labels
     """
-    style = looks(values)
+    style = looks(values, baseline)
     bars = [
         go.Bar(
             name=name,

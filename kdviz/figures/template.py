@@ -42,11 +42,11 @@ OTHERS = (
 ROLES = {"teacher": TEACHER, "student": STUDENT, "hard labels": BASELINE, "label-only 1": BASELINE}
 
 
-def looks(names):
-    """A look for each name: its role's, or else the next one that is free."""
-    free = iter(OTHERS)
+def looks(names, baseline=None):
+    """A look for each name: its role's, or else the next one that is free; ``baseline`` has that role."""
+    roles, free = {**ROLES, baseline: BASELINE}, iter(OTHERS)
     try:
-        return {name: ROLES.get(name) or next(free) for name in names}
+        return {name: roles.get(name) or next(free) for name in names}
     except StopIteration as problem:
         raise ValueError(
             f"a figure tells at most {len(OTHERS)} curves apart beside teacher, student and "

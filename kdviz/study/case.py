@@ -7,7 +7,7 @@ import torch
 
 from kdviz.study.copies import CannotCopy, copies, nothing_changed, same_draws
 from kdviz.study.feeding import Feed, answer
-from kdviz.study.stepping import take_step
+from kdviz.study.stepping import take_step, take_steps
 
 
 class Blocked(Exception):
@@ -114,16 +114,27 @@ class Case:
     def stepped_disturbed(self):
         return self._stepped(disturb=True)
 
+    @cached_property
+    def stepped_twice(self):
+        """Two steps in turn: with the gradients that the first leaves, and without."""
+        return self._run(take_steps), self._run(take_steps, clear=True)
+
+    @cached_property
+    def stepped_often(self):
+        """Sixteen steps in turn: gradients may be gathered over several."""
+        return self._run(take_steps, count=16)
+
     def _stepped(self, disturb=False):
+        return self._run(take_step, disturb=disturb)
+
+    def _run(self, take, **how):
         if self.step is None:
             raise Blocked("step=, your training step")
-        own = [part for part in (self.teacher, self.student, self.optimizer) if part is not None]
+        models = (self.teacher, self.student, self.optimizer)
         batch = self.batch
-        with nothing_changed(*own):
+        with nothing_changed(*(part for part in models if part is not None)):
             try:
-                return take_step(
-                    self.step, self.teacher, self.student, self.optimizer, batch, self.cached, disturb
-                )
+                return take(self.step, *models, batch, self.cached, **how)
             except CannotCopy:
                 raise
             except Exception as problem:

@@ -1,11 +1,12 @@
 """A teacher and a student of any make, on any data: what was transferred?"""
 
-import time
 from collections.abc import Mapping
 from contextlib import ExitStack, contextmanager
+from functools import partial
 
 import numpy as np
 import torch
+from tqdm import tqdm
 
 from kdviz.datasets.dataset import Dataset
 from kdviz.measure.streamed_cka import StreamedCKA
@@ -13,7 +14,7 @@ from kdviz.models.cost import cost
 from kdviz.study.comparison import Comparison
 from kdviz.study.feeding import Feed, answer, as_model, call, rows_of
 from kdviz.study.keep import Keeper
-from kdviz.study.layers import check_layers, choose_layers, features
+from kdviz.study.layers import check_layers, choose_layers, features, last_hidden
 from kdviz.study.tally import Counting
 
 
@@ -26,6 +27,7 @@ def compare(
     layers=None,
     teacher_layers=None,
     classes=None,
+    columns=None,
     show=None,
     batch_size=256,
     progress=True,
@@ -51,13 +53,15 @@ def compare(
     layers, teacher_layers : sequences of paths
         Layers for the CKA; by default up to eight of each, chosen evenly. [] leaves them out.
     classes : names of the classes
+    columns : names of a table's columns
     show : function
         Makes of one input what a reader can look at: an image (height, width) or (height, width, 3) from 0
-        to 1, or a text. By default grey and colour images are stretched to their own range.
+        to 1, or a text. By default grey and colour images are stretched to their own range, and of a row of
+        a table the values are told that are furthest from the mean.
     batch_size : int
         Where ``data`` is not a loader.
     progress : bool
-        Print one line that counts the samples.
+        Show a bar that counts the samples.
 
     Returns
     -------
@@ -73,7 +77,7 @@ def compare(
     feed = Feed(data, batch_size, part="test")
     if isinstance(data, Dataset):
         classes = data.classes if classes is None else classes
-        show = show or (lambda inputs: (inputs[0] + data.mean.cpu()).clamp(0, 1).numpy()[0])
+        show = show or partial(_pixels, mean=data.mean.cpu())
     with _evaluating(models.values()), torch.no_grad():
         first = next((batch for batch in feed if len(batch)), None)
         if first is None:
@@ -85,11 +89,18 @@ def compare(
     return Comparison(
         models=models,
         classes=_class_names(classes, count),
+        columns=_column_names(columns, first.inputs),
         costs=costs,
         layers=paths,
         show=show,
         **found,
     )
+
+
+def _pixels(inputs, mean):
+    """An image of a kdviz data set as it was before the mean was subtracted."""
+    pixels = (inputs + mean).clamp(0, 1)
+    return pixels.permute(1, 2, 0).numpy() if len(pixels) == 3 else pixels[0].numpy()
 
 
 def _models(teacher, student, baselines):
@@ -132,6 +143,19 @@ def _class_names(classes, count):
     return names
 
 
+def _column_names(columns, inputs):
+    """Names for the columns of a table; None where the inputs are none."""
+    if not (isinstance(inputs, torch.Tensor) and inputs.ndim == 2 and inputs.is_floating_point()):
+        if columns is not None:
+            raise ValueError("columns are for tables: inputs of shape (samples, columns)")
+        return None
+    width = inputs.shape[1]
+    names = [f"column {n}" for n in range(width)] if columns is None else [str(name) for name in columns]
+    if len(names) != width:
+        raise ValueError(f"columns must name the {width} columns of the inputs; got {len(names)} names")
+    return names
+
+
 def _paths(models, inputs, layers, teacher_layers):
     """The layers of teacher and student; none where a model has none that can be compared."""
     wanted = {"teacher": layers if teacher_layers is None else teacher_layers, "student": layers}
@@ -170,8 +194,8 @@ def _pass(models, feed, paths, classes, progress):
     """One pass over the data."""
     counting = {name: Counting() for name in models}
     cka, keeper, labels, seen = StreamedCKA(), Keeper(classes), [], 0
-    line = _Line(feed, progress)
-    with ExitStack() as hooks:
+    bar = tqdm(total=feed.total, unit=" samples", disable=not progress)
+    with bar, ExitStack() as hooks:
         found = {n: hooks.enter_context(features(models[n], paths[n])) for n in ("teacher", "student")}
         for batch in feed:
             if not len(batch):
@@ -185,8 +209,7 @@ def _pass(models, feed, paths, classes, progress):
             keeper.add(batch, known, seen, logits, _last(found, paths))
             labels.append(known.numpy())
             seen += len(batch)
-            line.at(seen)
-    line.end(seen)
+            bar.update(len(batch))
     return {
         "labels": np.concatenate(labels),
         "tallies": {name: each.tally() for name, each in counting.items()},
@@ -230,25 +253,5 @@ def _last(found, paths):
     """The embeddings: of both networks the last layer before the logits, where there is one."""
     if not paths["student"]:
         return None
-    chosen = {name: paths[name][-2 if len(paths[name]) > 1 else -1] for name in paths}
+    chosen = {name: last_hidden(paths[name]) for name in paths}
     return {name: found[name][path].detach().float().cpu() for name, path in chosen.items()}
-
-
-class _Line:
-    """One line that counts the samples, written over at most five times a second."""
-
-    def __init__(self, feed, wanted):
-        self._wanted, self._last = wanted, 0.0
-        try:
-            self._total = f" of {len(feed.loader.dataset):,}" if feed.loader is not None else ""
-        except TypeError:
-            self._total = ""
-
-    def at(self, count):
-        if self._wanted and time.monotonic() - self._last > 0.2:
-            self._last = time.monotonic()
-            print(f"\r{count:,}{self._total} samples", end="", flush=True)
-
-    def end(self, count):
-        if self._wanted:
-            print(f"\r{count:,}{self._total} samples")

@@ -10,6 +10,7 @@ import torch
 
 from kdviz.measure.distillation_score import distillation_score
 from kdviz.study.keep import Kept
+from kdviz.study.layers import last_hidden
 from kdviz.study.tally import Tally, calibration, difference, share
 
 
@@ -24,6 +25,7 @@ class Comparison:
 
     models: dict[str, torch.nn.Module]
     classes: list[str]
+    columns: list[str] | None
     costs: dict
     layers: dict[str, list[str]]
     show: object
@@ -118,11 +120,11 @@ class Comparison:
         return pictures.gallery(self, most)
 
     def figures(self):
-        """The plotly figures by name; each can be saved by ``write_html`` or by its own button as SVG."""
+        """The plotly figures by name. The report has buttons that save each as SVG, PNG or CSV."""
         from kdviz.study import pictures
 
         parts = pictures.sections(self)
-        return {heading: picture for heading, _, picture in parts if hasattr(picture, "write_html")}
+        return {heading: draw(self) for heading, _, draw in parts if draw in pictures.FIGURES}
 
     def attributions(self, method="integrated_gradients", count=100, **settings):
         """What all models look at, on samples of every class: see :func:`kdviz.explain.side_by_side`."""
@@ -131,9 +133,29 @@ class Comparison:
         inputs = self.kept.tensor()[:count]
         models = dict(self.models)
         teacher, student = models.pop("teacher"), models.pop("student")
-        return side_by_side(
-            teacher, student, inputs, baselines=list(models.values()), method=method, **settings
-        )
+        return side_by_side(teacher, student, inputs, baselines=models, method=method, **settings)
+
+    def units(self, count=100, **settings):
+        """How many units of the layer before the logits carry half of an answer, by layer conductance.
+
+        A row for each model that has the layer, over samples of every class; all are asked about the
+        teacher's answer. ``settings`` as in :func:`kdviz.explain.conductance`.
+        """
+        from kdviz.explain import conductance, units_for_half
+
+        if not self.layers["student"]:
+            raise ValueError("there are no layers whose units could be asked; one of the models has none")
+        inputs = self.kept.tensor()[:count]
+        targets = torch.from_numpy(self.kept.stacked("teacher")[:count].argmax(1))
+        rows = {}
+        for name, model in self.models.items():
+            path = last_hidden(self.layers["teacher" if name == "teacher" else "student"])
+            if path in dict(model.named_modules()):
+                found = conductance(model, inputs, targets, path, **settings)
+                half = float(np.nanmean(units_for_half(found)))
+                units = found.shape[1]
+                rows[name] = {"layer": path, "units": units, "for half": half, "share": half / units}
+        return pd.DataFrame.from_dict(rows, orient="index")
 
     def to_html(self, path, title="Teacher and student compared"):
         """Write all of it as one page that needs no kernel and no network, and return its path."""
@@ -142,20 +164,26 @@ class Comparison:
         return to_html(self, path, title)
 
     def __str__(self):
+        words = [textwrap.fill(sentence, 96, subsequent_indent="  ") for sentence in self.sentences]
+        return "\n".join([self.numbers, "", *words])
+
+    __repr__ = __str__
+
+    @property
+    def numbers(self):
+        """The table in short, as text."""
         labelled = int((self.labels >= 0).sum())
         head = f"{len(self):,} samples, {labelled:,} of them labelled, {len(self.classes)} classes"
         shown = self.table.drop(columns=["bytes", "log_loss"]).rename(columns=_SHORT)
         formats = {"parameters": "{:,.0f}".format, "MACs": "{:,.0f}".format}
         table = shown.to_string(float_format="{:.3f}".format, formatters=formats, na_rep="–")
-        words = [textwrap.fill(sentence, 96, subsequent_indent="  ") for sentence in self.sentences]
-        return "\n".join([head, "", table, "", *words])
-
-    __repr__ = __str__
+        return f"{head}\n\n{table}"
 
     @property
     def sentences(self):
         """What the numbers say, each in one sentence; what they do not decide is called so."""
-        found = [self._about_agreement(), self._about_accuracy(), self._about_classes(), self._about_layers()]
+        found = [self._about_agreement(), self._about_accuracy(), self._about_classes()]
+        found += [self._about_layers(), self._about_cost()]
         return [sentence for sentence in found if sentence]
 
     def _about_agreement(self):
@@ -210,6 +238,19 @@ class Comparison:
         return (
             f"Most alike are the teacher's layer {self.layers['teacher'][row]} and the student's "
             f"{self.layers['student'][column]}: CKA {self.cka[row, column]:.2f}."
+        )
+
+    def _about_cost(self):
+        sizes, accuracy = self.table.parameters, self.table.accuracy
+        if not (sizes.teacher > 0 and sizes.student > 0 and accuracy.teacher > 0):
+            return ""
+        score = f"distillation score {self.distillation_score():.2f}"
+        for name in self.baselines[:1]:
+            found = distillation_score(sizes[name], sizes.teacher, accuracy[name], accuracy.teacher)
+            score += f", {name} {found:.2f}"
+        return (
+            f"The student has {sizes.student / sizes.teacher:.1%} of the teacher's parameters: {score} (size "
+            "and accuracy weigh alike; lower is better, keeping the teacher is 0.50)."
         )
 
     @property

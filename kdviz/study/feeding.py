@@ -58,6 +58,15 @@ class Feed:
                 yield batch
 
     @property
+    def total(self):
+        """How many samples there are, or None where that is not known."""
+        sampler = _sampler(self._batches) if isinstance(self._batches, DataLoader) else None
+        try:
+            return None if sampler is None else len(sampler)
+        except TypeError:
+            return None
+
+    @property
     def shuffles(self):
         return self.loader is not None and isinstance(_sampler(self.loader), RandomSampler)
 

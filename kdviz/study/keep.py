@@ -46,7 +46,10 @@ class Kept:
     def tensor(self):
         """The inputs as one tensor, where each is one."""
         if not all(isinstance(inputs, torch.Tensor) for inputs in self.inputs):
-            raise ValueError("these inputs have several parts; this picture needs inputs of a single tensor")
+            raise ValueError(
+                "these inputs have several parts, and this needs inputs of a single tensor: compare wrapped "
+                "models that take that one and make the others, such as a mask, themselves"
+            )
         return torch.cat(self.inputs)
 
 

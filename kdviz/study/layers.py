@@ -34,6 +34,11 @@ def choose_layers(model, inputs, most=8):
     return [path for path in usable if len(again.get(path, ())) == 1]
 
 
+def last_hidden(paths):
+    """Of layers in their order, the last but the logits; the only one where there is no other."""
+    return paths[-2 if len(paths) > 1 else -1]
+
+
 def check_layers(model, inputs, paths, who):
     """Layers that a reader named: there, running once, and of a shape that can be compared."""
     modules = dict(model.named_modules())

@@ -16,6 +16,10 @@ from kdviz.measure.similarity import procrustes, procrustes_distance
 from kdviz.study.tally import calibration
 
 SHOWN = 60
+_QUOTED = (
+    "white-space:pre-line;overflow-wrap:anywhere;margin:0 0 4px;padding:4px 8px;background:#f7f8fa;"
+    "border-left:3px solid #c9ced6"
+)
 
 
 class Gallery:
@@ -48,14 +52,14 @@ def _card(comparison, kept, row, shown, names):
     head = f"sample {kept.places[row]:,}" + (f", label {names[label]}" if label >= 0 else "")
     lines = "".join(f"<br>{escape(name)}: {escape(text)}" for name, text in says.items())
     if isinstance(shown, str):
-        body = f'<div style="overflow-wrap:anywhere">{escape(shown)}</div>'
+        body = f'<div style="{_QUOTED}">{escape(shown)}</div>'
     else:
         alt = escape(f"{head}: teacher {says['teacher']}, student {says['student']}", quote=True)
         style = "image-rendering:pixelated;display:block"
         body = f'<img src="{_uri(shown)}" alt="{alt}" width="120" style="{style}">'
-    return (
-        f'<figure style="margin:0;width:170px">{body}<figcaption>{escape(head)}{lines}</figcaption></figure>'
-    )
+    width = 215 if isinstance(shown, str) else 170
+    caption = f"<figcaption>{escape(head)}{lines}</figcaption>"
+    return f'<figure style="margin:0;width:{width}px">{body}{caption}</figure>'
 
 
 def _said(logits, names):
@@ -82,7 +86,24 @@ def _shown(comparison, inputs):
         pixels = torch.cat(list(inputs)).float()
         pixels = (pixels - pixels.min()) / (pixels.max() - pixels.min()).clamp(min=1e-12)
         return [image[0].numpy() if len(image) == 1 else image.permute(1, 2, 0).numpy() for image in pixels]
+    if comparison.columns is not None:
+        return _unusual(comparison, torch.cat(list(inputs)).double())
     return [_text(_single(one)) for one in inputs]
+
+
+def _unusual(comparison, rows, most=6):
+    """Of each row of a table the values furthest from the mean of those kept, in standard deviations."""
+    kept = comparison.kept.tensor().double()
+    away = (rows - kept.mean(0)) / kept.std(0, correction=0).clamp(min=1e-12)
+    return [
+        "\n".join(
+            f"{comparison.columns[place]} {float(row[place]):.3g} ({float(far[place]):+.1f} sd)".replace(
+                "-", "−"
+            )
+            for place in far.abs().argsort(descending=True)[:most].tolist()
+        )
+        for row, far in zip(rows, away, strict=True)
+    ]
 
 
 def _single(inputs):
@@ -157,11 +178,10 @@ def attribution(comparison, count=20, methods=None):
     """The attribution explorer of samples kept of every class."""
     rows = _spread(comparison, count)
     kept = [comparison.kept.inputs[row] for row in rows]
-    models = list(comparison.models.values())
+    models = comparison.models
     # Two label-only students say what seeds do; more would not fit beside each other.
-    maps, targets = ask_all(*models[:2], torch.cat(kept), models[2:4], methods)
-    names = list(comparison.models)
-    maps = {method: dict(zip(names, found.values(), strict=False)) for method, found in maps.items()}
+    baselines = {name: models[name] for name in comparison.baselines[:2]}
+    maps, targets = ask_all(models["teacher"], models["student"], torch.cat(kept), baselines, methods)
     labels = _classes(comparison, rows)
     return AttributionExplorer.from_maps(
         _ink(comparison, kept), labels, targets.cpu(), maps, comparison.classes
@@ -201,12 +221,16 @@ def recall(comparison, most=20):
         table = table.loc[table.gap.abs().sort_values(ascending=False).index[:most]]
     title = "Recognised of each class" + (", largest gaps first" if len(comparison.classes) > most else "")
     values = {name: table[name] for name in _few(comparison)}
-    return figures.class_bars(values, list(table.index), axis="recognised (share)", title=title)
+    given = {"axis": "recognised (share)", "title": title, "baseline": _baseline(comparison)}
+    return figures.class_bars(values, list(table.index), **given)
 
 
 def reliability(comparison):
+    """Bins with less than a half percent of the samples are left out: there a line would jump by chance."""
     tables = {name: calibration(comparison.tallies[name], comparison.labels)[1] for name in _few(comparison)}
-    return figures.reliability(tables, title="Are the networks as sure as they are right?")
+    tables = {name: table[table[:, 2] >= 0.005 * table[:, 2].sum()] for name, table in tables.items()}
+    title = "Are the networks as sure as they are right?"
+    return figures.reliability(tables, title=title, baseline=_baseline(comparison))
 
 
 def cka(comparison):
@@ -237,22 +261,29 @@ def _few(comparison):
     return ["teacher", "student", *comparison.baselines[:1]]
 
 
+def _baseline(comparison):
+    return next(iter(comparison.baselines), None)
+
+
+FIGURES = (recall, reliability, cka, laid_upon)
+
+
 def sections(comparison):
-    """The parts of a report that can be drawn: heading, a sentence that reads it, and picture."""
+    """The parts of a report that can be drawn: heading, a sentence that reads it, and what draws it."""
     labelled = bool((comparison.labels >= 0).any())
     if labelled:
-        yield "Each class by itself", comparison._about_classes(), recall(comparison)
-        yield "Calibration", _about_calibration(comparison), reliability(comparison)
-    yield "Where they differ most", _about_disagreements(comparison), gallery(comparison)
+        yield "Each class by itself", comparison._about_classes(), recall
+        yield "Calibration", _about_calibration(comparison), reliability
+    yield "Where they differ most", _about_disagreements(comparison), gallery
     if comparison.cka is not None:
-        yield "Layer by layer", comparison._about_layers(), cka(comparison)
-        yield "Embeddings", _about_embeddings(comparison), laid_upon(comparison)
+        yield "Layer by layer", comparison._about_layers(), cka
+        yield "Embeddings", _about_embeddings(comparison), laid_upon
     if _are_images(comparison):
-        yield "Soft targets", "Move the temperature; choose an image.", soft_targets(comparison)
+        yield "Soft targets", "Move the temperature; choose an image.", soft_targets
         if comparison.kept.embeddings:
-            yield "Relations", _about_relations(comparison), relations(comparison)
+            yield "Relations", _about_relations(comparison), relations
         if _can_be_asked(comparison) and len(comparison.kept) >= 5:
-            yield "What they look at", "Choose a method and an image.", attribution(comparison)
+            yield "What they look at", "Choose a method and an image.", attribution
 
 
 def _are_images(comparison):
@@ -264,7 +295,8 @@ def _about_calibration(comparison):
     return (
         "Calibration error, from 0 (best): "
         + ", ".join(errors)
-        + ". Where a line is below the diagonal, the network is surer than it is right."
+        + ". Where a line is below the diagonal, the network is surer than it is right. Bins with less than "
+        "0.5 % of the samples are left out."
     )
 
 

@@ -21,6 +21,9 @@ ARGUMENTS = (
     "teacher_logits",
 )
 
+# How torch's own error begins to say that a loss was cut off from all weights.
+_NOTHING_TO_LEARN = "does not require grad"
+
 
 @dataclass
 class Passage:
@@ -44,6 +47,8 @@ class Stepped:
     student_changed: list[str] = field(default_factory=list)
     teacher_changed: list[str] = field(default_factory=list)
     others: list[torch.Tensor] = field(default_factory=list)
+    # The step called backward() on a loss that hangs on no weight.
+    cut: bool = False
 
 
 def take_step(step, teacher, student, optimizer, batch, cached, disturb=False):
@@ -61,7 +66,12 @@ def take_step(step, teacher, student, optimizer, batch, cached, disturb=False):
         with _watched(teacher, student, seen):
             before = _state(teacher), _state(student)
             arguments = _arguments(step, teacher, student, optimizer, batch, cached)
-            loss = _loss(step(**arguments))
+            try:
+                loss = _loss(step(**arguments))
+            except RuntimeError as problem:
+                if _NOTHING_TO_LEARN not in str(problem):
+                    raise
+                loss, seen.cut = None, True
             _backward(loss, seen)
             seen.teacher_changed = _changed(before[0], teacher)
             seen.student_changed = _changed(before[1], student)
@@ -72,6 +82,27 @@ def take_step(step, teacher, student, optimizer, batch, cached, disturb=False):
             for handle in handles:
                 handle.remove()
         return seen
+
+
+def take_steps(step, teacher, student, optimizer, batch, cached, count=2, clear=False):
+    """Run the step several times in turn, and give the student's weights before and after each.
+
+    ``clear`` takes away the gradients that a step has left.
+    """
+    with same_draws(), nothing_changed(step):
+        teacher, student, optimizer = copies(teacher, student, optimizer)
+        states = [_weights(student)]
+        for _ in range(count):
+            step(**_arguments(step, teacher, student, optimizer, batch, cached))
+            states.append(_weights(student))
+            if clear:
+                optimizer.zero_grad()
+                student.zero_grad()
+        return states
+
+
+def _weights(model):
+    return {name: weights.detach().clone() for name, weights in model.named_parameters()}
 
 
 def _arguments(step, teacher, student, optimizer, batch, cached):

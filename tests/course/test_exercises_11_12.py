@@ -30,7 +30,7 @@ UNMENDED = {
     "student_in_eval_mode": ("student.train()", "student.eval()"),
     "teacher_not_frozen": ("with torch.no_grad():", "if True:"),
     "temperature_squared": ("4**2 * ", ""),
-    "gradients of the first call": ("    optimizer.zero_grad()\n", ""),
+    "gradients_accumulate": ("    optimizer.zero_grad()\n", ""),
     "student_stands_still": ("    optimizer.step()\n", ""),
     "reduction": ('"batchmean"', '"mean"'),
     "log_forgotten": ("log_softmax(z / 4, 1), q", "softmax(z / 4, 1), q"),

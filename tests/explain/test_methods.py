@@ -82,6 +82,41 @@ def test_integrated_gradients_are_complete(model, largest):
     assert float(fine.norm()) < float(rough.norm())
 
 
+def test_conductance_of_linear_layers_is_the_direct_formula():
+    with seeded(1):
+        model = nn.Sequential(nn.Linear(5, 4), nn.Linear(4, 3)).double()
+    inputs, baseline = table(), torch.linspace(-1, 1, 5).double()
+    found = explain.conductance(model, inputs, TARGETS, "0", baseline=baseline)
+    direct = model[1].weight[TARGETS] * (model[0](inputs) - model[0](baseline))
+    torch.testing.assert_close(found, direct.detach(), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("layer", ["0", "1", "2"])
+def test_conductance_is_complete_at_every_layer(layer):
+    model = smooth(False)
+    inputs = torch.randn(6, 1, 8, 8, generator=torch.Generator().manual_seed(0)).double()
+    with torch.no_grad():
+        expected = (model(inputs) - model(torch.zeros_like(inputs)))[torch.arange(6), TARGETS]
+    rough, fine = (explain.conductance(model.train(), inputs, TARGETS, layer, steps=n) for n in (8, 128))
+    assert fine.shape == (6, 6 * 36 if layer == "2" else 6)
+    rough, fine = (float((values.sum(1) - expected).norm() / expected.norm()) for values in (rough, fine))
+    # Behind the tanh all is linear; before it the error falls with the number of steps.
+    assert fine < 1e-6 if layer in "12" else fine < min(1e-2, rough / 10)
+    assert model.training and all(weights.grad is None for weights in model.parameters())
+
+
+def test_units_for_half_are_counted():
+    assert explain.units_for_half([[4, -1, 0, 0], [1, 1, -1, 1]]).tolist() == [1, 2]
+    assert np.isnan(explain.units_for_half(torch.zeros(1, 3))).all()
+
+
+def test_conductance_refuses_in_words():
+    with pytest.raises(ValueError, match="unknown layer"):
+        explain.conductance(linear(5), table(), TARGETS, "nowhere")
+    with pytest.raises(ValueError, match="tokens have none"):
+        explain.conductance(Tokens(), torch.zeros(6, 5, dtype=torch.long), TARGETS, "head")
+
+
 class Tokens(nn.Module):
     def __init__(self):
         super().__init__()
@@ -173,6 +208,17 @@ def test_a_copy_of_the_teacher_looks_like_it_and_label_only_students_tell_what_t
     assert "neither more nor less" in same.sentence
     assert "Without" in explain.side_by_side(teacher, teacher, inputs).sentence
     torch.testing.assert_close(found.targets, teacher(inputs).argmax(1))
+
+
+def test_baselines_keep_the_names_that_they_were_given():
+    inputs, others = table(count=8), {"40 labels": linear(5, seed=1), "other seed": linear(5, seed=2)}
+    named = explain.side_by_side(linear(5), linear(5, seed=3), inputs, baselines=others)
+    assert list(named.maps) == ["teacher", "student", *others]
+    assert "40 labels, other seed" in named.table.index and "than 40 labels does" in named.sentence
+    numbered = explain.side_by_side(linear(5), linear(5, seed=3), inputs, baselines=list(others.values()))
+    np.testing.assert_array_equal(numbered.table, named.table)
+    with pytest.raises(ValueError, match="must not be called"):
+        explain.side_by_side(linear(5), linear(5), inputs, baselines={"student": linear(5)})
 
 
 def test_too_few_inputs_are_refused():

@@ -159,7 +159,17 @@ def test_kdviz_digits_are_compared_on_their_test_part(capsys):
     digits = kd.datasets.digits(labels=50, seed=0)
     found = kd.compare(kd.models.mlp(64, 32, 10), kd.models.mlp(64, 8, 10, seed=1), digits)
     assert len(found) == len(digits.test) and found.classes == list(digits.classes)
-    assert "397 samples" in capsys.readouterr().out
+    assert "397/397 [" in capsys.readouterr().err
+
+
+def test_the_bar_counts_what_can_be_counted(capsys):
+    pair, (inputs, labels) = table_pair(), points()
+    known = DataLoader(TensorDataset(inputs, labels), batch_size=50, shuffle=True)
+    for data, words in ((known, "240/240 ["), ([(inputs, labels)], "240 samples [")):
+        kd.compare(*pair, data)
+        assert words in capsys.readouterr().err
+    compared(*pair, known)
+    assert capsys.readouterr().err == ""
 
 
 class Twice(nn.Module):

@@ -49,6 +49,49 @@ def mixed(hard_weight, soft_term):
     return loss_step(lambda z, t, y: hard_weight * cross_entropy(z, y) + soft_term(z, t))
 
 
+def with_end(end, make=torch.optim.SGD, **settings):
+    """Hinton's step, whose last lines are ``end(teacher, student, optimizer, loss)``."""
+
+    def step(teacher, student, optimizer, inputs, labels):
+        with torch.no_grad():
+            answers = teacher(inputs)
+        logits = student(inputs)
+        loss = 0.1 * cross_entropy(logits, labels) + 0.9 * soft(logits, answers)
+        end(teacher, student, optimizer, loss)
+        return loss
+
+    setup = healthy(step=step)
+    optimizer = make(setup["student"].parameters(), **{"lr": 0.01, **settings})
+    return {**setup, "optimizer": optimizer}
+
+
+def zeroed_at_the_end(teacher, student, optimizer, loss):
+    loss.backward()
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=False)
+
+
+def clipped(teacher, student, optimizer, loss):
+    student.zero_grad()
+    loss.backward()
+    nn.utils.clip_grad_norm_(student.parameters(), 0.1)
+    optimizer.step()
+
+
+class EverySecond:
+    """Gradients of two batches, then a step of the optimizer, in the first call or in the second."""
+
+    def __init__(self, calls):
+        self.calls = calls
+
+    def __call__(self, teacher, student, optimizer, loss):
+        (loss / 2).backward()
+        self.calls += 1
+        if self.calls % 2 == 0:
+            optimizer.step()
+            optimizer.zero_grad()
+
+
 # Healthy set-ups -------------------------------------------------------------------------------------
 
 
@@ -228,6 +271,10 @@ def own_batches():
 
 
 HEALTHY = {
+    "gradients zeroed at the end": lambda: with_end(zeroed_at_the_end, momentum=0.9),
+    "gradients zeroed by the student, and clipped": lambda: with_end(clipped, torch.optim.Adam),
+    "a step of the optimizer every second batch": lambda: with_end(EverySecond(0)),
+    "the same, from the first batch on": lambda: with_end(EverySecond(1)),
     "gradient accumulation": accumulated,
     "bfloat16": half_precision,
     "a batch sampler of one's own": own_batches,
@@ -289,6 +336,31 @@ def compared_with_itself():
         return cross_entropy(logits, labels) + soft(logits, student(inputs).detach())
 
     return healthy(step=step)
+
+
+def learns_from_itself(cut):
+    """A step that runs all of itself, whose loss is cut off from the student."""
+
+    def step(teacher, student, optimizer, inputs, labels):
+        with torch.no_grad():
+            answers = teacher(inputs)
+        loss = soft(cut(student, inputs), answers)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return healthy(step=step)
+
+
+def never_zeroed(teacher, student, optimizer, loss):
+    loss.backward()
+    optimizer.step()
+
+
+def wrong_one_zeroed(teacher, student, optimizer, loss):
+    teacher.zero_grad()
+    never_zeroed(teacher, student, optimizer, loss)
 
 
 def nothing_learned():
@@ -493,6 +565,18 @@ FAULTS = {
         "teacher_has_no_effect",
     ),
     "no gradient at all": (nothing_learned, "student_learns_nothing"),
+    "student detached in a step that calls backward itself": (
+        lambda: learns_from_itself(lambda student, inputs: student(inputs).detach()),
+        "student_learns_nothing",
+    ),
+    "student asked without gradient in such a step": (
+        lambda: learns_from_itself(lambda student, inputs: torch.no_grad()(student)(inputs)),
+        "student_learns_nothing",
+    ),
+    "its numbers copied in such a step": (
+        lambda: learns_from_itself(lambda student, inputs: torch.tensor(student(inputs).tolist())),
+        "student_learns_nothing",
+    ),
     "KLDivLoss averaged over classes": (
         lambda: healthy(step=mixed(0.1, lambda z, t: 0.9 * soft(z, t, reduction="mean"))),
         "reduction",
@@ -605,6 +689,10 @@ FAULTS = {
         ),
         "student_stands_still",
     ),
+    "zero_grad forgotten": (lambda: with_end(never_zeroed), "gradients_accumulate"),
+    "zero_grad forgotten, momentum": (lambda: with_end(never_zeroed, momentum=0.9), "gradients_accumulate"),
+    "zero_grad forgotten, Adam": (lambda: with_end(never_zeroed, torch.optim.Adam), "gradients_accumulate"),
+    "zero_grad of the teacher": (lambda: with_end(wrong_one_zeroed), "gradients_accumulate"),
     "optimizer of another model": (lambda: other_optimizer(of=made(mlp, 8)), "optimizer_without_student"),
     "learning rate 0": (lambda: other_optimizer(lr=0.0), "learning_rate_zero"),
     "variances in a plain list": (list_of_regressors, "learned_part_left_out"),
@@ -682,7 +770,7 @@ ALSO = {
     "teacher has a broken weight": {"loss_not_finite"},
     "student has a broken weight": {"loss_not_finite"},
     "another number of classes": {"step_fails"},
-    "student frozen": {"step_fails", "student_learns_nothing"},
+    "student frozen": {"student_learns_nothing"},
     "log of a softmax that is 0": {"soft_term_small"},
 }
 
@@ -697,6 +785,21 @@ def test_planted_faults_are_found_by_name(name):
     for finding in found.findings:
         assert finding.what and finding.fix
         assert any(sign.isdigit() for sign in finding.evidence) or finding.name == "step_fails", finding
+
+
+def test_a_student_cut_off_in_a_step_of_its_own_is_called_detached():
+    found = diagnosed(FAULTS["student detached in a step that calls backward itself"][0]())
+    assert "it is detached from the loss" in found.findings[0].what
+    frozen = diagnosed(FAULTS["student frozen"][0]())
+    assert frozen.names == ["student_frozen", "student_learns_nothing"]
+    assert "detached" not in frozen.findings[1].what
+
+
+def test_gradients_gathered_over_two_batches_are_no_finding():
+    found = {check.name: check.evidence for check in diagnosed(with_end(EverySecond(0))).passed}
+    assert (
+        found["student_stands_still"] == "0 of 4 parameters change in the first step, but they do within 16"
+    )
 
 
 # What it leaves alone, and what it refuses -----------------------------------------------------------

@@ -5,6 +5,7 @@ import io
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from PIL import Image
@@ -13,6 +14,9 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 import kdviz as kd
+from kdviz import explain
+from kdviz.datasets.cifar import CIFAR10_CARD
+from kdviz.datasets.published import split
 from kdviz.explain import side_by_side
 from kdviz.measure import procrustes_distance
 from kdviz.study.tally import calibration
@@ -77,6 +81,29 @@ def test_a_page_works_offline(browser, tmp_path):
     page.close()
 
 
+def test_figures_of_a_page_are_saved_as_pictures_and_as_tables(browser, tmp_path):
+    found = images()
+    page = browser.new_page()
+    page.goto(found.to_html(tmp_path / "report.html").as_uri())
+
+    def saved(heading, format):
+        with page.expect_download() as given:
+            page.get_by_role("button", name=f"Save {heading} as {format}").click()
+        assert given.value.suggested_filename == f"{heading.lower().replace(' ', '_')}.{format.lower()}"
+        given.value.save_as(tmp_path / "given")
+        return (tmp_path / "given").read_bytes()
+
+    assert saved("Calibration", "SVG").startswith(b"<svg")
+    assert saved("Calibration", "PNG").startswith(b"\x89PNG")
+    bars = pd.read_csv(io.BytesIO(saved("Each class by itself", "CSV")))
+    assert list(bars)[:3] == ["name", "class", "recognised (share)"]
+    drawn = bars.pivot(index="class", columns="name", values="recognised (share)")
+    np.testing.assert_allclose(drawn["student"], found.per_class.student)
+    cells = pd.read_csv(io.BytesIO(saved("Layer by layer", "CSV")))
+    np.testing.assert_allclose(cells.value, found.cka.flatten())
+    page.close()
+
+
 def test_a_gallery_says_what_each_model_says():
     found = images()
     cards, unlike = found.gallery().cards, found.disagreements
@@ -89,9 +116,9 @@ def test_a_gallery_says_what_each_model_says():
 
 
 class Flat(nn.Module):
-    def __init__(self, seed):
+    def __init__(self, seed, classes=CLASSES):
         super().__init__()
-        self.model = made(nn.Linear, 3 * 4 * 5, CLASSES, seed=seed)
+        self.model = made(nn.Linear, 3 * 4 * 5, classes, seed=seed)
 
     def forward(self, x):
         return self.model(x.flatten(1))
@@ -107,6 +134,17 @@ def test_colour_images_are_shown_in_their_colours():
     np.testing.assert_allclose(shown / 255, expected[0].permute(1, 2, 0), atol=1 / 255)
     explorer = found.soft_targets(count=8)
     assert explorer.image_shape == [4, 5] and len(explorer.labels) == 8
+
+
+def test_photographs_of_a_kdviz_data_set_are_shown_as_they_were():
+    random = np.random.default_rng(0)
+    parts = [(random.integers(0, 256, (n, 3, 4, 5), np.uint8), np.arange(n) % 10) for n in (100, 60)]
+    data = split("cifar10", CIFAR10_CARD, *parts)
+    found = kd.compare(Flat(0, 10), Flat(1, 10), data, progress=False)
+    card = found.gallery().cards[0]
+    shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(re.search(r"base64,([^\"]+)", card)[1]))))
+    row = int(data.test.indices[found.disagreements.places[0]]) - 100
+    np.testing.assert_array_equal(shown, parts[1][0][row].transpose(1, 2, 0))
 
 
 def test_figures_show_the_numbers():
@@ -145,11 +183,42 @@ def test_attributions_are_those_of_explain():
     assert asked.table.equals(direct.table)
 
 
+def test_units_are_those_of_explain():
+    found = images()
+    asked = found.units(count=20)
+    assert asked.layer.tolist() == [found.layers[side][-2] for side in ("teacher", "student", "student")]
+    inputs = found.kept.tensor()[:20]
+    with torch.no_grad():
+        targets = found.models["teacher"](inputs).argmax(1)
+    own = explain.conductance(found.models["student"], inputs, targets, found.layers["student"][-2])
+    assert asked.loc["student", "for half"] == pytest.approx(explain.units_for_half(own).mean())
+    assert asked.units["student"] == own.shape[1] and asked.share.between(0, 1).all()
+
+
+def test_baselines_go_by_the_names_that_the_reader_gave():
+    pair, other = (made(conv, 4), made(conv, 4, seed=1)), made(conv, 4, seed=2)
+    found = kd.compare(*pair, pictures(), baselines={"80 labels": other}, progress=False)
+    names = ["teacher", "student", "80 labels"]
+    assert list(found.attributions("occlusion", count=6).maps) == names
+    assert found.attribution(6, ["occlusion"]).networks == names
+    bars = {bar.name: bar.marker.color for bar in found.figures()["Each class by itself"].data}
+    assert bars["80 labels"] == kd.figures.BASELINE.color
+
+
 def test_a_table_has_no_image_explorers_and_says_what_to_do():
     found = table()
     with pytest.raises(ValueError, match="show="):
         found.soft_targets()
-    assert re.search(r"-?\d\.\d+, ", found.gallery().cards[0])
+    inputs, row = points()[0].double(), found.disagreements.places[0]
+    kept = torch.cat(found.kept.inputs).double()
+    away = (inputs[row] - kept.mean(0)) / kept.std(0, correction=0)
+    furthest = int(away.abs().argmax())
+    words = f"column {furthest} {inputs[row, furthest]:.3g} ({away[furthest]:+.1f} sd)".replace("-", "−")
+    assert f">{words}\n" in found.gallery().cards[0]
+    named = table(columns=[f"length {n}" for n in range(12)])
+    assert f">length {furthest} " in named.gallery().cards[0]
+    with pytest.raises(ValueError, match="12 columns"):
+        table(columns=["length"])
     with pytest.raises(ValueError, match="height, width"):
         table(show=lambda sample: np.zeros((2, 2, 2))).gallery()
 

@@ -52,10 +52,13 @@ def student_learns_nothing(case):
     seen = used(case)
     size = _size(seen.gradients)
     if size == 0:
+        able = [weights.requires_grad for weights in case.student.parameters()]
+        detached = seen.cut and any(able)
         yield Finding(
             "student_learns_nothing",
-            "No gradient reaches the student.",
-            f"0 of {len(list(case.student.parameters()))} parameters get one",
+            f"No gradient reaches the student{': it is detached from the loss' if detached else ''}.",
+            f"0 of {len(able)} parameters get one"
+            + ("; backward() stops, since the loss hangs on no weight" if seen.cut else ""),
             "Look for detach(), .data, .item(), torch.no_grad() or a new tensor on the student's side of the "
             "loss.",
         )
@@ -165,22 +168,61 @@ def _likeness(theirs, ours):
 
 
 def student_stands_still(case):
-    seen = case.stepped
-    if case.optimizer is None:
-        raise Blocked("optimizer=")
+    seen = _moving(case)
     weights = dict(case.student.named_parameters())
     moved = [name for name in seen.student_changed if name in weights]
-    if "optimizer" not in wanted(case.step):
-        raise Blocked("a step that takes the argument `optimizer` and moves the student with it")
-    if seen.gradients and not moved:
+    if seen.gradients and not moved and not _way(*case.stepped_often):
         yield Finding(
             "student_stands_still",
             "The step leaves the student's weights as they were.",
-            f"{len(seen.gradients)} parameters have gradients, 0 change",
+            f"{len(seen.gradients)} parameters have gradients, 0 change, in 16 steps too",
             "Call loss.backward() and then optimizer.step(); look at the learning rate.",
         )
     else:
-        yield Passed("student_stands_still", f"{len(moved)} of {len(weights)} parameters change in one step")
+        when = "in one step" if moved or not seen.gradients else "in the first step, but they do within 16"
+        yield Passed("student_stands_still", f"{len(moved)} of {len(weights)} parameters change {when}")
+
+
+def gradients_accumulate(case):
+    """Two steps in turn must move the student as if the first had left no gradient behind."""
+    _moving(case)
+    left, cleared = case.stepped_twice
+    sizes = [_apart(*left[:2]), _apart(*left[1:])]
+    if not all(0 < size < math.inf for size in sizes):
+        raise Blocked("a step that moves the student each time; to gather gradients over several is fine")
+    chance = _apart(left[1], cleared[1]) / sizes[0]
+    if chance > 1e-3:
+        raise Blocked(
+            f"a step that does the same twice; with equal random numbers yours differs by {chance:.2g}"
+        )
+    apart = _apart(left[2], cleared[2]) / sizes[1]
+    evidence = f"without the gradients that the first leaves, the second step goes {apart:.2g} of its way off"
+    if apart > max(1e-3, 10 * chance):
+        yield Finding(
+            "gradients_accumulate",
+            "Each step adds its gradients to those of all steps before.",
+            evidence,
+            "Call optimizer.zero_grad() once in every step, before loss.backward().",
+        )
+    else:
+        yield Passed("gradients_accumulate", evidence)
+
+
+def _moving(case):
+    """The step, where it moves the student itself."""
+    seen = case.stepped
+    if case.optimizer is None:
+        raise Blocked("optimizer=")
+    if "optimizer" not in wanted(case.step):
+        raise Blocked("a step that takes the argument `optimizer` and moves the student with it")
+    if seen.cut:
+        raise Blocked("a gradient at the student")
+    return seen
+
+
+def _way(*states):
+    """How far the student is from where it began."""
+    return _apart(states[0], states[-1])
 
 
 def used(case):
@@ -212,4 +254,5 @@ CHECKS = (
     student_in_eval_mode,
     other_inputs,
     student_stands_still,
+    gradients_accumulate,
 )
