@@ -582,10 +582,8 @@ function curves(model) {
 // ---- The image chosen and its neighbours ----
 
 function neighbourhood(model) {
-  const bytes = Uint8Array.from(atob(model.get("images")), (c) => c.charCodeAt(0));
-  const shape = model.get("image_shape"), size = shape[0] * shape[1];
+  const shape = model.get("image_shape"), images = imagesOf(model);
   const labels = model.get("labels"), classes = model.get("classes"), near = model.get("near");
-  const picture = (row) => bytes.subarray(row * size, (row + 1) * size);
   const big = html("canvas", { class: "big", role: "img" });
   const truth = html("p"), common = html("p", { class: "quiet" });
   const makeRow = (who) => {
@@ -598,7 +596,7 @@ function neighbourhood(model) {
 
   function show(row, rows, common) {
     row.images.forEach((canvas, i) => {
-      if (row.rows[i] !== rows[i]) paint(canvas, picture(rows[i]), shape);
+      if (row.rows[i] !== rows[i]) fillPixels(canvas, shape, images[rows[i]]);
       canvas.classList.toggle("common", common.includes(rows[i]));
       const also = common.includes(rows[i]) ? ", in both rows" : "";
       setAttributes(canvas, { "aria-label": `class ${classes[labels[rows[i]]]}${also}`, title: classes[labels[rows[i]]] });
@@ -618,7 +616,7 @@ function neighbourhood(model) {
       const name = classes[labels[view.point]];
       if (painted === wanted) return;
       painted = wanted;
-      paint(big, picture(view.point), shape);
+      fillPixels(big, shape, images[view.point]);
       setAttributes(big, { "aria-label": `The image chosen; its true class is ${name}` });
       truth.replaceChildren("true class ", html("b", {}, name));
       setText(common, `${view.common.length} of ${near} in both rows, framed`);

@@ -9,7 +9,7 @@ import torch
 import traitlets
 
 from kdviz.explorers.base import ImageExplorer
-from kdviz.explorers.given import check_place, grey_images
+from kdviz.explorers.given import check_place, checked_images, image_state
 from kdviz.measure.similarity import (
     KERNELS,
     as_samples,
@@ -73,7 +73,7 @@ class AlignmentExplorer(ImageExplorer):
 
         Parameters
         ----------
-        images : (n, height, width) or (n, 1, height, width)
+        images : (n, height, width), (n, 1, height, width) or in colour (n, 3, height, width)
             Grey, from 0 (paper) to 1 (ink).
         labels : (n,) the true classes, 0 to C - 1
         classes : C names
@@ -83,7 +83,7 @@ class AlignmentExplorer(ImageExplorer):
         steps : the training step of each snapshot
         """
         order, labels = _by_class(labels, classes)
-        images = grey_images(images, len(labels))[order]
+        images = checked_images(images, len(labels))[order]
         teacher = _ordered(teacher, order, "the teacher")
         students = {
             name: [_ordered(one, order, repr(name)) for one in snapshots]
@@ -105,8 +105,7 @@ class AlignmentExplorer(ImageExplorer):
         }
         bits = (len(labels) - 1).bit_length()
         return cls(
-            images=b64encode(np.rint(images * 255).astype(np.uint8).tobytes()).decode("ascii"),
-            image_shape=list(images.shape[1:]),
+            **image_state(images),
             labels=labels.tolist(),
             classes=[str(name) for name in classes],
             runs=list(students),

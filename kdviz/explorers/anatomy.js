@@ -222,14 +222,13 @@ function drawKey(view, key, model, stripes) {
 
 // The images to choose from, as one group of radio buttons, and the one chosen, large.
 function imagePicker(model, choose) {
-  const bytes = numbersOf(model.get("images"));
+  const images = imagesOf(model);
   const [labels, classes, shape] = ["labels", "classes", "image_shape"].map((name) => model.get(name));
-  const pixels = (index) => bytes.subarray(index * shape[0] * shape[1], (index + 1) * shape[0] * shape[1]);
   const big = html("canvas", { class: "big", role: "img" });
   const said = html("p");
   const thumbnails = labels.map((label, index) => {
     const canvas = html("canvas", { "aria-hidden": "true" });
-    paint(canvas, pixels(index), shape);
+    fillPixels(canvas, shape, images[index]);
     const name = `image ${index + 1} of ${labels.length}, true class ${classes[label]}`;
     return radio(canvas, { class: "thumbnail", "aria-label": name });
   });
@@ -237,7 +236,7 @@ function imagePicker(model, choose) {
   return {
     element: html("div", { class: "subject" }, big, said, group),
     draw({ index, truth, T, teacher, student }) {
-      paint(big, pixels(index), shape);
+      fillPixels(big, shape, images[index]);
       const first = (p) => `${classes[p.indexOf(Math.max(...p))]} (${Math.max(...p).toFixed(2)})`;
       said.replaceChildren(`true class ${classes[truth]}`, html("br"), `At T = ${T}:`, html("br"), `teacher ${first(teacher)}`, html("br"), `student ${first(student)}`);
       big.setAttribute("aria-label", `The image chosen; its true class is ${classes[truth]}`);

@@ -10,7 +10,7 @@ import traitlets
 
 from kdviz.explorers.answers import logits_of, most_to_show, without_truth
 from kdviz.explorers.base import ImageExplorer
-from kdviz.explorers.given import check_place, is_whole
+from kdviz.explorers.given import check_place, checked_images, image_state, is_whole
 from kdviz.knowledge.objective import as_objective
 from kdviz.knowledge.response import (
     CrossEntropy,
@@ -130,7 +130,7 @@ def anatomy(
             f"{z_student.shape}"
         )
     rows = most_to_show(z_teacher, labels, int(count))
-    pixels = (test.inputs[rows] + data.mean).clamp(0, 1).numpy()[:, 0]
+    pixels = (test.inputs[rows] + data.mean).clamp(0, 1)
     return Anatomy(
         classes=[str(name) for name in data.classes],
         labels=labels[rows].tolist(),
@@ -143,8 +143,7 @@ def anatomy(
         },
         scales={name: _scale(objective) for name, objective in losses.items()},
         tempered={name: bool(_temperatures(objective)) for name, objective in losses.items()},
-        images=b64encode(np.rint(pixels * 255).astype(np.uint8).tobytes()).decode("ascii"),
-        image_shape=list(pixels.shape[1:]),
+        **image_state(checked_images(pixels, len(rows))),
         index=_most_telling(z_teacher[rows], labels[rows]),
         temperature=_check_stop(temperature),
         **chosen,

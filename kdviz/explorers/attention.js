@@ -27,10 +27,8 @@ function mean(values) {
 function decode(model) {
   const names = ["labels", "classes", "students", "image_shape"];
   const [labels, classes, students, shape] = names.map((name) => model.get(name));
-  const bytes = numbersOf(model.get("images"));
-  const size = shape[0] * shape[1];
-  const inks = labels.map((_, i) => bytes.subarray(i * size, (i + 1) * size));
-  const images = inks.map((ink) => pixelPicture(shape, (place) => Array(3).fill(255 - ink[place])));
+  const colours = imagesOf(model);
+  const images = colours.map((colourOf) => pixelPicture(shape, colourOf));
   const pictures = model.get("pictures").map((picture) => ({
     ...picture,
     networks: picture.networks.map(({ shape: [rows, columns], scale, values }) => {
@@ -41,7 +39,7 @@ function decode(model) {
       return { rows, columns, of };
     }),
   }));
-  return { labels, classes, students, shape, inks, images, pictures };
+  return { labels, classes, students, shape, colours, images, pictures };
 }
 
 function strongest(values) {
@@ -157,7 +155,7 @@ function matrix(known, className, focusable, point) {
       setAttributes(border, box);
       const [pixelsDown, pixelsAcross] = known.shape;
       const places = view.picture.kind === "attention";
-      const inked = () => outline((place) => known.inks[view.image][place] > 127, known.shape, width / pixelsAcross, height / pixelsDown);
+      const inked = () => outline((place) => isDark(known.colours[view.image](place)), known.shape, width / pixelsAcross, height / pixelsDown);
       ink.setAttribute("d", places ? inked() : "");
       const inside = valueAt(network, view.place) !== null;
       for (const mark of [halo, ring]) {

@@ -13,8 +13,9 @@ from kdviz.explorers.given import (
     array,
     check_model,
     check_place,
+    checked_images,
     class_numbers,
-    grey_images,
+    image_state,
     is_whole,
     named,
     packed,
@@ -53,7 +54,7 @@ class AttentionExplorer(ImageExplorer):
 
         Parameters
         ----------
-        images : (n, height, width) or (n, 1, height, width)
+        images : (n, height, width), (n, 1, height, width) or in colour (n, 3, height, width)
             Grey, from 0 (paper) to 1 (ink).
         labels : (n,) the true classes, 0 to C - 1
         teacher : dict of layer to (n, C, H, W), from the first layer to the last
@@ -66,15 +67,14 @@ class AttentionExplorer(ImageExplorer):
             students = named(students)
         else:
             students = {"student": students}
-        images = grey_images(images, len(images))
+        images = checked_images(images, len(images))
         teacher = _maps("the teacher", teacher, len(images))
         students = {name: _maps(name, each, len(images)) for name, each in students.items()}
         _check_pairs(teacher, students)
         pictures = _attention_pictures(teacher, students) + _flow_pictures(teacher, students)
         _check_size(pictures, len(images))
         return cls(
-            images=packed(images * 255, "u1"),
-            image_shape=list(images.shape[1:]),
+            **image_state(images),
             labels=class_numbers(labels, len(images), len(classes)).tolist(),
             classes=classes,
             students=list(students),

@@ -21,8 +21,7 @@ function decode(model) {
   const names = ["labels", "targets", "classes", "networks", "image_shape", "top"];
   const [labels, targets, classes, networks, shape, top] = names.map((name) => model.get(name));
   const size = shape[0] * shape[1];
-  const pixels = numbersOf(model.get("images"));
-  const images = labels.map((_, i) => pixelPicture(shape, (place) => Array(3).fill(255 - pixels[i * size + place])));
+  const images = imagesOf(model).map((colourOf) => pixelPicture(shape, colourOf));
   const packed = Math.ceil(size / 8);
   const methods = model.get("methods").map((method) => {
     const maps = method.maps.map((text) => numbersOf(text, Int8Array));

@@ -1,5 +1,6 @@
 """The attribution explorer: what teacher, student and label-only students look at in an image."""
 
+import math
 from base64 import b64encode
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from kdviz.explain.methods import METHODS
 from kdviz.explain.side_by_side import interval, side_by_side
 from kdviz.explorers.answers import even_rows
 from kdviz.explorers.base import ImageExplorer
-from kdviz.explorers.given import array, check_place, class_numbers, grey_images, is_whole
+from kdviz.explorers.given import array, check_place, checked_images, class_numbers, image_state, is_whole
 
 _HERE = Path(__file__).parent
 MOST_BYTES = 900_000
@@ -45,7 +46,7 @@ class AttributionExplorer(ImageExplorer):
 
         Parameters
         ----------
-        images : (n, height, width) or (n, 1, height, width)
+        images : (n, height, width), (n, 1, height, width) or in colour (n, 3, height, width)
             Grey, from 0 (paper) to 1 (ink).
         labels, targets : (n,) the true classes, and those asked about
         maps : dict of method to dict of network to (n, height, width)
@@ -54,9 +55,9 @@ class AttributionExplorer(ImageExplorer):
         top : how many places count as the strongest, by default a tenth
         """
         classes = [str(name) for name in classes]
-        images = grey_images(images, len(images))
-        networks = _networks(maps, images.shape)
-        top = max(1, images[0].size // 10) if top is None else top
+        images = checked_images(images, len(images))
+        networks = _networks(maps, images.shape[:3])
+        top = max(1, math.prod(images.shape[1:3]) // 10) if top is None else top
         found = [_method(name, [each[network] for network in networks], top) for name, each in maps.items()]
         size = sum(len(text) for method in found for text in (*method["maps"], *method["tops"]))
         if size > MOST_BYTES:
@@ -65,8 +66,7 @@ class AttributionExplorer(ImageExplorer):
                 f"{MOST_BYTES / 1000:.0f}; show at most {max(1, MOST_BYTES * len(images) // size)}"
             )
         return cls(
-            images=b64encode(np.rint(images * 255).astype("u1").tobytes()).decode("ascii"),
-            image_shape=list(images.shape[1:]),
+            **image_state(images),
             labels=class_numbers(labels, len(images), len(classes)).tolist(),
             targets=class_numbers(targets, len(images), len(classes)).tolist(),
             classes=classes,

@@ -82,8 +82,9 @@ class ImageExplorer(Explorer):
 
     classes = traitlets.List(traitlets.Unicode()).tag(sync=True)
     labels = traitlets.List(traitlets.Int()).tag(sync=True)
-    # One byte a pixel, 0 paper and 255 ink, all images in a row, in base64.
+    # All images in a row, in base64: one byte a pixel, 0 paper and 255 ink, or three, red, green and blue.
     images = traitlets.Unicode().tag(sync=True)
+    # Height and width, and 3 after them where the images are in colour.
     image_shape = traitlets.List(traitlets.Int()).tag(sync=True)
 
 

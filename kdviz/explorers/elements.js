@@ -206,12 +206,23 @@ function fillPixels(canvas, [height, width], colourOf) {
   return canvas;
 }
 
-// Ink of 0 (paper) to 255, in grey.
-function paint(canvas, ink, shape) {
-  return fillPixels(canvas, shape, (place) => Array(3).fill(255 - ink[place]));
+// The images of an explorer, each as the colour of a place: three bytes of it, or one of ink on paper.
+function imagesOf(model) {
+  const bytes = numbersOf(model.get("images"));
+  const [height = 0, width = 0, parts = 1] = model.get("image_shape");
+  const size = height * width * parts;
+  return Array.from({ length: size ? bytes.length / size : 0 }, (_, i) => (place) => {
+    const from = i * size + place * parts;
+    return parts === 3 ? [...bytes.subarray(from, from + 3)] : Array(3).fill(255 - bytes[from]);
+  });
 }
 
-// The same as an address that an <image> can show.
+// Whether a colour is nearer to ink than to paper, as the eye weighs red, green and blue.
+function isDark([red, green, blue]) {
+  return 0.299 * red + 0.587 * green + 0.114 * blue < 127.5;
+}
+
+// Such a picture as an address that an <image> can show.
 function pixelPicture(shape, colourOf) {
   return fillPixels(html("canvas"), shape, colourOf).toDataURL();
 }

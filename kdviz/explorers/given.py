@@ -18,16 +18,16 @@ def array(name, values):
     return values
 
 
-def grey_images(values, count):
-    """Grey images of shape (n, height, width), from 0 (paper) to 1 (ink)."""
+def checked_images(values, count):
+    """Grey images (n, height, width), from 0 (paper) to 1 (ink), or colour images (n, height, width, 3)."""
     values = array("images", values)
     shape = values.shape
-    if values.ndim == 4 and shape[1] == 1:
-        values = values[:, 0]
-    if values.ndim != 3 or len(values) != count or 0 in values.shape:
+    if values.ndim == 4 and shape[1] in (1, 3):
+        values = values[:, 0] if shape[1] == 1 else values.transpose(0, 2, 3, 1)
+    if (values.ndim != 3 and values.shape[3:] != (3,)) or len(values) != count or 0 in values.shape:
         raise ValueError(
-            f"images must be grey, of shape ({count}, height, width) or ({count}, 1, height, width); "
-            f"got {shape}"
+            f"images must be grey, of shape ({count}, height, width) or ({count}, 1, height, width), or in "
+            f"colour, of shape ({count}, 3, height, width) or ({count}, height, width, 3); got {shape}"
         )
     if values.min() < 0 or values.max() > 1:
         raise ValueError(
@@ -72,6 +72,11 @@ def check_place(name, value, count):
 
 def is_whole(value):
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
+def image_state(images):
+    """Checked images as the traits of an :class:`ImageExplorer` hold them."""
+    return {"images": packed(images * 255, "u1"), "image_shape": list(images.shape[1:])}
 
 
 def packed(values, kind):

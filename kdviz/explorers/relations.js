@@ -113,8 +113,6 @@ function decode(model) {
   const names = ["labels", "classes", "students", "image_shape"];
   const [labels, classes, students, shape] = names.map((name) => model.get(name));
   const n = labels.length;
-  const bytes = numbersOf(model.get("images"));
-  const size = shape[0] * shape[1];
   const networks = model.get("cosines").map((text, k) =>
     network(numbersOf(text, Int16Array), numbersOf(model.get("distances")[k], Uint16Array), model.get("furthest"), n));
   const [teacher, ...ours] = networks;
@@ -125,8 +123,7 @@ function decode(model) {
       for (const each of ours) largest = Math.max(largest, Math.abs(each.cosine(i, j) - teacher.cosine(i, j)));
     }
   }
-  const grey = (i, place) => Array(3).fill(255 - bytes[i * size + place]);
-  const images = labels.map((_, i) => pixelPicture(shape, (place) => grey(i, place)));
+  const images = imagesOf(model).map((colourOf) => pixelPicture(shape, colourOf));
   const blocks = networks.map((each) => withinAndBetween(blockSums(each.cosine, labels, classes.length)));
   // Both scales end at a round number, and hold for every student, so that students can be compared.
   const scales = { lowest: Math.floor(lowest * 10 + 1e-6) / 10, largest: Math.ceil(largest * 10 - 1e-6) / 10 || 0.1 };

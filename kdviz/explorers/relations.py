@@ -12,8 +12,9 @@ from kdviz.explorers.given import (
     array,
     check_model,
     check_place,
+    checked_images,
     class_numbers,
-    grey_images,
+    image_state,
     is_whole,
     named,
     packed,
@@ -56,7 +57,7 @@ class RelationExplorer(ImageExplorer):
 
         Parameters
         ----------
-        images : (n, height, width) or (n, 1, height, width)
+        images : (n, height, width), (n, 1, height, width) or in colour (n, 3, height, width)
             Grey, from 0 (paper) to 1 (ink).
         labels : (n,) the true classes, 0 to C - 1
         teacher : (n, D)
@@ -70,7 +71,7 @@ class RelationExplorer(ImageExplorer):
             for name, values in named(students).items()
         }
         labels = class_numbers(labels, len(teacher), len(classes))
-        images = grey_images(images, len(teacher))
+        images = checked_images(images, len(teacher))
         # Sorted by class, so that the classes are blocks of the matrices.
         order = np.argsort(labels, kind="stable")
         every = [torch.from_numpy(values[order]) for values in (teacher, *students.values())]
@@ -78,8 +79,7 @@ class RelationExplorer(ImageExplorer):
         distances = [relative_distances(values, "paper").numpy() for values in every]
         furthest = max(float(table.max()) for table in distances) or 1.0
         return cls(
-            images=packed(np.rint(images[order] * 255), "u1"),
-            image_shape=list(images.shape[1:]),
+            **image_state(images[order]),
             labels=labels[order].tolist(),
             classes=classes,
             students=list(students),

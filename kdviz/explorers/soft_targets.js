@@ -186,12 +186,11 @@ function bestWrong(logits, truth) {
 // ---- The parts of the panel ----
 
 function imagePicker(model, change) {
-  const bytes = numbersOf(model.get("images"));
+  const images = imagesOf(model);
   const [labels, classes, shape] = ["labels", "classes", "image_shape"].map((name) => model.get(name));
-  const size = shape[0] * shape[1];
   const thumbnails = labels.map((label, i) => {
     const canvas = html("canvas", { "aria-hidden": "true" });
-    paint(canvas, bytes.subarray(i * size, (i + 1) * size), shape);
+    fillPixels(canvas, shape, images[i]);
     const name = `image ${i + 1} of ${labels.length}, true class ${classes[label]}`;
     return radio(canvas, { class: "thumbnail", "aria-label": name });
   });
@@ -202,7 +201,7 @@ function imagePicker(model, change) {
   return {
     element,
     draw: (view) => markChosen(thumbnails, view.index),
-    bytes: (index) => bytes.subarray(index * size, (index + 1) * size),
+    images,
   };
 }
 
@@ -313,7 +312,7 @@ function subject(picker, model) {
       html("div", { class: "readings" }, ...readings),
     ),
     draw(view) {
-      if (painted !== view.index) paint(canvas, picker.bytes(view.index), model.get("image_shape"));
+      if (painted !== view.index) fillPixels(canvas, model.get("image_shape"), picker.images[view.index]);
       painted = view.index;
       const name = view.classes[view.truth];
       setAttributes(canvas, { "aria-label": `The image chosen; its true class is ${name}` });

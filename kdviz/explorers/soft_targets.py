@@ -1,6 +1,5 @@
 """The soft-target explorer: teacher and student on one image, at any temperature."""
 
-from base64 import b64encode
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +8,7 @@ import traitlets
 
 from kdviz.explorers.answers import logits_of, most_to_show, probabilities, without_truth
 from kdviz.explorers.base import ImageExplorer
-from kdviz.explorers.given import array, check_place, class_numbers, grey_images, is_whole
+from kdviz.explorers.given import array, check_place, checked_images, class_numbers, image_state, is_whole
 from kdviz.knowledge.response import permute_dark_knowledge
 
 _HERE = Path(__file__).parent
@@ -48,7 +47,7 @@ class SoftTargetExplorer(ImageExplorer):
 
         Parameters
         ----------
-        images : (n, height, width) or (n, 1, height, width)
+        images : (n, height, width), (n, 1, height, width) or in colour (n, 3, height, width)
             Grey, from 0 (paper) to 1 (ink).
         labels : (n,) the true classes, 0 to C - 1
         teacher_logits, student_logits : (n, C)
@@ -67,7 +66,7 @@ class SoftTargetExplorer(ImageExplorer):
                 "shape; pass both models the same images"
             )
         labels = class_numbers(labels, *teacher.shape)
-        images = grey_images(images, len(teacher))
+        images = checked_images(images, len(teacher))
         check_place("index", index, len(teacher))
         start = {
             "temperature": _checked_temperature(temperature),
@@ -77,8 +76,7 @@ class SoftTargetExplorer(ImageExplorer):
             "permuted": False,
         }
         return cls(
-            images=b64encode(np.rint(images * 255).astype(np.uint8).tobytes()).decode("ascii"),
-            image_shape=list(images.shape[1:]),
+            **image_state(images),
             labels=labels.tolist(),
             classes=classes,
             teacher_logits=teacher.tolist(),

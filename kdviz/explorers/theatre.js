@@ -207,7 +207,7 @@ function softTargets(model) {
   const picture = svg("svg", { viewBox: `0 0 ${WIDTH} ${BARS.height}`, role: "img" });
   const shape = model.get("image_shape"), classes = model.get("classes");
   const teacher = model.get("teacher_logits") && unpacked(model.get("teacher_logits"));
-  const bytes = numbersOf(model.get("images"));
+  const images = imagesOf(model);
   const image = svg("image", { x: 0, y: 30, width: 84, height: 84, preserveAspectRatio: "xMidYMid", style: "image-rendering: pixelated" });
   const title = written(0, 14, "", "title"), truth = written(42, 132, "", "middle");
   const plot = svg("g", {});
@@ -243,8 +243,7 @@ function softTargets(model) {
   function draw(view) {
     const chosen = model.get("chosen");
     if (painted !== chosen && shape.length) {
-      const from = chosen * shape[0] * shape[1];
-      image.setAttribute("href", pixelPicture(shape, (place) => Array(3).fill(255 - bytes[from + place])));
+      image.setAttribute("href", pixelPicture(shape, images[chosen]));
     }
     painted = chosen;
     const T = view.temperature;

@@ -73,12 +73,12 @@ class Theatre(ImageExplorer):
         self._make, self._watched = make, watched
         self._thread, self._wanted, self._once = None, "ready", False
         self._unsent, self._sent = [], 0.0
-        super().__init__(**state)
+        pictures = {} if watched is None else watched.pictures
+        super().__init__(**state, **pictures)
         self.can_reset = make is not None
         if watched is not None:
             self.classes, self.labels = watched.classes, watched.labels
             self.teacher_logits = watched.teacher_logits
-            self.images, self.image_shape = watched.images, watched.image_shape
             self.chosen = state.get("chosen", watched.best)
         self._take_on(run)
         self.observe(self._obey, "wish")

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from kdviz.explorers.answers import evaluating, most_to_show, probabilities, without_truth
-from kdviz.explorers.given import grey_images
+from kdviz.explorers.given import checked_images, image_state
 from kdviz.measure import cka_map
 from kdviz.tracing import trace
 from kdviz.training.threads import limited_threads
@@ -164,7 +164,7 @@ class Watched:
         self._inputs = torch.cat([inputs[rows], inputs[:COMPARED]])
         self.classes = [str(name) for name in data.classes]
         self.labels = labels[rows].tolist()
-        self.images, self.image_shape = _pictures(inputs[rows], data.mean)
+        self.pictures = _pictures(inputs[rows], data.mean)
 
     def __call__(self, student):
         """The student's logits on the images, and how like the teacher's its last features are."""
@@ -201,11 +201,10 @@ def _first_of_each_class(labels, count):
 
 
 def _pictures(inputs, mean):
-    """The images in base64, one byte a pixel, and their height and width; nothing where there are none."""
+    """The images as a page holds them; nothing where there are none."""
     if inputs.ndim != 4 or inputs.shape[1] not in (1, 3):
-        return "", []
-    pixels = grey_images((inputs + mean).clamp(0, 1).mean(1).cpu(), len(inputs))
-    return b64encode(np.rint(pixels * 255).astype("u1").tobytes()).decode("ascii"), list(pixels.shape[1:])
+        return {}
+    return image_state(checked_images((inputs + mean).clamp(0, 1), len(inputs)))
 
 
 def packed(logits):

@@ -135,21 +135,21 @@ def _text(sample):
     return numbers + (", …" if sample.numel() > len(values) else "")
 
 
-def _ink(comparison, inputs):
-    """The samples as grey images with ink high, as the explorers draw them."""
+def _images(comparison, inputs):
+    """The samples as images, as the explorers draw them."""
     shown = _shown(comparison, inputs)
     if not shown or any(isinstance(one, str) for one in shown):
         raise ValueError(
             "this explorer draws images; pass kdviz.compare(show=...) that makes images of inputs"
         )
-    return np.stack([one if one.ndim == 2 else 1 - one @ [0.299, 0.587, 0.114] for one in shown])
+    return np.stack(shown)
 
 
 def soft_targets(comparison, count=40, temperature=4.0):
     """The soft-target explorer of samples kept of every class."""
     kept, rows = comparison.kept, _spread(comparison, count)
     return SoftTargetExplorer.from_logits(
-        _ink(comparison, [kept.inputs[row] for row in rows]),
+        _images(comparison, [kept.inputs[row] for row in rows]),
         _classes(comparison, rows),
         kept.stacked("teacher")[rows],
         kept.stacked("student")[rows],
@@ -163,7 +163,7 @@ def relations(comparison, count=SHOWN):
     kept, rows = comparison.kept, _spread(comparison, count)
     _check_embeddings(comparison)
     teacher, student = (kept.stacked(name, "embeddings")[rows] for name in ("teacher", "student"))
-    images = _ink(comparison, [kept.inputs[row] for row in rows])
+    images = _images(comparison, [kept.inputs[row] for row in rows])
     labels = _classes(comparison, rows)
     return RelationExplorer.from_embeddings(images, labels, teacher, student, _short_names(comparison))
 
@@ -184,7 +184,7 @@ def attribution(comparison, count=20, methods=None):
     maps, targets = ask_all(models["teacher"], models["student"], torch.cat(kept), baselines, methods)
     labels = _classes(comparison, rows)
     return AttributionExplorer.from_maps(
-        _ink(comparison, kept), labels, targets.cpu(), maps, comparison.classes
+        _images(comparison, kept), labels, targets.cpu(), maps, comparison.classes
     )
 
 

@@ -61,7 +61,7 @@ def test_permutations_are_fixed_and_leave_the_true_class(arrays):
     ("change", "message"),
     [
         ({"images": np.zeros((5, 8, 8))}, r"shape \(6, height, width\)"),
-        ({"images": np.zeros((6, 3, 8, 8))}, "must be grey"),
+        ({"images": np.zeros((6, 2, 8, 8))}, "must be grey"),
         ({"images": np.full((6, 8, 8), -0.4)}, "inputs \\+ data.mean"),
         ({"labels": np.arange(5)}, r"shape \(6,\)"),
         ({"labels": np.full(6, 10)}, "from 0 to 9"),

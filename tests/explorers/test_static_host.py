@@ -7,9 +7,6 @@ from kdviz.explorers import SoftTargetExplorer, prediction
 
 pytestmark = pytest.mark.browser
 
-# From a key press to the end of the frame that shows it. The message is handled after the painting
-# that follows the callback.
-
 
 def explorer(**changes):
     random = np.random.default_rng(0)
