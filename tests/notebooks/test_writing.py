@@ -97,3 +97,9 @@ def test_a_place_of_one_machine_is_found_in_any_part_of_a_notebook(text):
 )
 def test_other_paths_are_fine(text):
     assert places(nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(text)])) == []
+
+
+@pytest.mark.parametrize("before, after", zip(NOTEBOOKS, NOTEBOOKS[1:], strict=False), ids=lambda path: path.stem)
+def test_leads_to_the_next_page(before, after):
+    title = nbformat.read(after, as_version=4).cells[0].source.splitlines()[0].removeprefix("# ")
+    assert f"Next: [{title}]({after.name})." in nbformat.read(before, as_version=4).cells[-1].source
