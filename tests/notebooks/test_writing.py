@@ -1,5 +1,6 @@
 """How every notebook is written: the limits of design and house style, counted."""
 
+import itertools
 import os
 import re
 import statistics
@@ -9,6 +10,7 @@ import nbformat
 import pytest
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
+PAIRS = list(itertools.pairwise(NOTEBOOKS))
 
 
 @pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
@@ -99,7 +101,7 @@ def test_other_paths_are_fine(text):
     assert places(nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(text)])) == []
 
 
-@pytest.mark.parametrize("before, after", zip(NOTEBOOKS, NOTEBOOKS[1:], strict=False), ids=lambda path: path.stem)
+@pytest.mark.parametrize("before, after", PAIRS, ids=lambda path: path.stem)
 def test_leads_to_the_next_page(before, after):
     title = nbformat.read(after, as_version=4).cells[0].source.splitlines()[0].removeprefix("# ")
     assert f"Next: [{title}]({after.name})." in nbformat.read(before, as_version=4).cells[-1].source
