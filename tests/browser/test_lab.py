@@ -43,7 +43,8 @@ def test_a_notebook_runs_and_its_controls_work(lab, server, name, tmp_path):
 def test_an_explorer_appears_soon_and_its_slider_paints_within_a_few_frames(lab):
     lab.open(NAMES[1])
     lab.run_all()
-    seconds = seconds_until_shown(lab.page)
+    # What else runs on the machine can only add to a time.
+    seconds = min(seconds_until_shown(lab.page) for _ in range(3))
     times = frame_times(lab.page, lab.page.locator("input[type=range]").first)
     p95 = statistics.quantiles(times, n=20)[-1]
     print(f"\nJupyterLab, explorer shown {seconds:.2f} s after its cell was run")
