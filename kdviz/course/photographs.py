@@ -24,6 +24,7 @@ from kdviz.course.place import course_folder
 from kdviz.datasets.cifar import cifar10
 from kdviz.knowledge.response import soft_targets
 from kdviz.models.seeding import seeded
+from kdviz.training.store import write_whole
 
 TEACHER, STUDENT = 16, 6
 BASELINES = ("2,000 labels", "2,000 labels, other seed", "45,000 labels")
@@ -132,7 +133,6 @@ def _trained(data):
 
 def write(place, trained, data, note):
     """Write networks in half precision, what they answer to some test images, and the card."""
-    place.mkdir(parents=True, exist_ok=True)
     card = {"data": data.card.name, "note": note, "settings": SETTINGS, "classes": data.classes, "models": {}}
     some = torch.arange(len(data.test))[:: len(data.test) // SETTINGS["answers"]]
     kept = {"labels": data.test.labels[some].byte()}
@@ -149,7 +149,7 @@ def write(place, trained, data, note):
     file = "answers.safetensors"
     card["answers"] = {"file": file, "sha256": _write(place / file, kept)}
     text = json.dumps(card, indent=1, ensure_ascii=False) + "\n"
-    (place / "card.json").write_text(text, encoding="utf-8")
+    write_whole(place / "card.json", text.encode())
     print(text)
 
 
@@ -198,7 +198,7 @@ def _write(path, tensors):
     """Write them in half precision, and give the file's checksum."""
     halved = {name: each.half() if each.is_floating_point() else each for name, each in tensors.items()}
     content = save({name: tensor.contiguous() for name, tensor in halved.items()})
-    path.write_bytes(content)
+    write_whole(path, content)
     return hashlib.sha256(content).hexdigest()
 
 

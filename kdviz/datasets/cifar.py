@@ -15,30 +15,25 @@ _SOURCE = (
 )
 _SIZE = "60,000 images; kdviz splits them 45,000 train, 5,000 validation, 10,000 test"
 
-CIFAR10_CARD = Card(
-    name="CIFAR-10",
-    what="colour photographs, 32 × 32 pixels with values 0 to 255 (here divided by 255)",
-    source=_SOURCE.format("cifar10"),
-    licence=_LICENCE,
-    size=_SIZE,
-    classes=tuple("airplane automobile bird cat deer dog frog horse ship truck".split()),
-)
-CIFAR100_CARD = Card(
-    name="CIFAR-100",
-    what="colour photographs, 32 × 32 pixels with values 0 to 255 (here divided by 255); the fine labels",
-    source=_SOURCE.format("cifar100"),
-    licence=_LICENCE,
-    size=_SIZE,
-    classes=tuple(
-        """apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly
-        camel can castle caterpillar cattle chair chimpanzee clock cloud cockroach couch crab crocodile cup
-        dinosaur dolphin elephant flatfish forest fox girl hamster house kangaroo keyboard lamp lawn_mower
-        leopard lion lizard lobster man maple_tree motorcycle mountain mouse mushroom oak_tree orange orchid
-        otter palm_tree pear pickup_truck pine_tree plain plate poppy porcupine possum rabbit raccoon ray road
-        rocket rose sea seal shark shrew skunk skyscraper snail snake spider squirrel streetcar sunflower
-        sweet_pepper table tank telephone television tiger tractor train trout tulip turtle wardrobe whale
-        willow_tree wolf woman worm""".split()
-    ),
+
+def _card(name, fetch, what, classes):
+    pixels = "colour photographs, 32 × 32 pixels with values 0 to 255 (here divided by 255)"
+    return Card(name, pixels + what, _SOURCE.format(fetch), _LICENCE, _SIZE, classes=tuple(classes.split()))
+
+
+CIFAR10_CARD = _card("CIFAR-10", "cifar10", "", "airplane automobile bird cat deer dog frog horse ship truck")
+CIFAR100_CARD = _card(
+    "CIFAR-100",
+    "cifar100",
+    "; the fine labels",
+    """apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly
+    camel can castle caterpillar cattle chair chimpanzee clock cloud cockroach couch crab crocodile cup
+    dinosaur dolphin elephant flatfish forest fox girl hamster house kangaroo keyboard lamp lawn_mower
+    leopard lion lizard lobster man maple_tree motorcycle mountain mouse mushroom oak_tree orange orchid
+    otter palm_tree pear pickup_truck pine_tree plain plate poppy porcupine possum rabbit raccoon ray road
+    rocket rose sea seal shark shrew skunk skyscraper snail snake spider squirrel streetcar sunflower
+    sweet_pepper table tank telephone television tiger tractor train trout tulip turtle wardrobe whale
+    willow_tree wolf woman worm""",
 )
 
 

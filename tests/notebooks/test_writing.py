@@ -52,12 +52,15 @@ def test_texts_are_short(notebook):
     assert share_within(words, 150) >= 0.9
 
 
+HOMES = ("home", "Users", "root")
+
+
 def places(part):
     """Every path in a notebook, or a part of one, that leads to a place of one machine."""
     if isinstance(part, str):
         # Folders that any machine may have, wherever they stand, and those of this one where a path begins.
         here = "|".join(map(re.escape, os.listdir("/")))
-        everywhere = r"/(?:home|Users|root)/|\bC:\\"
+        everywhere = rf"/(?:{'|'.join(HOMES)})/|\bC:\\"
         return re.findall(rf"{everywhere}|(?:(?<![\w./~-])|(?<=file://))/(?:{here})(?![\w-])", part)
     parts = [*part, *part.values()] if isinstance(part, dict) else part if isinstance(part, list) else []
     return [place for one in parts for place in places(one)]
@@ -67,7 +70,7 @@ def test_names_no_place_of_one_machine(notebook):
     assert places(notebook) == []
 
 
-FOLDER = next(name for name in sorted(os.listdir("/")) if name.isalpha() and name not in ("home", "root"))
+FOLDER = next(name for name in sorted(os.listdir("/")) if name.isalpha() and name not in HOMES)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +78,7 @@ FOLDER = next(name for name in sorted(os.listdir("/")) if name.isalpha() and nam
     [
         "Look into /home/ada/course.",
         "file:///Users/ada/course",
-        'open("/root/notes")',
+        f'open("/{HOMES[-1]}/notes")',
         "C:\\course\\notes",
         f"/{FOLDER}/course",
         f"the first line\n/{FOLDER}/course",
