@@ -1,7 +1,7 @@
 """kdviz: understand knowledge distillation by touching it.
 
 The package is laid out as the surveys tell it: *who* teaches whom (``models``), *what* is transferred
-(``knowledge``) and *how* (``schemes``), on one training engine (``training``). Everything is imported
+(``losses``) and *how* (``schemes``), on one training engine (``training``). Everything is imported
 on first use, so that ``import kdviz`` itself is immediate.
 """
 
@@ -17,7 +17,7 @@ _ROOMS = (
     "explain",
     "explorers",
     "figures",
-    "knowledge",
+    "losses",
     "measure",
     "models",
     "schemes",
@@ -27,12 +27,12 @@ _ROOMS = (
 
 _SHORTCUTS = {
     # Every loss is at hand as kdviz.<its name>.
-    **dict.fromkeys(LOSSES, "kdviz.knowledge"),
-    "Objective": "kdviz.knowledge.objective",
-    "compare": "kdviz.study.compare",
-    "diagnose": "kdviz.study.diagnose",
+    **dict.fromkeys(LOSSES, "kdviz.losses"),
+    "Objective": "kdviz.losses.objective",
+    "compare": "kdviz.study._compare",
+    "diagnose": "kdviz.study._diagnose",
     "distill": "kdviz.schemes.offline",
-    "sweep": "kdviz.schemes.sweep",
+    "sweep": "kdviz.schemes._sweep",
     "teacher": "kdviz.schemes.supervised",
     "trace": "kdviz.tracing",
     "train": "kdviz.schemes.supervised",

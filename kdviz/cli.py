@@ -63,6 +63,9 @@ def _parser():
     site.add_argument("--output", type=Path, default=Path("site"), help="where to put it (site)")
     results = command("results", _results, "compute the long results again")
     results.add_argument("names", nargs="*", help="only these tables")
+    results.add_argument(
+        "--verify", action="store_true", help="keep a table whose first seed comes out as it is stored"
+    )
     data = command("data", _data, "print the cards of the data sets, or fetch one")
     data.add_argument("fetch", nargs="?", choices=["fetch"], help="bring a data set to this machine")
     data.add_argument("name", nargs="?", help="fashion-mnist, cifar10, cifar100 or spoken-digits")
@@ -95,7 +98,9 @@ def _site(options):
 def _results(options):
     from kdviz.course import results
 
-    results.main(options.names)
+    different = results.main(options.names, options.verify)
+    if different:
+        raise ValueError(f"these tables must be made again: kdviz results {' '.join(different)}")
 
 
 def _data(options):

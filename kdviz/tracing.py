@@ -1,49 +1,135 @@
-"""One forward pass of any torch module: its logits and its named features."""
+"""Asking any torch module: ``call`` it, ``trace`` a pass, take its ``answer``, ``watch`` its layers.
 
+What is the reader's stays as it was: a model is handed copies, hooks are removed, and ``answer`` puts back
+modes, random numbers and all, also after an exception. Inputs are one tensor, or several: in order (a
+tuple) or by name (a dictionary).
+"""
+
+from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import torch
 
+# How many numbers of input a pass of `answer` takes at most: 8 MB in double precision. Layers are wider
+# than inputs, so the memory of a pass is a multiple of it.
+_NUMBERS_A_PASS = 2**20
+# A token, which is one number, becomes a vector in the first layer.
+_NUMBERS_A_TOKEN = 2**10
+
 
 @dataclass(frozen=True)
 class Trace:
-    """What a forward pass gave: ``logits`` of shape (n, classes) and ``features`` by layer path."""
+    """What a forward pass gave: ``logits`` of shape (n, ...) and ``features`` by layer path.
+
+    ``trace[rows]`` are some of its samples. ``rows`` says which samples of a data set they are, where that is
+    known: losses that remember samples need it.
+    """
 
     logits: torch.Tensor
     features: dict[str, torch.Tensor] = field(default_factory=dict)
+    rows: torch.Tensor | None = None
 
     def __getitem__(self, rows):
         features = {path: feature[rows] for path, feature in self.features.items()}
-        return Trace(self.logits[rows], features)
+        return Trace(self.logits[rows], features, None if self.rows is None else self.rows[rows])
 
     def __len__(self):
         return len(self.logits)
 
 
+def call(model, inputs):
+    """What ``model`` returns for a batch: one tensor, a tuple in order, or a dictionary by name.
+
+    The model gets copies of the tensors, so that a layer that works in place changes nothing of the reader's.
+    """
+    _check_device(model, inputs)
+    inputs = _each(torch.Tensor.clone, inputs)
+    if isinstance(inputs, dict):
+        return model(**inputs)
+    return model(*inputs) if isinstance(inputs, tuple) else model(inputs)
+
+
 def trace(model, inputs, layers=()):
     """Run ``model`` on ``inputs`` and keep its logits and the outputs of the layers named.
 
-    Layers are named by their path, as in ``model.named_modules()``. A layer that runs more than
-    once keeps its last output. The hooks are removed whatever happens. Gradients and train or eval
-    mode are left as they are: wrap the call in ``torch.no_grad()`` for a teacher.
+    Layers are named by their path, as in ``model.named_modules()``; see :func:`watch`. Gradients and train or
+    eval mode are left as they are: :func:`answer` is for a teacher.
 
     The model may return a tensor, a tuple whose first entry is the logits, a dictionary with the key
     ``"logits"``, or an object with the attribute ``logits``.
+
+    >>> import kdviz as kd, torch
+    >>> seen = kd.trace(kd.models.mlp(64, 16, 10), torch.zeros(5, 1, 8, 8), layers=["3"])
+    >>> tuple(seen.logits.shape), tuple(seen.features["3"].shape)
+    ((5, 10), (5, 10))
     """
-    _check_device(model, inputs)
-    features = {}
-    with _hooks(model, layers, features):
-        logits = logits_of(model(inputs))
+    with watch(model, layers) as features:
+        logits = logits_of(call(model, inputs))
     missing = [path for path in layers if path not in features]
     if missing:
         raise ValueError(f"the layers {missing} exist but did not run in this forward pass")
     return Trace(logits, features)
 
 
+def answer(model, inputs, layers=()):
+    """The :class:`Trace` of a model in eval mode, without gradient, in passes of bounded memory.
+
+    Its ``rows`` count the inputs: 0, 1, 2, ...
+
+    The inputs go to the model's device, a part at a time, and what it says comes back to theirs. Afterwards
+    every layer is in the mode it was in, and random numbers go on as if nothing had been drawn.
+    """
+    home, where = _device_of_inputs(inputs), device_of(model)
+    count = size_of(inputs)
+    at_once = max(1, _NUMBERS_A_PASS // max(1, _numbers(inputs) // max(1, count)))
+    with evaluating(model), torch.no_grad(), _random_state_kept(where):
+        traces = [
+            _moved(trace(model, to_device(part, where), layers), home)
+            for part in ([inputs] if count <= at_once else _parts(inputs, count, at_once))
+        ]
+    features = {path: torch.cat([one.features[path] for one in traces]) for path in layers}
+    return Trace(torch.cat([one.logits for one in traces]), features, torch.arange(count, device=home))
+
+
+@contextmanager
+def watch(model, layers):
+    """The outputs of layers, by path, in a dictionary that every forward pass inside fills.
+
+    A layer that runs more than once keeps its last output, as the layer gave it, also where an in-place layer
+    goes on with it. The hooks are removed whatever happens.
+    """
+    modules = dict(model.named_modules())
+    unknown = [path for path in layers if path not in modules]
+    if unknown:
+        there = ", ".join(path for path in modules if path)
+        raise ValueError(f"unknown layer {unknown[0]!r}; the layers there are: {there}")
+    features, handles = {}, []
+    try:
+        for path in layers:
+            handles.append(modules[path].register_forward_hook(_keeper(path, features)))
+        yield features
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@contextmanager
+def evaluating(*models):
+    """Models in eval mode; afterwards every layer is in the mode it was in."""
+    modes = [(module, module.training) for model in models for module in model.modules()]
+    for model in models:
+        model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
 def logits_of(output):
     """The logits in whatever a model returned."""
-    if isinstance(output, dict):
+    if isinstance(output, Mapping):
         output = output.get("logits")
     elif isinstance(output, (tuple, list)) and output:
         output = output[0]
@@ -57,21 +143,72 @@ def logits_of(output):
     return output
 
 
-@contextmanager
-def _hooks(model, layers, features):
-    modules = dict(model.named_modules())
-    unknown = [path for path in layers if path not in modules]
-    if unknown:
-        there = ", ".join(path for path in modules if path)
-        raise ValueError(f"unknown layer {unknown[0]!r}; the layers there are: {there}")
-    handles = []
-    try:
-        for path in layers:
-            handles.append(modules[path].register_forward_hook(_keeper(path, features)))
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
+def size_of(inputs):
+    """How many samples there are in the inputs of a batch."""
+    first = next(_tensors(inputs), None)
+    if first is None or first.ndim == 0:
+        raise ValueError("the inputs hold no tensor with samples in its first axis")
+    return len(first)
+
+
+def rows_of(inputs, rows):
+    """The inputs of some of the samples of a batch."""
+    count = size_of(inputs)
+    return _each(lambda part: part[rows] if part.ndim and len(part) == count else part, inputs)
+
+
+def to_device(inputs, device):
+    """All tensors of some inputs on a device."""
+    return _each(lambda part: part.to(device), inputs)
+
+
+def device_of(model):
+    """Where a model's parameters are, or its buffers; the CPU where it has neither."""
+    held = next(model.parameters(), next(model.buffers(), None))
+    return torch.device("cpu") if held is None else held.device
+
+
+def _each(function, inputs):
+    """A function of every tensor in some inputs; what is no tensor stays as it is."""
+    if isinstance(inputs, torch.Tensor):
+        return function(inputs)
+    if isinstance(inputs, Mapping):
+        return {name: _each(function, part) for name, part in inputs.items()}
+    if isinstance(inputs, (tuple, list)):
+        return tuple(_each(function, part) for part in inputs)
+    return inputs
+
+
+def _tensors(inputs):
+    if isinstance(inputs, torch.Tensor):
+        yield inputs
+    elif isinstance(inputs, (Mapping, tuple, list)):
+        for part in inputs.values() if isinstance(inputs, Mapping) else inputs:
+            yield from _tensors(part)
+
+
+def _numbers(inputs):
+    return sum(
+        part.numel() * (1 if part.is_floating_point() else _NUMBERS_A_TOKEN) for part in _tensors(inputs)
+    )
+
+
+def _parts(inputs, count, at_once):
+    return (rows_of(inputs, slice(start, start + at_once)) for start in range(0, count, at_once))
+
+
+def _moved(trace, device):
+    features = {path: feature.to(device) for path, feature in trace.features.items()}
+    return Trace(trace.logits.to(device), features)
+
+
+def _device_of_inputs(inputs):
+    first = next(_tensors(inputs), None)
+    return torch.device("cpu") if first is None else first.device
+
+
+def _random_state_kept(device):
+    return torch.random.fork_rng([device] if device.type == "cuda" else [])
 
 
 def _keeper(path, features):
@@ -81,15 +218,16 @@ def _keeper(path, features):
                 f"layer {path!r} returns {type(output).__name__}, not a tensor; "
                 "name a layer inside it that returns one"
             )
-        features[path] = output
+        # A copy, since the next layer may be an in-place ReLU.
+        features[path] = output.clone()
 
     return keep
 
 
 def _check_device(model, inputs):
-    parameter = next(model.parameters(), None)
-    if parameter is not None and parameter.device != inputs.device:
+    parameter, given = next(model.parameters(), None), next(_tensors(inputs), None)
+    if parameter is not None and given is not None and parameter.device != given.device:
         raise ValueError(
-            f"the model is on {parameter.device} and its inputs are on {inputs.device}; "
+            f"the model is on {parameter.device} and its inputs are on {given.device}; "
             "move one of them with .to(device)"
         )

@@ -42,5 +42,3 @@ def test_every_dependency_is_a_range_that_the_constraints_satisfy():
     for requirement in [*needed().values(), *wanted]:
         assert requirement.specifier.contains(pins[canonicalize_name(requirement.name)])
         assert "==" not in str(requirement.specifier)
-
-

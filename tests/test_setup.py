@@ -49,7 +49,7 @@ def laptop(stick, tmp_path_factory):
 
 def test_a_laptop_without_network_gets_a_course_that_works(laptop):
     python = setup.python_of(laptop / ".venv")
-    for name in ("knowledge", "explorers", "figures", "course", "schemes"):
+    for name in ("losses", "explorers", "figures", "course", "schemes"):
         run(python, "-c", f"import kdviz; kdviz.{name}", cwd=laptop)
     assert "Everything needed is here." in run(python, "-m", "kdviz", "doctor", cwd=laptop)
     run(python, "-c", "from kdviz.course.place import copy_course; copy_course('kdviz-course')", cwd=laptop)

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from kdviz.datasets import digits
-from kdviz.knowledge.response import CrossEntropy, SoftTargets
+from kdviz.losses.response import CrossEntropy, SoftTargets
 from kdviz.measure import accuracy, agreement, kl_to_teacher
 from kdviz.models import Ensemble, cost, mlp, quantised, separable_convnet
 from kdviz.schemes import assistants, distill_stack, stack_chains, teachers, train_stack

@@ -12,7 +12,7 @@ from functools import partial
 import torch
 
 from kdviz.datasets import digits
-from kdviz.knowledge.response import (
+from kdviz.losses.response import (
     CrossEntropy,
     Decoupled,
     JensenShannon,
@@ -27,8 +27,8 @@ from kdviz.knowledge.response import (
 from kdviz.measure import accuracy, class_bias, recall
 from kdviz.models import mlp
 from kdviz.schemes import distill_stack, sweep, teachers, train_stack
+from kdviz.schemes._sweep import SOFT_WEIGHTS, TEMPERATURES, mixture, small_student
 from kdviz.schemes.stacked import Exam
-from kdviz.schemes.sweep import SOFT_WEIGHTS, TEMPERATURES, mixture, small_student
 from kdviz.training.stacked_model import StackedModel
 from kdviz.training.store import Store
 

@@ -14,8 +14,8 @@ import torch
 from torch import nn
 
 from kdviz.datasets import digits
-from kdviz.knowledge import feature, relation
-from kdviz.knowledge.response import CrossEntropy, SoftTargets
+from kdviz.losses import feature, relation
+from kdviz.losses.response import CrossEntropy, SoftTargets
 from kdviz.measure import cka, paired
 from kdviz.models import convnet, mlp
 from kdviz.schemes import distill_stack, sweep, teachers, train_stack

@@ -4,9 +4,9 @@ from html import escape
 
 import pandas as pd
 
-import kdviz.knowledge
+import kdviz.losses
 from kdviz.course.formulas import mathml
-from kdviz.knowledge.objective import Loss
+from kdviz.losses.objective import Loss
 
 KINDS = ("response", "feature", "relation")
 _STYLE = """<style>
@@ -29,7 +29,7 @@ def losses(kind=None):
     """All loss classes of kdviz, by kind of knowledge and name."""
     if kind not in (None, *KINDS):
         raise ValueError(f"kind must be one of {', '.join(map(repr, KINDS))}, or None for all; got {kind!r}")
-    found = {loss for loss in _below(Loss) if loss.__module__.startswith(kdviz.knowledge.__name__)}
+    found = {loss for loss in _below(Loss) if loss.__module__.startswith(kdviz.losses.__name__)}
     found = [loss for loss in found if kind in (None, loss.kind)]
     return sorted(found, key=lambda loss: (KINDS.index(loss.kind), loss.__name__.lower()))
 

@@ -22,7 +22,7 @@ from torch.nn.functional import cross_entropy
 
 from kdviz.course.place import course_folder
 from kdviz.datasets.cifar import cifar10
-from kdviz.knowledge.response import soft_targets
+from kdviz.losses.response import soft_targets
 from kdviz.models.seeding import seeded
 from kdviz.training.store import write_whole
 

@@ -116,8 +116,16 @@ class Table:
 
     @property
     def is_current(self):
-        """Whether the code it rests on is still the same."""
-        return self.made["code"] == code_hash(RESULTS[self.name].experiment)
+        """Whether the code it rests on does what it did, with the settings and seeds that it did it with."""
+        result = RESULTS[self.name]
+        return self.made["code"] == code_hash(result.experiment) and self.is_as_declared
+
+    @property
+    def is_as_declared(self):
+        """Whether it was made with the settings and the seeds of its declaration."""
+        result = RESULTS[self.name]
+        settings = {key: list(values) for key, values in result.grid.items()}
+        return self.made["settings"] == settings and self.made["seeds"] == list(result.seeds)
 
     def check(self, seeds=(0,)):
         """Compute the rows of some seeds again; raise if a number is not the stored one.
@@ -127,14 +135,26 @@ class Table:
         """
         fresh = RESULTS[self.name].rows(seeds)
         stored = self.rows[self.rows.seed.isin(seeds)].reset_index(drop=True)
-        measured = fresh.select_dtypes("number").columns
-        distance = float((fresh[measured] - stored[measured]).abs().max().max())
-        if len(fresh) != len(stored) or distance > self.made["tolerance"]:
+        distance = _distance(fresh, stored)
+        if distance > self.made["tolerance"]:
             raise ValueError(
                 f"the stored table {self.name!r} does not agree with the code: rows of seeds {seeds} "
                 f"differ by up to {distance:.2f} percentage points. Run 'make results'"
             )
         return f"{len(fresh)} rows computed again: the largest difference is {distance:.2f} points."
+
+
+def _distance(fresh, stored):
+    """The largest difference of two tables' numbers; infinite where they differ in anything else."""
+    measured = fresh.select_dtypes("number").columns
+    other = fresh.columns.drop(measured)
+    if fresh.shape != stored.shape or set(fresh) != set(stored):
+        return float("inf")
+    if not fresh[other].fillna("").equals(stored[other].fillna("").astype(fresh[other].dtypes)):
+        return float("inf")
+    if not fresh[measured].isna().equals(stored[measured].isna()):
+        return float("inf")
+    return float((fresh[measured] - stored[measured]).abs().max().max())
 
 
 def load(name):
@@ -161,23 +181,57 @@ def _outdated():
     ]
 
 
-def main(names=()):
-    """Compute the tables named, or all whose code has changed, and write them to ``data/results``."""
+def main(names=(), verify=False):
+    """Compute the tables named, or all whose code has changed, and write them to ``data/results``.
+
+    With ``verify`` a table whose rows of one seed come out as stored, within its tolerance, is only marked
+    as made by today's code. Returns the names of those that did not.
+    """
+    different = []
+    for result in [_known(name) for name in names] or _outdated():
+        if not verify:
+            _compute(result)
+        elif not _confirm(result):
+            different.append(result.name)
+    return different
+
+
+def _compute(result):
     import torch
 
+    start = time.perf_counter()
+    rows = result.rows(result.seeds)
+    print(f"{result.name}: {len(rows)} rows in {time.perf_counter() - start:.0f} s", flush=True)
     folder = course_folder() / "data" / "results"
     folder.mkdir(parents=True, exist_ok=True)
-    for result in [_known(name) for name in names] or _outdated():
-        start = time.perf_counter()
-        rows = result.rows(result.seeds)
-        print(f"{result.name}: {len(rows)} rows in {time.perf_counter() - start:.0f} s", flush=True)
-        made = {
+    rows.round(4).to_csv(folder / f"{result.name}.csv", index=False)
+    _write_made(
+        result.name,
+        {
             "date": datetime.now(UTC).date().isoformat(),
             "code": code_hash(result.experiment),
             "settings": {key: list(values) for key, values in result.grid.items()},
             "seeds": list(result.seeds),
             "torch": torch.__version__.split("+")[0],
             "tolerance": result.tolerance,
-        }
-        rows.round(4).to_csv(folder / f"{result.name}.csv", index=False)
-        (folder / f"{result.name}.json").write_text(json.dumps(made, indent=1) + "\n")
+        },
+    )
+
+
+def _confirm(result):
+    """Mark a table as made by today's code if its first seed comes out as it is stored."""
+    try:
+        table = load(result.name)
+        if not table.is_as_declared:
+            raise ValueError("it was made with other settings or seeds")
+        said = table.check(seeds=result.seeds[:1])
+    except (FileNotFoundError, ValueError) as problem:
+        print(f"{result.name}: NOT confirmed: {problem}", flush=True)
+        return False
+    print(f"{result.name}: {said}", flush=True)
+    _write_made(result.name, {**table.made, "code": code_hash(result.experiment)})
+    return True
+
+
+def _write_made(name, made):
+    (course_folder() / "data" / "results" / f"{name}.json").write_text(json.dumps(made, indent=1) + "\n")

@@ -10,7 +10,7 @@ import torch
 
 from kdviz.datasets import digits
 from kdviz.datasets.distortions import SLIGHT_NOISE
-from kdviz.knowledge.response import CrossEntropy, LabelSmoothing, SoftTargets, permute_dark_knowledge
+from kdviz.losses.response import CrossEntropy, LabelSmoothing, SoftTargets, permute_dark_knowledge
 from kdviz.measure import accuracy, agreement, kl_to_teacher
 from kdviz.models import gated_branches, mlp
 from kdviz.schemes import (

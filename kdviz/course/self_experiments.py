@@ -10,7 +10,7 @@ from torch import nn
 
 from kdviz.datasets import digits, multi_view, shown_views
 from kdviz.datasets.distortions import noisy
-from kdviz.knowledge.response import CrossEntropy, SoftTargets
+from kdviz.losses.response import CrossEntropy, SoftTargets
 from kdviz.measure import accuracy, agreement
 from kdviz.models import Ensemble, cost, exits, mlp, patches
 from kdviz.schemes import (

@@ -3,6 +3,7 @@
 import ast
 import hashlib
 import inspect
+from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1]
@@ -24,18 +25,34 @@ def sources(code):
 
 
 def code_hash(code):
-    """A hash of all those files."""
+    """A hash of what all those files do: their comments and docstrings do not count."""
     digest = hashlib.sha256()
     for path in sorted(sources(code)):
-        digest.update(path.name.encode() + path.read_bytes())
+        digest.update(path.name.encode() + meaning(path.read_bytes()))
     return digest.hexdigest()[:16]
+
+
+@cache
+def meaning(source):
+    """The syntax tree of a file without its docstrings, as bytes."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        documented = isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef))
+        if documented and ast.get_docstring(node, clean=False) is not None:
+            node.body = node.body[1:] or [ast.Pass()]
+    return ast.dump(tree).encode()
 
 
 def _imports(path):
     """The names that a file takes from kdviz, as (module, name)."""
+    return _imported(path.read_bytes())
+
+
+@cache
+def _imported(source):
     return [
         (node.module, alias.name)
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(ast.parse(source))
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == PACKAGE.name
         for alias in node.names
     ]

@@ -10,7 +10,7 @@ import torch
 
 from kdviz.datasets import digits
 from kdviz.explain import attribute, rank_correlation
-from kdviz.knowledge.response import CrossEntropy, SoftTargets
+from kdviz.losses.response import CrossEntropy, SoftTargets
 from kdviz.measure import accuracy, agreement, calibration_error, negative_log_likelihood, recall
 from kdviz.models import mlp
 from kdviz.schemes import distill_stack, teachers, train_stack

@@ -1,9 +1,9 @@
 """What teacher and student look at: attributions by captum, and how alike they are."""
 
-from kdviz.explain.conductance import conductance, units_for_half
+from kdviz.explain._conductance import conductance, units_for_half
+from kdviz.explain._side_by_side import SideBySide, side_by_side
 from kdviz.explain.likeness import rank_correlation, top_overlap
 from kdviz.explain.methods import METHODS, attribute, map_layer
-from kdviz.explain.side_by_side import SideBySide, side_by_side
 
 __all__ = [
     "METHODS",

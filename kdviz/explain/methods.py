@@ -15,7 +15,7 @@ from captum.attr import (
     Occlusion,
 )
 
-from kdviz.knowledge.checks import check_choice, check_labels, check_whole
+from kdviz.losses.checks import check_choice, check_labels, check_whole
 from kdviz.tracing import logits_of
 
 METHODS = ("integrated_gradients", "grad_cam", "occlusion")

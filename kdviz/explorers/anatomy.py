@@ -11,8 +11,8 @@ import traitlets
 from kdviz.explorers.answers import logits_of, most_to_show, without_truth
 from kdviz.explorers.base import ImageExplorer
 from kdviz.explorers.given import check_place, checked_images, image_state, is_whole
-from kdviz.knowledge.objective import as_objective
-from kdviz.knowledge.response import (
+from kdviz.losses.objective import as_objective
+from kdviz.losses.response import (
     CrossEntropy,
     Decoupled,
     JensenShannon,
@@ -98,7 +98,7 @@ def anatomy(
         Any two models that take ``data.test.inputs``. Their train or eval mode is left as it was.
     data : Dataset
     losses : dictionary of name to Loss or Objective, on logits only
-        By default eight of :mod:`kdviz.knowledge.response`. The slider sets every temperature in them,
+        By default eight of :mod:`kdviz.losses.response`. The slider sets every temperature in them,
         so it is the same for all; other settings stay.
     loss, against, also : str
         The names to begin with: a loss, the one to compare it with, and a third; ``also=""`` for none.

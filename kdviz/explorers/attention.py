@@ -20,9 +20,9 @@ from kdviz.explorers.given import (
     named,
     packed,
 )
-from kdviz.knowledge.feature import attention_map, attention_transfer
-from kdviz.knowledge.relation import flow_of_solution
-from kdviz.knowledge.relation.flow_of_solution import flow
+from kdviz.losses.feature import attention_map, attention_transfer
+from kdviz.losses.relation import flow_of_solution
+from kdviz.losses.relation._flow_of_solution import flow
 from kdviz.tracing import trace
 
 _HERE = Path(__file__).parent
@@ -45,7 +45,7 @@ class AttentionExplorer(ImageExplorer):
     students = traitlets.List(traitlets.Unicode()).tag(sync=True)
     # First the attention maps, then the flows. Each has its name and kind, the names of a column and a row,
     # for each network (the teacher first) a matrix for every image, as 16-bit numbers times scale / 32767
-    # in base64, and for each student the loss of every image, or None where kdviz.knowledge has none.
+    # in base64, and for each student the loss of every image, or None where kdviz.losses has none.
     pictures = traitlets.List(traitlets.Dict()).tag(sync=True)
 
     @classmethod

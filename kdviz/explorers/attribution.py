@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import traitlets
 
+from kdviz.explain._side_by_side import interval, side_by_side
 from kdviz.explain.likeness import rank_correlation, top_overlap, top_places
 from kdviz.explain.methods import METHODS
-from kdviz.explain.side_by_side import interval, side_by_side
 from kdviz.explorers.answers import even_rows
 from kdviz.explorers.base import ImageExplorer
 from kdviz.explorers.given import array, check_place, checked_images, class_numbers, image_state, is_whole

@@ -11,7 +11,7 @@ import traitlets
 from kdviz.datasets import digits
 from kdviz.explorers.base import Explorer
 from kdviz.measure import paired
-from kdviz.schemes.sweep import SOFT_WEIGHTS, TEMPERATURES, mixture, small_student, sweep
+from kdviz.schemes._sweep import SOFT_WEIGHTS, TEMPERATURES, mixture, small_student, sweep
 
 _HERE = Path(__file__).parent
 LABELS = (20, 50, 100, 200, 500, 1200)

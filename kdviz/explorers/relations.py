@@ -19,9 +19,9 @@ from kdviz.explorers.given import (
     named,
     packed,
 )
-from kdviz.knowledge.relation import angle_relation, distance_relation, similarity_preserving
-from kdviz.knowledge.relation.relational import relative_distances
-from kdviz.knowledge.relation.shared import gram, unit, vectors
+from kdviz.losses.relation import angle_relation, distance_relation, similarity_preserving
+from kdviz.losses.relation._relational import relative_distances
+from kdviz.losses.relation.relations import gram, unit, vectors
 from kdviz.tracing import trace
 
 _HERE = Path(__file__).parent
@@ -48,7 +48,7 @@ class RelationExplorer(ImageExplorer):
     cosines = traitlets.List(traitlets.Unicode()).tag(sync=True)
     distances = traitlets.List(traitlets.Unicode()).tag(sync=True)
     furthest = traitlets.Float(1.0).tag(sync=True)
-    # What kdviz.knowledge says of all these images, for each student.
+    # What kdviz.losses says of all these images, for each student.
     losses = traitlets.List(traitlets.Dict()).tag(sync=True)
 
     @classmethod
@@ -177,5 +177,3 @@ def _telling(difference, labels):
 
 def _pairs(table):
     return table[np.triu_indices(len(table), 1)]
-
-

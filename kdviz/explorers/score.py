@@ -6,7 +6,7 @@ import numpy as np
 import traitlets
 
 from kdviz.explorers.base import Explorer
-from kdviz.knowledge.checks import check_share
+from kdviz.losses.checks import check_share
 from kdviz.measure import paired
 
 _HERE = Path(__file__).parent

@@ -9,7 +9,7 @@ import traitlets
 from kdviz.explorers.answers import logits_of, most_to_show, probabilities, without_truth
 from kdviz.explorers.base import ImageExplorer
 from kdviz.explorers.given import array, check_place, checked_images, class_numbers, image_state, is_whole
-from kdviz.knowledge.response import permute_dark_knowledge
+from kdviz.losses.response import permute_dark_knowledge
 
 _HERE = Path(__file__).parent
 LOWEST, HIGHEST = 0.5, 100.0
@@ -172,5 +172,3 @@ def _checked_temperature(value):
             f"temperature must be a number from {LOWEST:g} to {HIGHEST:g}, as on the slider; got {value!r}"
         )
     return float(value)
-
-

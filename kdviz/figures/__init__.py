@@ -1,13 +1,13 @@
 """Arrays and tables in, one plotly figure out. No training, no widget, no model."""
 
+from kdviz.figures._laid_upon import laid_upon
+from kdviz.figures._landscape import landscape
 from kdviz.figures.alignment import cka_map
 from kdviz.figures.attention import attention_maps
 from kdviz.figures.attributions import attribution_maps
 from kdviz.figures.calibration import reliability
 from kdviz.figures.classes import class_bars, image_row
 from kdviz.figures.curves import learning_curves, lines, temperature_curves
-from kdviz.figures.laid_upon import laid_upon
-from kdviz.figures.landscape import landscape
 from kdviz.figures.omission import omitted_digit
 from kdviz.figures.relations import similarity_matrices
 from kdviz.figures.seeds import paired_dots, seed_dots

@@ -1,7 +1,7 @@
 """Numbers about models: how good, how alike, how calibrated, and how sure we are."""
 
-from kdviz.measure.class_bias import class_bias
-from kdviz.measure.distillation_score import (
+from kdviz.measure._class_bias import class_bias
+from kdviz.measure._distillation_score import (
     best_by_weight,
     distillation_score,
     distillation_scores,

@@ -6,7 +6,7 @@ All take logits of shape (N, C) and return a Python float. Shares run from 0 to 
 import torch
 from torch.nn.functional import cross_entropy, log_softmax
 
-from kdviz.knowledge.checks import check_labels, check_same_shape
+from kdviz.losses.checks import check_labels, check_same_shape
 
 
 def accuracy(logits, labels):
@@ -59,15 +59,11 @@ def calibration_error(logits, labels, bins=15):
     confidence, answer = logits.double().softmax(-1).max(-1)
     right = (answer == labels).double()
     place = (confidence * bins).ceil().long().clamp(1, bins) - 1
-    gaps = torch.zeros(bins, dtype=torch.float64).index_add_(
-        0, place.cpu(), (right - confidence).cpu()
-    )
+    gaps = torch.zeros(bins, dtype=torch.float64).index_add_(0, place.cpu(), (right - confidence).cpu())
     return float(gaps.abs().sum() / len(labels))
 
 
 def _check(logits, labels):
     check_labels(logits, labels)
     if (labels < 0).any():
-        raise ValueError(
-            "these samples are not all labelled; measure on validation or test samples"
-        )
+        raise ValueError("these samples are not all labelled; measure on validation or test samples")

@@ -28,9 +28,7 @@ class Interval:
     def __str__(self):
         half = (self.high - self.low) / 2
         verdict = "" if self.sure else ", null"
-        return (
-            f"{self.mean:+.1f} ± {half:.1f} ({self.above} of {self.count} seeds above 0{verdict})"
-        )
+        return f"{self.mean:+.1f} ± {half:.1f} ({self.above} of {self.count} seeds above 0{verdict})"
 
 
 def paired(treated, baseline):

@@ -1,14 +1,14 @@
 """WHO: small teachers and students with named layers, and what a model costs."""
 
-from kdviz.models.convnet import convnet
-from kdviz.models.cost import Cost, cost, latency
+from kdviz.models._convnet import convnet
+from kdviz.models._cost import Cost, cost, latency
+from kdviz.models._low_rank import low_rank
+from kdviz.models._mlp import mlp
+from kdviz.models._patches import patches
+from kdviz.models._quantised import quantised
 from kdviz.models.ensemble import Ensemble
 from kdviz.models.frozen import Frozen, Residual
 from kdviz.models.heads import exits, fused_branches, gated_branches, grouped_branches
-from kdviz.models.low_rank import low_rank
-from kdviz.models.mlp import mlp
-from kdviz.models.patches import patches
-from kdviz.models.quantised import quantised
 from kdviz.models.separable import separable_convnet
 
 __all__ = [

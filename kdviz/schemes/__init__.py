@@ -12,6 +12,7 @@ teachers (``mutual`` of three or more, ``codistillation``), heads (all schemes w
 ``early_stopped``).
 """
 
+from kdviz.schemes._sweep import sweep
 from kdviz.schemes.chains import (
     assistants,
     block_wise,
@@ -45,7 +46,6 @@ from kdviz.schemes.self_distillation import (
 )
 from kdviz.schemes.stacked import distill_stack, mutual_stack, teachers, train_stack
 from kdviz.schemes.supervised import teacher, train
-from kdviz.schemes.sweep import sweep
 
 __all__ = [
     "assistants",

@@ -6,8 +6,8 @@ from collections import OrderedDict
 
 from torch import nn
 
-from kdviz.knowledge.feature import Hint
-from kdviz.knowledge.response import CrossEntropy
+from kdviz.losses.feature import Hint
+from kdviz.losses.response import CrossEntropy
 from kdviz.models.frozen import Frozen, Residual
 from kdviz.schemes.links import Chain
 from kdviz.schemes.offline import distill

@@ -2,8 +2,8 @@
 
 import torch
 
-from kdviz.knowledge.checks import check_labels
-from kdviz.knowledge.objective import as_objective
+from kdviz.losses.checks import check_labels
+from kdviz.losses.objective import as_objective
 from kdviz.measure.predictions import accuracy, agreement
 from kdviz.schemes.shared import begin, rows_of
 from kdviz.tracing import Trace, trace

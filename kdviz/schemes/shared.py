@@ -4,8 +4,8 @@ from itertools import product
 
 import torch
 
-from kdviz.knowledge.objective import as_objective
-from kdviz.knowledge.response import CrossEntropy, SoftTargets
+from kdviz.losses.objective import as_objective
+from kdviz.losses.response import CrossEntropy, SoftTargets
 from kdviz.measure.predictions import accuracy, agreement
 from kdviz.tracing import Trace, trace
 from kdviz.training.batches import batches

@@ -2,10 +2,10 @@
 
 import torch
 
-from kdviz.knowledge.checks import check_labels
-from kdviz.knowledge.objective import as_objective
-from kdviz.knowledge.response import CrossEntropy
-from kdviz.knowledge.response.shared import at_label
+from kdviz.losses.checks import check_labels
+from kdviz.losses.objective import as_objective
+from kdviz.losses.response import CrossEntropy
+from kdviz.losses.response.logits import at_label
 from kdviz.schemes.offline import ask
 from kdviz.schemes.online.peers import peers_of
 from kdviz.schemes.shared import labels_and_soft_targets, layers_of, mapped

@@ -3,8 +3,8 @@
 import copy
 import hashlib
 
-from kdviz.knowledge.response import CrossEntropy
-from kdviz.models.mlp import mlp
+from kdviz.losses.response import CrossEntropy
+from kdviz.models._mlp import mlp
 from kdviz.schemes.shared import begin, exam
 from kdviz.tracing import trace
 from kdviz.training.batches import batches

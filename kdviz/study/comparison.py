@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from kdviz.measure.distillation_score import distillation_score
+from kdviz.measure._distillation_score import distillation_score
 from kdviz.study.keep import Kept
 from kdviz.study.layers import last_hidden
 from kdviz.study.tally import Tally, calibration, difference, share

@@ -12,7 +12,7 @@ import torch
 from scipy.optimize import minimize_scalar
 from torch.nn.functional import cross_entropy, log_softmax, softmax
 
-from kdviz.knowledge.response import logit_matching, reverse_kl, soft_targets
+from kdviz.losses.response import logit_matching, reverse_kl, soft_targets
 
 LEFT_OVER = 1e-3
 _TEMPERATURES = np.geomspace(0.5, 50, 40)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from kdviz.knowledge.objective import as_objective
+from kdviz.losses.objective import as_objective
 from kdviz.tracing import Trace
 from kdviz.training.threads import limited_threads
 

@@ -71,9 +71,7 @@ class Store:
     def keep_rows(self, settings, rows):
         """Keep the rows of a table under its settings."""
         content = json.dumps({"settings": settings, "rows": rows}).encode()
-        self._try_to_keep(
-            lambda: write_whole(self.folder / f"{key(settings)}.rows.json", content), "rows"
-        )
+        self._try_to_keep(lambda: write_whole(self.folder / f"{key(settings)}.rows.json", content), "rows")
 
     def fetch_rows(self, settings, make):
         """The rows kept under these settings, or those of ``make()``, which then are kept unless None."""
@@ -131,9 +129,7 @@ def load_weights(path, settings=None):
     except FileNotFoundError as problem:
         raise ValueError(f"the weights of {path} are missing ({name})") from problem
     if hashlib.sha256(content).hexdigest() != checksum:
-        raise ValueError(
-            f"the weights of {path} are damaged: their checksum is not the one recorded"
-        )
+        raise ValueError(f"the weights of {path} are damaged: their checksum is not the one recorded")
     try:
         return load(content)
     except SafetensorError as problem:

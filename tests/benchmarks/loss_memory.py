@@ -17,8 +17,8 @@ import time
 import torch
 from torch.nn.functional import kl_div, log_softmax, mse_loss, normalize, smooth_l1_loss, softmax
 
-from kdviz.knowledge.feature import attention_transfer, channel_wise, neuron_selectivity, pearson
-from kdviz.knowledge.relation import (
+from kdviz.losses.feature import attention_transfer, channel_wise, neuron_selectivity, pearson
+from kdviz.losses.relation import (
     angle_relation,
     channel_correlation,
     correlation_congruence,

@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from kdviz import CrossEntropy, SoftTargets, distill, teacher
 from kdviz.datasets import digits
-from kdviz.knowledge.response import cross_entropy, soft_targets
+from kdviz.losses.response import cross_entropy, soft_targets
 from kdviz.models import mlp
 
 STEPS, ROUNDS = 600, 7

@@ -35,7 +35,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from kdviz import CrossEntropy, SoftTargets, teacher
 from kdviz.datasets import digits
-from kdviz.knowledge.objective import stacked_objective
+from kdviz.losses.objective import stacked_objective
 from kdviz.measure import accuracy
 from kdviz.models import convnet, mlp
 from kdviz.schemes import distill_stack

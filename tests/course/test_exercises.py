@@ -6,7 +6,7 @@ from exercise_answers import not_yet, solve
 from torch.nn.functional import kl_div, log_softmax, softmax
 
 from kdviz.course.exercises import exercise, exercises, soft_targets, start_here
-from kdviz.knowledge import response
+from kdviz.losses import response
 
 ALL = list(exercises().values())
 NAMES = [one.name for one in ALL]

@@ -8,7 +8,7 @@ from exercise_answers import not_yet, solve
 
 from kdviz.course.exercises import exercise
 from kdviz.course.exercises import responses as page
-from kdviz.knowledge import response
+from kdviz.losses import response
 
 
 def test_the_solutions_agree_with_the_library_on_other_numbers():

@@ -5,7 +5,7 @@ import torch
 from exercise_answers import not_yet, solve
 
 from kdviz.course.exercises import exercise, relations
-from kdviz.knowledge import feature, relation
+from kdviz.losses import feature, relation
 
 
 def drawn(*shape, seed=7):

@@ -6,7 +6,7 @@ import torch
 from exercise_answers import solve
 
 from kdviz.course.exercises import offline
-from kdviz.knowledge.response import permute_dark_knowledge
+from kdviz.losses.response import permute_dark_knowledge
 from kdviz.models import mlp
 from kdviz.schemes import mutual
 

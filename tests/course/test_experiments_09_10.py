@@ -8,7 +8,7 @@ from networks import weights
 from kdviz.course import architecture_experiments as architectures
 from kdviz.course import self_experiments as experiments
 from kdviz.datasets import digits, multi_view
-from kdviz.knowledge.response import SoftTargets
+from kdviz.losses.response import SoftTargets
 from kdviz.schemes import born_again, train
 
 

@@ -4,10 +4,10 @@ import pytest
 import torch
 from loss_examples import EXAMPLES, made
 
-from kdviz import knowledge
+from kdviz import losses as rooms
 from kdviz.course.formulas import mathml
 from kdviz.course.loss_card import loss_card, losses
-from kdviz.knowledge.objective import as_objective
+from kdviz.losses.objective import as_objective
 from kdviz.tracing import Trace
 
 every_loss = pytest.mark.parametrize("loss", EXAMPLES, ids=lambda loss: loss.name)
@@ -17,9 +17,9 @@ LABELS = torch.arange(8) % 5
 def test_holds_every_loss_that_can_be_imported_from_knowledge():
     offered = {
         value
-        for room in (knowledge, knowledge.response, knowledge.feature, knowledge.relation)
+        for room in (rooms, rooms.response, rooms.feature, rooms.relation)
         for value in vars(room).values()
-        if isinstance(value, type) and issubclass(value, knowledge.Loss) and value is not knowledge.Loss
+        if isinstance(value, type) and issubclass(value, rooms.Loss) and value is not rooms.Loss
     }
     assert offered and offered == set(losses())
     by_kind = [losses(kind) for kind in ("response", "feature", "relation")]

@@ -1,6 +1,6 @@
 from kdviz.course import experiments, sources
 from kdviz.course.sources import PACKAGE, code_hash
-from kdviz.knowledge.response.soft_targets import soft_targets
+from kdviz.losses.response._soft_targets import soft_targets
 
 
 def names(code):
@@ -13,7 +13,7 @@ def test_follows_a_name_through_packages_to_its_module():
     for needed in (
         "training/loop.py",
         "training/stack.py",
-        "knowledge/response/soft_targets.py",
+        "losses/response/_soft_targets.py",
         "tracing.py",
     ):
         assert needed in found
@@ -21,7 +21,7 @@ def test_follows_a_name_through_packages_to_its_module():
 
 def test_leaves_out_what_is_not_needed():
     found = names(experiments.landscape)
-    assert not [name for name in found if name.startswith(("explorers", "figures", "knowledge/relation"))]
+    assert not [name for name in found if name.startswith(("explorers", "figures", "losses/relation"))]
     assert "measure/similarity.py" not in found and "__init__.py" not in found
     assert len(names(soft_targets)) < 8
 

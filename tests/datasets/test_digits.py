@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from kdviz.datasets import cards, digits
-from kdviz.datasets.digits import _move
+from kdviz.datasets._digits import _move
 
 PARTS = ("train", "validation", "test")
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from kdviz.datasets import cards, multi_view, shown_views
-from kdviz.datasets.multi_view import _features
+from kdviz.datasets._multi_view import _features
 from kdviz.models import patches
 from kdviz.schemes import train
 

@@ -10,8 +10,8 @@ import torch
 from scipy.io import wavfile
 
 from kdviz.datasets import cards, cifar10, cifar100, fashion_mnist, spoken_digits
+from kdviz.datasets._spoken_digits import LENGTH, spectrogram
 from kdviz.datasets.formats import read_cifar, read_idx
-from kdviz.datasets.spoken_digits import LENGTH, spectrogram
 
 RANDOM = np.random.default_rng(0)
 LOADERS = {

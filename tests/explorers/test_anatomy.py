@@ -7,7 +7,7 @@ import torch
 
 import kdviz as kd
 from kdviz import explorers
-from kdviz.knowledge import response
+from kdviz.losses import response
 from kdviz.tracing import Trace
 
 # `explorers.anatomy` is the function; the module beside it is found under its full name.
@@ -79,7 +79,7 @@ def test_a_gradient_is_what_a_small_step_finds(loss):
     z, teacher = 3 * torch.randn(2, 6, 4, generator=generator, dtype=torch.float64)
     labels = torch.tensor([0, 1, 2, 3, 0, 1])
     (found,) = room.gradients(loss, z, teacher, labels, temperatures=(2.0,))
-    at = kd.knowledge.objective.as_objective(loss)
+    at = kd.losses.objective.as_objective(loss)
     at = at.replace(dict.fromkeys((a for a in at.settings() if a.endswith(".temperature")), 2.0))
     for sample, logit in ((0, 0), (3, 2), (5, 3)):
         step = torch.zeros_like(z)
@@ -125,7 +125,7 @@ def test_leaves_the_models_as_they_were(models):
     student.eval()
 
 
-class OfFeatures(kd.knowledge.Loss):
+class OfFeatures(kd.losses.Loss):
     name, kind, paper, scale, memory, cost = "of_features", "feature", "", "", "", ""
     student_layers = ("hidden",)
     __dataclass_fields__ = {}

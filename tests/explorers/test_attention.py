@@ -9,8 +9,8 @@ from controls import move_every_control
 
 import kdviz
 from kdviz import explorers, figures
-from kdviz.knowledge.feature import attention_map, attention_transfer
-from kdviz.knowledge.relation import flow_of_solution
+from kdviz.losses.feature import attention_map, attention_transfer
+from kdviz.losses.relation import flow_of_solution
 from kdviz.models import convnet
 
 IMAGES = 6

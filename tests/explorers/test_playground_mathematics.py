@@ -8,7 +8,7 @@ import torch
 
 import kdviz.explorers
 from kdviz.explorers.playground import TEACHER_STEPS, packed, playground_data, playground_teacher
-from kdviz.knowledge.response import cross_entropy, soft_targets
+from kdviz.losses.response import cross_entropy, soft_targets
 from kdviz.models import mlp
 from kdviz.training.loop import cosine
 

@@ -16,11 +16,11 @@ from kdviz.explorers.playground import (
     playground_teacher,
     story_settings,
 )
-from kdviz.knowledge.response import permute_dark_knowledge
+from kdviz.losses.response import permute_dark_knowledge
 from kdviz.measure import paired, recall
 from kdviz.models import mlp
 from kdviz.schemes import distill_stack, train_stack
-from kdviz.schemes.sweep import mixture
+from kdviz.schemes._sweep import mixture
 from kdviz.training.stacked_model import StackedModel
 
 # More than the page's 30, so that nearly all of the uncertainty of a comparison is the page's own.

@@ -12,7 +12,7 @@ from sklearn.metrics.pairwise import cosine_similarity
 
 import kdviz
 from kdviz import explorers, figures
-from kdviz.knowledge.relation import angle_relation, distance_relation, similarity_preserving
+from kdviz.losses.relation import angle_relation, distance_relation, similarity_preserving
 from kdviz.models import convnet, mlp
 
 

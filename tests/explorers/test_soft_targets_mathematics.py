@@ -5,7 +5,7 @@ import torch
 from torch.nn.functional import cosine_similarity, cross_entropy, one_hot
 
 from kdviz.explorers import SoftTargetExplorer
-from kdviz.knowledge.response import logit_matching, soft_targets
+from kdviz.losses.response import logit_matching, soft_targets
 
 pytestmark = pytest.mark.browser
 

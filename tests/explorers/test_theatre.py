@@ -14,7 +14,7 @@ import kdviz
 from kdviz import CrossEntropy, SoftTargets, distill, explorers, train
 from kdviz.datasets import digits
 from kdviz.explorers.theatre_view import MOST_FRAMES
-from kdviz.knowledge.objective import as_objective
+from kdviz.losses.objective import as_objective
 from kdviz.models import mlp
 
 OBJECTIVE = 0.1 * CrossEntropy() + 0.9 * SoftTargets(temperature=4)

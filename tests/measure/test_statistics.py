@@ -40,9 +40,7 @@ def test_too_few_or_unequal_seeds_are_refused():
 def test_unpaired_sees_the_spread_of_the_seeds_and_paired_does_not():
     seed_effect = np.random.default_rng(0).normal(0, 5, 30)
     noise = np.random.default_rng(1).normal(0, 0.1, 30)
-    with_pairs, without = (
-        compare(seed_effect + 1 + noise, seed_effect) for compare in (paired, unpaired)
-    )
+    with_pairs, without = (compare(seed_effect + 1 + noise, seed_effect) for compare in (paired, unpaired))
     assert with_pairs.mean == without.mean
     assert with_pairs.sure and not without.sure
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from kdviz import CrossEntropy, SoftTargets, schemes
-from kdviz.knowledge.feature import AttentionTransfer, Hint
+from kdviz.losses.feature import AttentionTransfer, Hint
 from kdviz.models import exits, fused_branches, gated_branches, grouped_branches
 from kdviz.schemes import chains, online, self_distillation
 

@@ -4,8 +4,8 @@ from networks import weights
 from torch import nn
 
 from kdviz import CrossEntropy, SoftTargets, distill, teacher, train
-from kdviz.knowledge.feature import Hint
-from kdviz.knowledge.response import LogitMatching
+from kdviz.losses.feature import Hint
+from kdviz.losses.response import LogitMatching
 from kdviz.models import low_rank, mlp, quantised
 from kdviz.schemes.chains import (
     assistants,

@@ -9,8 +9,8 @@ from torch.nn.functional import cross_entropy
 from kdviz import CrossEntropy, SoftTargets, train
 from kdviz.datasets import digits
 from kdviz.datasets.distortions import noisy
-from kdviz.knowledge.feature import Hint
-from kdviz.knowledge.response import LogitMatching
+from kdviz.losses.feature import Hint
+from kdviz.losses.response import LogitMatching
 from kdviz.models import cost, exits, fused_branches, gated_branches, grouped_branches, mlp
 from kdviz.schemes.offline import ask
 from kdviz.schemes.online import (

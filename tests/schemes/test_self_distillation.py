@@ -8,8 +8,8 @@ from torch.nn.functional import cross_entropy, kl_div
 from kdviz import CrossEntropy, SoftTargets, distill, train
 from kdviz.datasets import digits
 from kdviz.datasets.distortions import noisy
-from kdviz.knowledge.feature import AttentionTransfer, Hint, attention_map
-from kdviz.knowledge.response import VirtualTeacher
+from kdviz.losses.feature import AttentionTransfer, Hint, attention_map
+from kdviz.losses.response import VirtualTeacher
 from kdviz.models import convnet, exits, mlp
 from kdviz.schemes import ramp_up
 from kdviz.schemes.offline import ask

@@ -6,7 +6,7 @@ from networks import weights
 
 from kdviz import CrossEntropy, SoftTargets, teacher, train
 from kdviz.datasets import digits
-from kdviz.knowledge.feature import Hint
+from kdviz.losses.feature import Hint
 from kdviz.models import mlp
 from kdviz.schemes import (
     assistants,

@@ -11,7 +11,7 @@ from kdviz import CrossEntropy, SoftTargets
 from kdviz.datasets import digits
 from kdviz.measure import accuracy
 from kdviz.models import convnet, cost, mlp
-from kdviz.schemes.sweep import Piece, _products, small_student
+from kdviz.schemes._sweep import Piece, _products, small_student
 from kdviz.training.store import Store
 
 GRID = {"temperature": [1.0, 8.0], "soft_weight": [0.0, 0.5, 0.9]}

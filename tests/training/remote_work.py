@@ -9,7 +9,7 @@ from functools import partial
 from kdviz import CrossEntropy, SoftTargets, sweep
 from kdviz.datasets import digits
 from kdviz.models import mlp
-from kdviz.schemes.sweep import Piece, small_student
+from kdviz.schemes._sweep import Piece, small_student
 
 FEW = partial(digits, labels=30, transfer="labelled")
 GRID = {"temperature": [1.0, 8.0], "soft_weight": [0.0, 0.9]}

@@ -10,7 +10,7 @@ from torch import nn
 
 from kdviz import CrossEntropy, LabelSmoothing, LogitMatching, SoftTargets, distill, teacher, train
 from kdviz.datasets import digits
-from kdviz.knowledge.objective import Loss, stacked_objective
+from kdviz.losses.objective import Loss, stacked_objective
 from kdviz.models import convnet, mlp, patches
 from kdviz.schemes import distill_stack, teachers, train_stack
 from kdviz.tracing import trace
@@ -122,7 +122,7 @@ OBJECTIVES = {
 
 @pytest.mark.parametrize("objectives", OBJECTIVES.values(), ids=OBJECTIVES)
 def test_every_loss_ends_as_it_does_alone(data, objectives):
-    from kdviz.knowledge.objective import as_objective
+    from kdviz.losses.objective import as_objective
 
     objectives = [as_objective(objective) for objective in objectives]
     run = distill_stack(

@@ -91,7 +91,7 @@ ATTENTION_SLIPS = (
 
 def _grade_attention(answer):
     check_numbers(answer, attention_loss, _attention_calls(), ATTENTION_MISTAKES, ATTENTION_SLIPS)
-    return 'It is `kdviz.knowledge.feature.attention_transfer` in its form "paper".'
+    return 'It is `kdviz.losses.feature.attention_transfer` in its form "paper".'
 
 
 # --- 4.2 what the regressor does by itself

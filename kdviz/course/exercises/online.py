@@ -9,7 +9,7 @@ from kdviz.course.exercises.diagnosis import (
     check_numbers,
     summed_over_samples,
 )
-from kdviz.knowledge.response import reverse_kl, soft_targets
+from kdviz.losses.response import reverse_kl, soft_targets
 
 # --- 8.1 a class of many
 

@@ -104,7 +104,7 @@ ANGLE_SLIPS = (
 
 def _grade_angle(answer):
     check_numbers(answer, angle_loss, _angle_calls(), ANGLE_MISTAKES, ANGLE_SLIPS)
-    return "For differences up to 1, half of it is `kdviz.knowledge.relation.angle_relation`."
+    return "For differences up to 1, half of it is `kdviz.losses.relation.angle_relation`."
 
 
 # --- 5.2 what a relation cannot see

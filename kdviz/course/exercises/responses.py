@@ -11,7 +11,7 @@ from kdviz.course.exercises.diagnosis import (
     check_numbers,
     summed_over_samples,
 )
-from kdviz.knowledge.response import (
+from kdviz.losses.response import (
     cross_entropy,
     logit_matching,
     other_classes,
@@ -97,7 +97,7 @@ DIRECTION_SLIPS = (
 
 def _grade_direction(answer):
     check_numbers(answer, reverse_kl, _direction_calls(), DIRECTION_MISTAKES, DIRECTION_SLIPS)
-    return "It is `kdviz.knowledge.response.reverse_kl`."
+    return "It is `kdviz.losses.response.reverse_kl`."
 
 
 # --- 3.2 what reaches the student

@@ -7,7 +7,7 @@ from torch.nn.functional import log_softmax, softmax
 
 from kdviz.course.exercises.base import Exercise, NotYet
 from kdviz.course.exercises.diagnosis import Mistake, Slip, as_number, ask, check_numbers
-from kdviz.knowledge.response import logit_matching, soft_targets
+from kdviz.losses.response import logit_matching, soft_targets
 
 # --- 1.1 the loss
 
@@ -160,7 +160,7 @@ def _grade_loss(answer):
             "The value is right, but the student's gradient is not: part of what depends on the student's "
             "logits was detached."
         )
-    return "Value and gradient are those of `kdviz.knowledge.response.soft_targets`."
+    return "Value and gradient are those of `kdviz.losses.response.soft_targets`."
 
 
 # --- 1.2 the temperature that gives an entropy

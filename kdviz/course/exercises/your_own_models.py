@@ -29,7 +29,7 @@ def _patient():
 def _grade_step(answer):
     from torch.utils.data import DataLoader, TensorDataset
 
-    from kdviz.knowledge.response import CrossEntropy, SoftTargets
+    from kdviz.losses.response import CrossEntropy, SoftTargets
     from kdviz.study import diagnose
 
     teacher, student, inputs, labels = _patient()

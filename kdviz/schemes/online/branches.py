@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import torch
 
-from kdviz.knowledge.checks import check_same_shape
-from kdviz.knowledge.objective import as_objective
-from kdviz.knowledge.response import CrossEntropy, SoftTargets
-from kdviz.knowledge.response.shared import for_each_student, log_softmax
+from kdviz.losses.checks import check_same_shape
+from kdviz.losses.objective import as_objective
+from kdviz.losses.response import CrossEntropy, SoftTargets
+from kdviz.losses.response.logits import for_each_student, log_softmax
 from kdviz.schemes.shared import (
     begin,
     check_reads_no_layers,

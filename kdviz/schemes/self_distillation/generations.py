@@ -1,6 +1,6 @@
 """Generations: a network is taught by the one it was before, and starts afresh or goes on."""
 
-from kdviz.knowledge.response import CrossEntropy
+from kdviz.losses.response import CrossEntropy
 from kdviz.schemes.links import Chain
 from kdviz.schemes.shared import labels_and_soft_targets
 

@@ -4,10 +4,10 @@ import torch
 from torch.optim.swa_utils import AveragedModel
 
 from kdviz.datasets.distortions import SLIGHT_NOISE
-from kdviz.knowledge.checks import check_share
-from kdviz.knowledge.objective import as_objective
-from kdviz.knowledge.response import SoftTargets
-from kdviz.knowledge.response.shared import one_hot
+from kdviz.losses.checks import check_share
+from kdviz.losses.objective import as_objective
+from kdviz.losses.response import SoftTargets
+from kdviz.losses.response.logits import one_hot
 from kdviz.schemes.offline import ask
 from kdviz.schemes.shared import (
     begin,

@@ -1,8 +1,8 @@
 """A network taught from within: by its last exit, or by its deeper layers."""
 
-from kdviz.knowledge.feature import Hint
-from kdviz.knowledge.objective import as_objective
-from kdviz.knowledge.response import CrossEntropy, SoftTargets
+from kdviz.losses.feature import Hint
+from kdviz.losses.objective import as_objective
+from kdviz.losses.response import CrossEntropy, SoftTargets
 from kdviz.models.heads import Exits
 from kdviz.schemes.shared import begin, detached, exam, last_teaches, layers_of, rows_of
 from kdviz.tracing import trace

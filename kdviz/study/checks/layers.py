@@ -2,7 +2,7 @@
 
 import torch
 
-from kdviz.knowledge.objective import Loss, Objective, as_objective
+from kdviz.losses.objective import Loss, Objective, as_objective
 from kdviz.study.case import Blocked
 from kdviz.study.copies import copies, same_draws
 from kdviz.study.feeding import call

@@ -2,7 +2,7 @@
 
 import torch
 
-from kdviz.knowledge.objective import Loss, Objective, as_objective
+from kdviz.losses.objective import Loss, Objective, as_objective
 from kdviz.study import loss_forms
 from kdviz.study.case import Blocked
 from kdviz.study.findings import Finding, Passed
@@ -161,7 +161,7 @@ def _of_form(form, classes):
             form.soft.__name__,
             loss_forms.MISTAKES[form.soft],
             f"at the logits the loss acts like {form}",
-            "Use kdviz.knowledge.response.soft_targets, which takes the logits of both and one temperature.",
+            "Use kdviz.losses.response.soft_targets, which takes the logits of both and one temperature.",
         )
     if form.soft is not None and form.soft_weight < 0:
         yield _repels(f"at the logits the loss acts like {form}")

@@ -1,0 +1,121 @@
+"""Multi-level logit distillation (MLKD): each sample, each pair of samples, each pair of classes."""
+
+from dataclasses import dataclass
+
+from kdviz.losses.checks import check_same_shape, check_temperature, check_weight
+from kdviz.losses.objective import Loss
+from kdviz.losses.response._labels import for_each_loss
+from kdviz.losses.response._soft_targets import soft_targets
+from kdviz.losses.response.logits import for_each_student, softmax
+
+TEMPERATURES = (2.0, 3.0, 4.0, 5.0, 6.0)
+
+
+def multi_level(
+    student_logits,
+    teacher_logits,
+    temperatures=TEMPERATURES,
+    instance_weight=1.0,
+    batch_weight=1.0,
+    class_weight=1.0,
+):
+    r"""Multi-level logit distillation (MLKD): the sum of three comparisons, over several temperatures.
+
+    .. math:: \sum_T \big[ \lambda_1 \mathrm{ST}_T + \lambda_2 \mathrm{B}_T + \lambda_3 \mathrm{C}_T \big]
+
+    ST is ``soft_targets`` (each sample; it alone has the factor T²), B is :func:`batch_level`, C is
+    :func:`class_level`; their weights are ``instance_weight``, ``batch_weight`` and ``class_weight``.
+
+    0 if and only if the probabilities agree (where instance_weight is above 0). The parts have different
+    units, and two of them grow with the batch: twice the same batch doubles B and multiplies C by four.
+    Adding a constant to a sample's logits changes nothing. Memory N × C + N × N + C × C.
+
+    Source: Jin et al. 2023, *Multi-level Logit Distillation*. Their code takes five temperatures, compares
+    a weakly and a strongly augmented view of each image (add this loss for both), and hears the teacher
+    only about some of the samples; there the three parts are already averaged when they are
+    multiplied by the mask of those samples, so that it acts as a factor of about one half. Left out here.
+
+    Parameters
+    ----------
+    student_logits, teacher_logits : (..., N, C)
+    temperatures : a few floats above 0
+    instance_weight, batch_weight, class_weight : float from 0 up, or a tensor with one for each student
+    """
+    weights = instance_weight, batch_weight, class_weight
+    _check(temperatures, weights)
+    instance, batch, classes = (for_each_loss(weight, student_logits) for weight in weights)
+    total = 0.0
+    for temperature in temperatures:
+        total = total + instance * soft_targets(student_logits, teacher_logits, temperature)
+        total = total + batch * batch_level(student_logits, teacher_logits, temperature)
+        total = total + classes * class_level(student_logits, teacher_logits, temperature)
+    return total
+
+
+def batch_level(student_logits, teacher_logits, temperature=4.0):
+    r"""How alike two samples are: :math:`\frac{1}{N} \lVert P P^\top - Q Q^\top \rVert_F^2`.
+
+    P and Q hold the student's and the teacher's probabilities at temperature T, samples by classes. No
+    factor T². From 0 to 2 N. See :func:`multi_level`.
+    """
+    p, q = _probabilities(student_logits, teacher_logits, temperature)
+    return (p @ p.mT - q @ q.mT).square().sum((-2, -1)) / p.shape[-2]
+
+
+def class_level(student_logits, teacher_logits, temperature=4.0):
+    r"""How alike two classes are: :math:`\frac{1}{C} \lVert P^\top P - Q^\top Q \rVert_F^2`.
+
+    P and Q as in :func:`batch_level`. The sums run over the samples, so it grows as N². No factor T².
+    From 0 to 2 N² / C. See :func:`multi_level`.
+    """
+    p, q = _probabilities(student_logits, teacher_logits, temperature)
+    return (p.mT @ p - q.mT @ q).square().sum((-2, -1)) / p.shape[-1]
+
+
+def _probabilities(student_logits, teacher_logits, temperature):
+    check_temperature(temperature)
+    check_same_shape(student_logits, teacher_logits)
+    temperature = for_each_student(temperature, student_logits)
+    return softmax(student_logits / temperature), softmax(teacher_logits.detach() / temperature)
+
+
+def _check(temperatures, weights):
+    if not isinstance(temperatures, (tuple, list)) or not temperatures:
+        raise ValueError(f"temperatures must be a few numbers, such as (2, 4, 6); got {temperatures!r}")
+    for temperature in temperatures:
+        check_temperature(temperature)
+    for weight in weights:
+        check_weight(weight)
+
+
+@dataclass(frozen=True)
+class MultiLevel(Loss):
+    """:func:`multi_level` as a term of an objective."""
+
+    temperatures: tuple[float, ...] = TEMPERATURES
+    instance_weight: float = 1.0
+    batch_weight: float = 1.0
+    class_weight: float = 1.0
+    name = "multi_level"
+    kind = "response"
+    paper = "Jin et al. 2023 (MLKD)"
+    formula = (
+        r"\sum_T \left[ \lambda_1 \mathrm{ST}_T + \frac{\lambda_2}{N} \lVert P P^\top - Q Q^\top "
+        r"\rVert_F^2 + \frac{\lambda_3}{C} \lVert P^\top P - Q^\top Q \rVert_F^2 \right]"
+    )
+    scale = "a sum over T; its parts on pairs grow as N and N²"
+    memory = "N × C + N × N + C × C"
+    cost = "two softmaxes and four matrix products for each T"
+    invariant_to = ("shift",)
+
+    def __post_init__(self):
+        _check(self.temperatures, (self.instance_weight, self.batch_weight, self.class_weight))
+        object.__setattr__(self, "temperatures", tuple(self.temperatures))
+
+    def __call__(self, student, teacher, labels, learned=None):
+        weights = self.instance_weight, self.batch_weight, self.class_weight
+        return multi_level(student.logits, teacher.logits, self.temperatures, *weights)
+
+    def latex(self):
+        parts = rf"{self.instance_weight:g}\, \mathrm{{ST}}_T + {self.batch_weight:g}\, \mathrm{{B}}_T"
+        return rf"\sum_T \big({parts} + {self.class_weight:g}\, \mathrm{{C}}_T\big)"

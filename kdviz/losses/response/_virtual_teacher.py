@@ -1,0 +1,129 @@
+"""Teacher-free distillation (Tf-KD): a teacher made up from the labels."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+
+from kdviz.losses.checks import check_form, check_labels, check_share, check_temperature
+from kdviz.losses.objective import Loss
+from kdviz.losses.response._labels import as_tensor, check_other_classes, for_each_sample
+from kdviz.losses.response.logits import (
+    at_label,
+    for_each_student,
+    log_softmax,
+    mean_over_labelled,
+    one_hot,
+    shares_of_labelled,
+    softmax,
+)
+
+FORMS = ("scaled", "paper", "authors")
+
+
+def virtual_teacher(logits, labels, confidence=0.99, temperature=20.0, form="scaled"):
+    r"""Teacher-free distillation: soft targets of a teacher that is always right and has no dark knowledge.
+
+    The virtual teacher gives the label's class the probability ``confidence`` = a and each of the others
+    :math:`(1 - a) / (C - 1)`; call that u.
+
+    form="paper"
+        :math:`\frac{1}{N} \sum_n \mathrm{KL}(u_n^T \,\Vert\, p_n^T)` with the student at temperature T,
+        :math:`p^T = \mathrm{softmax}(z / T)`, and u softened by it too,
+        :math:`u^T = \mathrm{softmax}(\log u / T)`.
+        At T = 1 and :math:`a = 1 - \varepsilon + \varepsilon / C` its gradient is that of label smoothing.
+    form="scaled"
+        The paper's times :math:`T^2`, as in soft targets: its gradient keeps its size when T changes.
+    form="authors"
+        :math:`\frac{1}{NC} \sum_n \mathrm{KL}(\mathrm{softmax}(u_n / T) \,\Vert\, \mathrm{softmax}(z_n))`,
+        their code (which further multiplies by a constant of each recipe). The student stays at
+        temperature 1, the mean runs over the classes too, and u, already a probability, is taken as
+        logits: the target is almost even at any T well above 1, so it mostly asks the student to doubt.
+
+    In nats, 0 or more. Adding a constant to a sample's logits changes nothing. Samples whose label is -1
+    are left out. Memory N × C.
+
+    Source: Yuan et al. 2020, *Revisiting Knowledge Distillation via Label Smoothing Regularization*,
+    equations 8 and 9. They do not say how a probability is softened; here by its logarithm, as softmax
+    would.
+
+    Parameters
+    ----------
+    logits : (..., N, C) with two classes or more
+    labels : (..., N) whole numbers, 0 to C - 1, or -1 for unlabelled
+    confidence : float from 0 to 1, or a tensor with one value for each student of a stack
+    temperature : float above 0, or a tensor with one value for each student of a stack
+    """
+    check_share("confidence", confidence)
+    check_temperature(temperature)
+    check_form(form, FORMS)
+    check_labels(logits, labels)
+    check_other_classes(logits, "the virtual teacher")
+    log_p = log_softmax(_tempered(logits, temperature, form))
+    at_y, elsewhere = _target(logits, confidence, temperature, form)
+    log_p_y = at_label(log_p, labels)
+    others = logits.shape[-1] - 1
+    divergence = torch.xlogy(at_y, at_y) + others * torch.xlogy(elsewhere, elsewhere)
+    divergence = divergence - at_y * log_p_y - elsewhere * (log_p.sum(-1) - log_p_y)
+    return mean_over_labelled(divergence * _scale(logits, temperature, form), labels)
+
+
+def _target(logits, confidence, temperature, form):
+    """The target's probability of the label and of each other class, shaped to go with (..., N)."""
+    confidence = as_tensor(confidence, logits).squeeze(-1)
+    others = logits.shape[-1] - 1
+    if form == "authors":
+        advantage = confidence - (1 - confidence) / others
+    else:
+        advantage = torch.logit(confidence) + math.log(others)
+    odds = advantage / for_each_sample(temperature, logits) - math.log(others)
+    return odds.sigmoid(), (-odds).sigmoid() / others
+
+
+def _tempered(logits, temperature, form):
+    return logits if form == "authors" else logits / for_each_student(temperature, logits)
+
+
+def _scale(logits, temperature, form):
+    if form == "scaled":
+        return for_each_sample(temperature, logits) ** 2
+    return 1.0 if form == "paper" else 1 / logits.shape[-1]
+
+
+@dataclass(frozen=True)
+class VirtualTeacher(Loss):
+    """:func:`virtual_teacher` as a term of an objective."""
+
+    confidence: float = 0.99
+    temperature: float = 20.0
+    form: str = "scaled"
+    name = "virtual_teacher"
+    kind = "response"
+    paper = "Yuan et al. 2020 (Tf-KD), equations 8 and 9"
+    formula = r"\frac{T^2}{N} \sum_n \mathrm{KL}(u_n \Vert p_n), \quad u_{n y_n} = a"
+    needs_labels = True
+    scale = "nats times T²; its gradient keeps its size over T"
+    memory = "N × C"
+    cost = "one softmax"
+    invariant_to = ("shift",)
+    needs_teacher = False
+
+    def __post_init__(self):
+        check_share("confidence", self.confidence)
+        check_temperature(self.temperature)
+        check_form(self.form, FORMS)
+
+    def __call__(self, student, teacher, labels, learned=None):
+        return virtual_teacher(student.logits, labels, self.confidence, self.temperature, self.form)
+
+    def logit_gradient(self, student, teacher, labels):
+        p = softmax(_tempered(student.logits, self.temperature, self.form))
+        settings = self.confidence, self.temperature, self.form
+        at_y, elsewhere = (part.unsqueeze(-1) for part in _target(student.logits, *settings))
+        shares = shares_of_labelled(labels, p.dtype) * _scale(p, self.temperature, self.form)
+        factor = _tempered(shares.unsqueeze(-1), self.temperature, self.form)
+        return p.sub_((at_y - elsewhere) * one_hot(labels, p) + elsewhere), factor
+
+    def latex(self):
+        temperature = f"{self.temperature:g}"
+        return rf"\mathrm{{KL}}(u_{{a={self.confidence:g}}}^{{T={temperature}}} \,\Vert\, p_S)"
