@@ -7,6 +7,7 @@ Only the standard library is imported here, so that a fresh clone can set itself
 import argparse
 import importlib.metadata
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -141,7 +142,19 @@ def _soak(options):
 
 
 def _lint(options):
-    return _python("-m", "ruff", "check", ".")
+    status = _python("-m", "ruff", "check", ".")
+    npm = shutil.which("npm")
+    if npm is None and not os.environ.get("CI"):
+        print("SKIPPED: the JavaScript and CSS of the explorers, for which Node.js with npm is needed")
+        return status
+    if npm is None:
+        raise ValueError("to check JavaScript and CSS, Node.js with npm is needed: https://nodejs.org")
+    commands = [["run", "--silent", "check"]]
+    if not (CLONE / "tools" / "node_modules").exists():
+        commands.insert(0, ["ci", "--silent", "--no-audit", "--no-fund"])
+    for command in commands:
+        status = subprocess.run([npm, *command], cwd=CLONE / "tools").returncode or status
+    return status
 
 
 def _python(*arguments):

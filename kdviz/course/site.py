@@ -206,7 +206,7 @@ def index(built):
 
 def playground():
     """The page on which students learn in the browser; it comes from no notebook."""
-    from kdviz.explorers.playground import playground_page
+    from kdviz.explorers.playground_explorer import playground_page
 
     return playground_page()
 

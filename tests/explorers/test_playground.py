@@ -7,7 +7,7 @@ import pytest
 
 from kdviz import explorers
 from kdviz.explorers import base
-from kdviz.explorers.playground import (
+from kdviz.explorers.playground_explorer import (
     DEFAULTS,
     PARTS,
     STOPS,
@@ -237,7 +237,7 @@ def test_each_control_by_keyboard(reader, label, key, told):
     assert reader.step == (20 if live else 0)
     assert reader.link() != before
     if not live:
-        assert reader.picture(".curves polyline").count(",") == 1
+        assert re.findall("[ML]", reader.picture(".curves path[stroke-dasharray]")) == ["M"]
     ended = []
     reader.fast().button("Play").click()
     reader.wait("Finished.")
@@ -386,7 +386,7 @@ def test_who_is_who_is_told_by_more_than_colour(reader):
         "(all) => all.map((r) => r.getAttribute('fill'))"
     )
     assert set(fills) == {"url(#kdviz-dots)", "url(#kdviz-stripes)"}
-    dashes = reader.page.locator(".curves polyline").evaluate_all(
+    dashes = reader.page.locator(".curves svg > path").evaluate_all(
         "(all) => all.map((line) => line.getAttribute('stroke-dasharray'))"
     )
     assert len(set(dashes)) == 2 and None not in dashes
@@ -559,7 +559,7 @@ def test_a_worker_that_fails_only_later_is_replaced(context, page_file):
 def opened(page, folder, explorer):
     """The parts that a host with a model shows."""
     state = json.dumps(explorer.static_state())
-    script = f"{explorer._esm}\n{base._HOST}\nwindow.model = new StaticModel({state});"
+    script = f"{explorer._esm}\n{base.HOST}\nwindow.model = new StaticModel({state});"
     (folder / "notebook.html").write_text(
         f"<meta charset='utf-8'><style>{explorer._css}</style><body>"
         f"<script type='module'>{script} render({{model, el: document.body}})</script>",

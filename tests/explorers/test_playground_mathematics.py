@@ -7,14 +7,15 @@ import pytest
 import torch
 
 import kdviz.explorers
-from kdviz.explorers.playground import TEACHER_STEPS, packed, playground_data, playground_teacher
+from kdviz.explorers.base import bundle
+from kdviz.explorers.playground_explorer import TEACHER_STEPS, packed, playground_data, playground_teacher
 from kdviz.losses.response import cross_entropy, soft_targets
 from kdviz.models import mlp
 from kdviz.training.loop import cosine
 
 pytestmark = pytest.mark.browser
 
-ENGINE = Path(kdviz.explorers.__file__).parent / "playground" / "engine.js"
+ENGINE = Path(kdviz.explorers.__file__).parent / "playground_explorer" / "engine.js"
 FEW = {
     "labels": 50, "width": 16, "temperature": 4, "soft_weight": 0.9, "learning_rate": 0.005,
     "unlabelled": False, "label_noise": 0, "omit": None, "permuted": False, "seed": 0,
@@ -29,7 +30,7 @@ LESSONS = {
     "ten labels": {**FEW, "labels": 10, "width": 8},
 }
 COMPUTE = """async ([url, packed, settings, steps]) => {
-  const m = await import(url), data = m.unpack(packed);
+  const m = await import(url), data = m.dataOf(packed);
   const pair = new m.Pair(data, settings), plain = (values) => Array.from(values);
   const first = pair.students.map(({ net, lesson }, which) => {
     const batch = m.batches(lesson.rows.length, settings.seed).next().value;
@@ -50,10 +51,10 @@ COMPUTE = """async ([url, packed, settings, steps]) => {
   });
 }"""
 TEACHING = """async ([url, packed]) => {
-  const m = await import(url), data = m.unpack(packed);
+  const m = await import(url), data = m.dataOf(packed);
   return {
     inputs: Array.from(data.inputs), truth: Array.from(data.truth),
-    teachers: data.noises.map((noise) => ({
+    teachers: [...data.teachers.keys()].map((noise) => ({
       noise,
       logits: Array.from(data.teachers.get(noise).logits),
       labels: Array.from(data.teachers.get(noise).labels),
@@ -72,7 +73,7 @@ def page(browser):
 
 @pytest.fixture(scope="module")
 def evaluate(page):
-    url = "data:text/javascript;base64," + b64encode(ENGINE.read_bytes()).decode()
+    url = "data:text/javascript;base64," + b64encode(bundle(ENGINE).encode()).decode()
     return lambda code, *values: page.evaluate(code, [url, packed(), *values])
 
 
@@ -258,7 +259,7 @@ def test_a_seed_draws_even_numbers_that_no_other_seed_draws(evaluate):
 def test_a_change_on_the_way_and_its_replay_end_alike(evaluate):
     live, replayed, unchanged = evaluate(
         """async ([url, packed, settings]) => {
-          const m = await import(url), data = m.unpack(packed);
+          const m = await import(url), data = m.dataOf(packed);
           const live = new m.Pair(data, settings);
           while (live.step < 37) live.advance();
           live.set("temperature", 1);

@@ -9,7 +9,7 @@ import pytest
 import torch
 from sklearn.model_selection import train_test_split
 
-from kdviz.explorers.playground import (
+from kdviz.explorers.playground_explorer import (
     STORIES,
     playground_data,
     playground_page,
