@@ -78,3 +78,30 @@ def test_the_command_line_needs_nothing_installed():
     done = subprocess.run([sys.executable, "-I", "-S", "-c", "import sys; sys.path.insert(0, '.'); " + code],
                           capture_output=True, text=True, check=True, cwd=cli.CLONE)  # fmt: skip
     assert eval(done.stdout) <= {"kdviz", "__main__", "sitecustomize"}
+
+
+def linted(monkeypatch, npm, ci=False):
+    ran = []
+    monkeypatch.setattr(cli, "_python", lambda *arguments: 0)
+    monkeypatch.setattr(cli.shutil, "which", lambda name: npm)
+    monkeypatch.setattr(
+        cli.subprocess,
+        "run",
+        lambda command, **how: ran.append(command) or subprocess.CompletedProcess([], 3),
+    )
+    monkeypatch.delenv("CI", raising=False)
+    if ci:
+        monkeypatch.setenv("CI", "true")
+    return cli.main(["lint"]), ran
+
+
+def test_lint_checks_javascript_and_css_and_passes_on_what_it_finds(monkeypatch):
+    status, ran = linted(monkeypatch, "npm")
+    assert status == 3 and ran[-1] == ["npm", "run", "--silent", "check"]
+
+
+def test_lint_says_what_it_skips_without_node_but_not_in_ci(monkeypatch, capsys):
+    assert linted(monkeypatch, None) == (0, [])
+    assert "SKIPPED: the JavaScript and CSS" in capsys.readouterr().out
+    assert linted(monkeypatch, None, ci=True) == (1, [])
+    assert "Node.js with npm is needed" in capsys.readouterr().err

@@ -52,7 +52,7 @@ def pack(values, dtype, scale=1.0):
         data = values.astype(f"<f{bits // 8}").tobytes()
     else:
         low, most = _range(kind, bits)
-        numbers = np.clip(np.rint(np.nan_to_num(values) / scale * most), low, most).astype(np.int64) - low
+        numbers = np.rint(np.clip(np.nan_to_num(values) / scale, low / most, 1) * most).astype(np.int64) - low
         every_bit = np.unpackbits(numbers.ravel().astype(">u2").view(np.uint8)).reshape(-1, 16)
         data = np.packbits(every_bit[:, 16 - bits :]).tobytes()
     shape = ",".join(map(str, values.shape))
