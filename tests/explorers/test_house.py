@@ -65,11 +65,10 @@ def test_no_two_files_of_a_module_declare_the_same_name(folder):
 
 
 def test_a_module_carries_what_it_needs_of_the_kit_and_nothing_else(tmp_path):
-    kit = "// A word.\nexport function used() {\n  return helper;\n}\n\nconst helper = 1;\n\nfunction idle() {}\n"
+    kit = "// A word.\nexport function used() {\n  return helper;\n}\nconst helper = 1;\nfunction idle() {}\n"
     (tmp_path / "kit.js").write_text(kit)
-    (tmp_path / "view.js").write_text(
-        'import { used } from "./kit.js";\n\nfunction render() {\n  used();\n}\n'
-    )
+    view = 'import { used } from "./kit.js";\n\nfunction render() {\n  used();\n}\n'
+    (tmp_path / "view.js").write_text(view)
     text = bundle(tmp_path / "view.js")
     assert "function used" in text and "helper = 1" in text and text.endswith("used();\n}\n")
     assert "idle" not in text and "import" not in text and "//" not in text

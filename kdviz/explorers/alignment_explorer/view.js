@@ -453,8 +453,9 @@ function curves(model) {
     const longest = Math.max(...runs.map((name) => name.length)), last = steps.at(-1);
     const room = Math.min(0.58 * em * longest + 0.6 * em, 0.42 * width);
     const box = { left: 2.1 * em, right: width - room, top: 0.8 * em, bottom: 5.9 * em };
-    const mine = { class: "mine", stroke: STUDENT, "stroke-dasharray": "6 3", "stroke-width": 2.2 };
-    const other = { stroke: "#8a8a8a", "stroke-width": 1.3 };
+    const mine = { named: { class: "mine" }, stroke: STUDENT, "stroke-dasharray": "6 3",
+      "stroke-width": 2.2 };
+    const other = { named: { class: "quiet" }, stroke: "#8a8a8a", "stroke-width": 1.3 };
     const line = (run) => ({
       name: runs[run],
       points: view.pair[view.kernel][run].map((value,

@@ -54,7 +54,8 @@ export function lineThrough(points, { x, y }, look, breaks = (i) => i === 0) {
 // box     left, right, top, bottom: where the axes are in the picture
 // x, y    range: [low, high]; log; ticks; text(tick); title; strong: the tick whose line is dark;
 //         of x also `end`: the title stands at the right end
-// series  points: [[x, y], ...], and a look: stroke, dashes and so on; name and, at its end, `at: [x, y]`, a dot
+// series  points: [[x, y], ...]; a look: stroke, dashes and so on; name, for the end of the line where `names`
+//         are wanted, and its own look, `named`; dot: [x, y]
 // levels  lines at one height: value, look, name
 // marks   lines at one place of x: value, look
 export function chart(
@@ -67,8 +68,8 @@ export function chart(
   for (const { value, ...look } of marks) {
     drawn.push(svg("line", { x1: place.x(value), x2: place.x(value), y1: top, y2: bottom, ...look }));
   }
-  for (const { value, name, ...look } of levels) drawn.push(gridLine(box, place.y(value), look));
-  for (const { points, name, dot, breaks, ...look } of series) {
+  for (const { value, name, named, ...look } of levels) drawn.push(gridLine(box, place.y(value), look));
+  for (const { points, name, named, dot, breaks, ...look } of series) {
     drawn.push(lineThrough(points, place, look, breaks));
     if (dot) {
       drawn.push(svg("circle", { cx: place.x(dot[0]), cy: place.y(dot[1]), r: 3.5, fill: look.stroke }));
@@ -108,7 +109,7 @@ function endNames(lines, y, { right, top, bottom }, em) {
   }))
     .filter(({ name, value }) => name && Number.isFinite(value));
   const places = apart(named.map(({ value }) => y(value)), 1.15 * em, top, bottom);
-  return named.map(({ name, stroke }, i) =>
-    words(right + 0.5 * em, places[i] + 0.33 * em, name, { style: `fill: ${stroke}` })
+  return named.map(({ name, stroke, named: look = { style: `fill: ${stroke}` } }, i) =>
+    words(right + 0.5 * em, places[i] + 0.33 * em, name, look)
   );
 }

@@ -147,7 +147,7 @@ function drawPairs(picture, results, width, height) {
   const low = all.length ? fives(Math.floor, Math.min(...all)) : 60;
   const high = all.length ? Math.max(fives(Math.ceil, Math.max(...all)), low + 5) : 100;
   const box = { left: 36, right: 184, top: 34, bottom: height - 34 }, columns = [64, 158];
-  const y = { range: [low, high], ticks: ticksOf(low, high, 4, [5]) };
+  const y = { range: [low, high], ticks: ticksOf(low, high) };
   const plot = chart({ box, y, x: { range: [0, 1] }, title: "test accuracy (%)" });
   const pairs = results.flatMap(({ seed, accuracy: pair }) => [
     svg("line", { x1: columns[0], x2: columns[1], y1: plot.y(pair[0]), y2: plot.y(pair[1]), stroke: "#999" }),

@@ -149,7 +149,7 @@ class Watched:
         inputs, labels = samples.inputs, samples.labels.cpu().numpy()
         self._layer, self._teacher_features = layers and layers[0], None
         if teacher is None:
-            rows, self.teacher_logits, self.best = stratified_rows(labels, count), None, 0
+            rows, self.teacher_logits, self.best = np.sort(stratified_rows(labels, count)), None, 0
         else:
             logits, features = _ask(teacher, inputs, layers[1] if layers else last_hidden(teacher))
             logits = logits.double().numpy()
