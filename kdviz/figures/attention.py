@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kdviz.figures.maps import maps_beside
+from kdviz.figures.image_maps import maps_beside
 from kdviz.figures.template import INK
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kdviz.figures.maps import maps_beside
+from kdviz.figures.image_maps import maps_beside
 
 # Purple against, brown for: told apart by people of every colour vision, and white is no effect.
 DIVERGING = [[0, "#542788"], [0.5, "#FFFFFF"], [1, "#B35806"]]

@@ -1,75 +1,71 @@
-"""What is counted of each model while the batches go by: a few numbers for each sample."""
+"""What each model predicts, collected while the batches go by: a few numbers for each sample."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from scipy.stats import norm
 
+from kdviz.measure.predictions import kl_of_each
 
-@dataclass
-class Tally:
-    """A model's answers: for each sample its class, confidence and distances, as arrays of length N.
 
-    ``divergence`` is KL(teacher ‖ model) in nats, and ``surprise`` the negative log-likelihood of the label,
-    not a number where there is none.
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """A model's predictions, as arrays (N,): its answer, its confidence in it, and two distances in nats.
+
+    ``nll`` is the negative log-likelihood of the label, NaN where there is none, and ``kl`` is
+    KL(teacher ‖ model).
     """
 
     answer: np.ndarray
     confidence: np.ndarray
-    surprise: np.ndarray
-    divergence: np.ndarray
+    nll: np.ndarray
+    kl: np.ndarray
 
 
-@dataclass
-class Counting:
-    """A tally in the making, 16 bytes a sample."""
+class Collector:
+    """Collects the predictions of several models, 16 bytes a sample and model."""
 
-    parts: list = field(default_factory=list)
+    def __init__(self):
+        self._batches = []
 
-    def add(self, logits, teacher_logits, labels):
-        log_p, log_q = logits.log_softmax(1), teacher_logits.log_softmax(1)
-        confidence, answer = log_p.exp().max(1)
-        known = labels.clamp(min=0).unsqueeze(1)
-        surprise = -log_p.gather(1, known).squeeze(1)
-        surprise[labels < 0] = torch.nan
-        divergence = (log_q.exp() * (log_q - log_p)).sum(1)
-        self.parts.append(
-            (answer.int().numpy(), *(v.float().numpy() for v in (confidence, surprise, divergence)))
-        )
+    def add(self, logits, labels):
+        """Take in a batch: logits (n, C) by model, the teacher's among them. Gives its predictions back."""
+        log_q = logits["teacher"].log_softmax(1)
+        found = {
+            name: _predictions(log_q if name == "teacher" else values.log_softmax(1), log_q, labels)
+            for name, values in logits.items()
+        }
+        self._batches.append(found)
+        return found
 
-    def tally(self):
-        return Tally(*(np.concatenate(column) for column in zip(*self.parts, strict=True)))
+    def predictions(self):
+        """By model, the predictions of all samples."""
+        return {
+            name: Predictions(
+                *(
+                    np.concatenate([getattr(batch[name], column) for batch in self._batches])
+                    for column in ("answer", "confidence", "nll", "kl")
+                )
+            )
+            for name in self._batches[0]
+        }
 
 
-def share(hits):
-    """A share of samples as a float, not a number where there is no sample."""
+def _predictions(log_p, log_q, labels):
+    confidence, answer = log_p.exp().max(1)
+    nll = -log_p.gather(1, labels.clamp(min=0).unsqueeze(1)).squeeze(1)
+    nll[labels < 0] = torch.nan
+    numbers = (confidence, nll, kl_of_each(log_p, log_q))
+    return Predictions(answer.int().numpy(), *(values.float().numpy() for values in numbers))
+
+
+def fraction(hits):
+    """A fraction of samples as a float, NaN where there is no sample."""
     return float(np.mean(hits)) if len(hits) else np.nan
 
 
-def calibration(tally, labels, bins=15):
-    """The expected calibration error of :func:`kdviz.measure.calibration_error`, from a tally.
-
-    Returned with it is a table (bins, 3) for a reliability diagram: mean confidence, share right, samples.
-    """
-    known = labels >= 0
-    confidence, right = tally.confidence[known].astype(float), tally.answer[known] == labels[known]
-    place = np.clip(np.ceil(confidence * bins).astype(int), 1, bins) - 1
-    counts = np.bincount(place, minlength=bins)
-    filled = np.maximum(counts, 1)
-    table = np.stack(
-        [
-            np.bincount(place, confidence, bins) / filled,
-            np.bincount(place, right, bins) / filled,
-            counts,
-        ],
-        1,
-    )
-    error = float((np.abs(table[:, 0] - table[:, 1]) * counts).sum() / max(counts.sum(), 1))
-    return error, table
-
-
-def difference(ours, theirs, level=0.95):
+def paired_difference(ours, theirs, level=0.95):
     """The mean difference of two yes-or-no columns on the same samples, and its half width over samples.
 
     The half width is that of Agresti and Min 2005, *Simple improved confidence intervals for comparing

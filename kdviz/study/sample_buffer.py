@@ -1,47 +1,49 @@
 """The few samples that are kept whole while the batches go by: to be looked at, and to be drawn."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from kdviz.study.feeding import rows_of, to_device
+from kdviz.measure.selection import rank_in_class, stratified_rows
+from kdviz.tracing import rows_of, to_device
 
 
-@dataclass(repr=False)
-class Kept:
-    """Some samples: inputs one by one, labels, places in the data; logits and embeddings by model."""
+@dataclass(frozen=True, eq=False, repr=False)
+class ChosenSamples:
+    """Some samples of the data.
 
-    inputs: list = field(default_factory=list)
-    labels: list = field(default_factory=list)
-    places: list = field(default_factory=list)
-    logits: list = field(default_factory=list)
-    embeddings: list = field(default_factory=list)
+    ``inputs`` are n batches of one sample each, ``labels`` (n,) and ``indices`` (n,) in the data; ``logits``
+    (n, C) and ``embeddings`` (n, D) by model, the last for teacher and student where they have layers.
+    """
+
+    inputs: list
+    labels: np.ndarray
+    indices: np.ndarray
+    logits: dict[str, np.ndarray]
+    embeddings: dict[str, np.ndarray]
 
     def __len__(self):
         return len(self.inputs)
 
     def __repr__(self):
-        return f"Kept({len(self)} samples)"
+        return f"ChosenSamples({len(self)} samples)"
 
-    def add(self, batch, labels, row, place, logits, embeddings=None):
-        self.inputs.append(to_device(rows_of(batch.inputs, slice(row, row + 1)), "cpu"))
-        self.labels.append(int(labels[row]))
-        self.places.append(place)
-        self.logits.append({name: values[row].numpy() for name, values in logits.items()})
-        if embeddings is not None:
-            self.embeddings.append({name: values[row].numpy() for name, values in embeddings.items()})
+    def __getitem__(self, rows):
+        logits, embeddings = (
+            {name: values[rows] for name, values in part.items()} for part in (self.logits, self.embeddings)
+        )
+        inputs = [self.inputs[row] for row in rows]
+        return ChosenSamples(inputs, self.labels[rows], self.indices[rows], logits, embeddings)
 
-    def order(self, rows):
-        """Only these samples, in this order."""
-        for name in ("inputs", "labels", "places", "logits", "embeddings"):
-            values = getattr(self, name)
-            if values:
-                setattr(self, name, [values[row] for row in rows])
+    @property
+    def classes(self):
+        """The labels, and the teacher's answer where there is none: (n,)."""
+        return np.where(self.labels >= 0, self.labels, self.logits["teacher"].argmax(1))
 
-    def stacked(self, name, of="logits"):
-        """One model's logits or embeddings of all samples kept: (n, width)."""
-        return np.stack([row[name] for row in getattr(self, of)])
+    def of_every_class(self, count):
+        """``count`` of them, as many of each class as there are to be had, sorted by class."""
+        return self[stratified_rows(self.classes, count)]
 
     def tensor(self):
         """The inputs as one tensor, where each is one."""
@@ -53,32 +55,56 @@ class Kept:
         return torch.cat(self.inputs)
 
 
-class Keeper:
+class SampleBuffer:
     """Keeps the first samples of each class, and those on which teacher and student differ most."""
 
     def __init__(self, classes, most=200, disagreements=24):
-        self.first, self.apart = Kept(), Kept()
         self._quota, self._most, self._disagreements = max(1, most // classes), most, disagreements
-        self._held, self._sizes = {}, []
+        self._held, self._first = np.zeros(classes, int), []
+        self.disagreements, self._kl = None, np.zeros(0)
 
-    def add(self, batch, labels, start, logits, embeddings):
-        answers = logits["teacher"].argmax(1)
-        for row in range(len(answers)):
-            # Without labels, the teacher's answer says which class a sample stands for.
-            label = int(labels[row]) if labels[row] >= 0 else int(answers[row])
-            if self._held.get(label, 0) < self._quota and len(self.first) < self._most:
-                self._held[label] = self._held.get(label, 0) + 1
-                self.first.add(batch, labels, row, start + row, logits, embeddings)
-        self._differing(batch, labels, start, logits)
+    @property
+    def samples(self):
+        """The first samples of each class."""
+        return _joined(self._first)
 
-    def _differing(self, batch, labels, start, logits):
-        log_q, log_p = (logits[name].log_softmax(1) for name in ("teacher", "student"))
-        size = (log_q.exp() * (log_q - log_p)).sum(1)
-        size[log_q.argmax(1) == log_p.argmax(1)] = -1
-        least = self._sizes[-1] if len(self._sizes) == self._disagreements else 0
-        for row in (size > least).nonzero().flatten().tolist():
-            self.apart.add(batch, labels, row, start + row, logits)
-            self._sizes.append(float(size[row]))
-        order = np.argsort(-np.array(self._sizes), kind="stable")[: self._disagreements]
-        self.apart.order(order)
-        self._sizes = [self._sizes[place] for place in order]
+    def add(self, batch, labels, start, logits, embeddings, predictions):
+        """Take in a batch: its labels (n,), the index of its first sample, and what is known by model."""
+        theirs, ours = predictions["teacher"], predictions["student"]
+        # Without labels, the teacher's answer says which class a sample stands for.
+        classes = np.where(labels >= 0, labels, theirs.answer)
+        rank = self._held[classes] + rank_in_class(classes)
+        rows = np.flatnonzero(rank < self._quota)[: self._most - self._held.sum()]
+        self._held += np.bincount(classes[rows], minlength=len(self._held))
+        if len(rows) or not self._first:
+            self._first.append(_chosen(rows, batch, labels, start, logits, embeddings))
+
+        kl = np.where(theirs.answer == ours.answer, 0, ours.kl)
+        rows = np.flatnonzero(kl > (self._kl[-1] if len(self._kl) == self._disagreements else 0))
+        kl, found = np.append(self._kl, kl[rows]), _chosen(rows, batch, labels, start, logits, {})
+        order = np.argsort(-kl, kind="stable")[: self._disagreements]
+        every = found if self.disagreements is None else _joined([self.disagreements, found])
+        self.disagreements, self._kl = every[order], kl[order]
+
+
+def _chosen(rows, batch, labels, start, logits, embeddings):
+    # Copies, which do not hold on to the rest of the batch.
+    inputs = [to_device(rows_of(batch.inputs, [row]), "cpu") for row in rows]
+    logits, embeddings = (
+        {name: values[rows].numpy() for name, values in part.items()} for part in (logits, embeddings)
+    )
+    return ChosenSamples(inputs, labels[rows], start + rows, logits, embeddings)
+
+
+def _joined(parts):
+    logits, embeddings = (
+        {
+            name: np.concatenate([getattr(part, field)[name] for part in parts])
+            for name in getattr(parts[0], field)
+        }
+        for field in ("logits", "embeddings")
+    )
+    labels, indices = (
+        np.concatenate([getattr(part, name) for part in parts]) for name in ("labels", "indices")
+    )
+    return ChosenSamples([one for part in parts for one in part.inputs], labels, indices, logits, embeddings)

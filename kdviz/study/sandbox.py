@@ -4,10 +4,12 @@ import copy
 import functools
 import inspect
 import random
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import numpy as np
 import torch
+
+_OURS = (torch.nn.Module, torch.optim.Optimizer, torch.Tensor)
 
 
 class CannotCopy(ValueError):
@@ -26,95 +28,78 @@ def copies(*parts):
 
 
 @contextmanager
-def nothing_changed(*owners):
+def restored(*owners):
     """Put back weights, buffers, gradients, modes and optimizer states of all that is handed in.
 
     What a function reaches by itself (its closure, its globals, the object it is bound to) counts too.
     """
-    held = {id(part): part for owner in owners for part in _reached(owner)}.values()
-    undo = [_memory(part) for part in held]
-    try:
+    with ExitStack() as undo:
+        for part in {id(part): part for owner in owners for part in _reached(owner)}.values():
+            _remember(part, undo.callback)
         yield
-    finally:
-        for put_back in undo:
-            put_back()
 
 
 @contextmanager
-def same_draws(seed=0):
-    """The same random numbers at every entry; afterwards all generators go on as if nothing had been."""
-    numpy_state, python_state = np.random.get_state(), random.getstate()
-    with torch.random.fork_rng():
+def random_state_kept(*generators):
+    """Afterwards torch, numpy, Python and these generators go on as if nothing had been drawn."""
+    states = [(generator.set_state, generator.get_state()) for generator in generators]
+    states += [(np.random.set_state, np.random.get_state()), (random.setstate, random.getstate())]
+    try:
+        with torch.random.fork_rng():
+            yield
+    finally:
+        for put_back, state in states:
+            put_back(state)
+
+
+@contextmanager
+def fixed_seed(seed=0):
+    """The same random numbers at every entry; afterwards as :func:`random_state_kept`."""
+    with random_state_kept():
         torch.manual_seed(seed)
         np.random.seed(seed)
         random.seed(seed)
-        try:
-            yield
-        finally:
-            np.random.set_state(numpy_state)
-            random.setstate(python_state)
+        yield
 
 
 def _reached(owner):
-    if isinstance(owner, (torch.nn.Module, torch.optim.Optimizer, torch.Tensor)):
+    if isinstance(owner, _OURS):
         yield owner
         return
     if isinstance(owner, functools.partial):
         for part in (owner.func, *owner.args, *owner.keywords.values()):
             yield from _reached(part)
     if inspect.ismethod(owner):
-        yield from (part for part in vars(owner.__self__).values() if _is_ours(part))
+        yield from (part for part in vars(owner.__self__).values() if isinstance(part, _OURS))
         owner = owner.__func__
     if inspect.isfunction(owner):
         seen = inspect.getclosurevars(owner)
-        yield from (part for part in (*seen.globals.values(), *seen.nonlocals.values()) if _is_ours(part))
+        every = (*seen.globals.values(), *seen.nonlocals.values())
+        yield from (part for part in every if isinstance(part, _OURS))
 
 
-def _is_ours(part):
-    return isinstance(part, (torch.nn.Module, torch.optim.Optimizer, torch.Tensor))
-
-
-def _memory(part):
+def _remember(part, undo):
+    """Hand ``undo`` what puts a module, an optimizer or a tensor back."""
+    tensors = [part]
     if isinstance(part, torch.nn.Module):
-        return _module_memory(part)
-    if isinstance(part, torch.optim.Optimizer):
-        state = copy.deepcopy(part.state_dict())
-        tensors = [_tensor_memory(held) for group in part.param_groups for held in group["params"]]
-
-        def put_back():
-            part.load_state_dict(state)
-            for tensor in tensors:
-                tensor()
-
-        return put_back
-    return _tensor_memory(part)
+        for module in part.modules():
+            undo(setattr, module, "training", module.training)
+        tensors = [*part.parameters(), *part.buffers()]
+    elif isinstance(part, torch.optim.Optimizer):
+        undo(part.load_state_dict, copy.deepcopy(part.state_dict()))
+        tensors = [held for group in part.param_groups for held in group["params"]]
+    for tensor in tensors:
+        gradient = tensor.grad
+        kept = None if gradient is None else gradient.clone()
+        undo(_put_back, tensor, tensor.detach().clone(), tensor.requires_grad, gradient, kept)
 
 
-def _module_memory(module):
-    modes = [(each, each.training) for each in module.modules()]
-    tensors = [_tensor_memory(held) for held in (*module.parameters(), *module.buffers())]
-
-    def put_back():
-        for each, training in modes:
-            each.training = training
-        for tensor in tensors:
-            tensor()
-
-    return put_back
-
-
-def _tensor_memory(tensor):
-    value, needed, gradient = tensor.detach().clone(), tensor.requires_grad, tensor.grad
-    kept = None if gradient is None else gradient.clone()
-
-    def put_back():
-        with torch.no_grad():
-            if not torch.equal(tensor, value):
-                tensor.copy_(value)
-        if tensor.is_leaf:
-            tensor.requires_grad_(needed)
-            if gradient is not None:
-                gradient.copy_(kept)
-            tensor.grad = gradient
-
-    return put_back
+def _put_back(tensor, value, needed, gradient, kept):
+    with torch.no_grad():
+        if not torch.equal(tensor, value):
+            tensor.copy_(value)
+    if tensor.is_leaf:
+        tensor.requires_grad_(needed)
+        if gradient is not None:
+            gradient.copy_(kept)
+        tensor.grad = gradient

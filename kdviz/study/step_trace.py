@@ -5,9 +5,8 @@ from dataclasses import dataclass, field
 
 import torch
 
-from kdviz.study.copies import copies, nothing_changed, same_draws
-from kdviz.study.feeding import device_of, to_device
-from kdviz.tracing import logits_of
+from kdviz.study.sandbox import copies, fixed_seed, restored
+from kdviz.tracing import device_of, logits_of, to_device
 
 ARGUMENTS = (
     "teacher",
@@ -26,7 +25,7 @@ _NOTHING_TO_LEARN = "does not require grad"
 
 
 @dataclass
-class Passage:
+class ForwardPass:
     """One forward pass that was seen: what went in, what came out, and which modules were training."""
 
     inputs: tuple
@@ -36,12 +35,12 @@ class Passage:
 
 
 @dataclass
-class Stepped:
+class StepTrace:
     """What one step did to copies of teacher, student and optimizer."""
 
     loss: float | None = None
-    teacher_passes: list[Passage] = field(default_factory=list)
-    student_passes: list[Passage] = field(default_factory=list)
+    teacher_passes: list[ForwardPass] = field(default_factory=list)
+    student_passes: list[ForwardPass] = field(default_factory=list)
     gradients: dict[str, torch.Tensor] = field(default_factory=dict)
     teacher_gradients: list[str] = field(default_factory=list)
     student_changed: list[str] = field(default_factory=list)
@@ -57,12 +56,12 @@ def take_step(step, teacher, student, optimizer, batch, cached, disturb=False):
     ``disturb`` exchanges what the teacher knows: its weights get noise and its answers, or the cached
     ones, go to other samples. What the student is taught must then change.
     """
-    with same_draws(), nothing_changed(step):
-        teacher, student, optimizer = copies(teacher, student, optimizer)
+    with fixed_seed(), restored(step):
+        teacher, student, optimizer, batch = copies(teacher, student, optimizer, batch)
         if disturb:
             cached = None if cached is None else cached.roll(1, 0)
             handles = _disturb(teacher)
-        seen = Stepped()
+        seen = StepTrace()
         with _watched(teacher, student, seen):
             before = _state(teacher), _state(student)
             arguments = _arguments(step, teacher, student, optimizer, batch, cached)
@@ -89,8 +88,8 @@ def take_steps(step, teacher, student, optimizer, batch, cached, count=2, clear=
 
     ``clear`` takes away the gradients that a step has left.
     """
-    with same_draws(), nothing_changed(step):
-        teacher, student, optimizer = copies(teacher, student, optimizer)
+    with fixed_seed(), restored(step):
+        teacher, student, optimizer, batch = copies(teacher, student, optimizer, batch)
         states = [_weights(student)]
         for _ in range(count):
             step(**_arguments(step, teacher, student, optimizer, batch, cached))
@@ -120,10 +119,10 @@ def _arguments(step, teacher, student, optimizer, batch, cached):
         "cached_logits": cached,
         "teacher_logits": None if rows is None else cached[rows].to(device),
     }
-    return {name: there[name] for name in wanted(step)}
+    return {name: there[name] for name in step_arguments(step)}
 
 
-def wanted(step):
+def step_arguments(step):
     """The names of the step's arguments, checked to be such as can be filled in."""
     asked = inspect.signature(step).parameters.values()
     asked = [one for one in asked if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)]
@@ -180,10 +179,10 @@ class _watched:
             training = [path for path, each in module.named_modules() if each.training]
             held = (*arguments, *named.values())
             tensors = tuple(part.detach() for part in held if isinstance(part, torch.Tensor))
-            passage = Passage(tensors, logits.detach().clone(), training)
-            passes.append(passage)
+            seen = ForwardPass(tensors, logits.detach().clone(), training)
+            passes.append(seen)
             if logits.requires_grad:
-                logits.register_hook(lambda gradient: setattr(passage, "gradient", gradient.detach()))
+                logits.register_hook(lambda gradient: setattr(seen, "gradient", gradient.detach()))
 
         self._handles.append(model.register_forward_hook(note, with_kwargs=True))
 

@@ -1,20 +1,21 @@
-"""Are the layers of the objective there, alive, and at places that go together?"""
+"""Are the layers of the objective there, alive, and at depths that go together?"""
+
+from itertools import count
 
 import torch
 
 from kdviz.losses.objective import Loss, Objective, as_objective
-from kdviz.study.case import Blocked
-from kdviz.study.copies import copies, same_draws
-from kdviz.study.feeding import call
 from kdviz.study.findings import Finding, Passed
-from kdviz.tracing import Trace, logits_of
+from kdviz.study.sandbox import copies, fixed_seed
+from kdviz.study.setup import CannotCheck
+from kdviz.tracing import Trace, call, device_of, hooked, logits_of, to_device
 
 
-def layers_there(case):
-    objective = _objective(case)
+def layers_there(setup):
+    objective = _objective(setup)
     missing = [
         f"{path!r} of the {who}"
-        for who, model, paths in _sides(case, objective)
+        for who, model, paths in _sides(setup, objective)
         for path in paths
         if path not in dict(model.named_modules())
     ]
@@ -26,8 +27,8 @@ def layers_there(case):
             "Take a path from dict(model.named_modules()).",
         )
         return
-    for who, model, paths in _sides(case, objective):
-        seen = _seen(case, model)
+    for who, model, paths in _sides(setup, objective):
+        seen = _seen(setup, model)
         often = [path for path in paths if len(seen.get(path, ())) > 1]
         never = [path for path in paths if path not in seen]
         if often or never:
@@ -59,11 +60,11 @@ def _alive(who, paths, seen):
             yield Passed("layer_dead", f"{who}, {path}: standard deviation up to {spread:.3g}")
 
 
-def layer_depths(case):
+def layer_depths(setup):
     """Pairs of layers should be about equally deep in their networks, and in the same order."""
-    objective = _objective(case)
-    (_, student, ours), (_, teacher, theirs) = _sides(case, objective)
-    ours, theirs = _depths(case, student, ours), _depths(case, teacher, theirs)
+    objective = _objective(setup)
+    (_, student, ours), (_, teacher, theirs) = _sides(setup, objective)
+    ours, theirs = _depths(setup, student, ours), _depths(setup, teacher, theirs)
     pairs = [
         (mine, other)
         for part in objective.parts
@@ -71,7 +72,7 @@ def layer_depths(case):
         if mine in ours and other in theirs
     ]
     if not pairs:
-        raise Blocked("layers that are there and run")
+        raise CannotCheck("layers that are there and run")
     evidence = "; ".join(f"{m} at {ours[m]:.0%} – teacher's {o} at {theirs[o]:.0%}" for m, o in pairs)
     far = max(abs(ours[mine] - theirs[other]) for mine, other in pairs)
     turned = any((ours[a] - ours[c]) * (theirs[b] - theirs[d]) < 0 for a, b in pairs for c, d in pairs)
@@ -86,18 +87,18 @@ def layer_depths(case):
         yield Passed("layer_depths", evidence)
 
 
-def objective_fails(case):
+def objective_fails(setup):
     """The objective itself, called once on the first batch."""
-    if not isinstance(case.objective, (Loss, Objective)) or case.teacher is None:
-        raise Blocked("objective= as a kdviz objective, and the teacher")
-    objective = as_objective(case.objective)
+    if not isinstance(setup.objective, (Loss, Objective)) or setup.teacher is None:
+        raise CannotCheck("objective= as a kdviz objective, and the teacher")
+    objective = as_objective(setup.objective)
     traces = []
-    for _, model, paths in _sides(case, objective):
-        seen = _seen(case, model)
+    for _, model, paths in _sides(setup, objective):
+        seen = _seen(setup, model)
         if not all(path in seen for path in paths):
-            raise Blocked("layers that are there and run")
+            raise CannotCheck("layers that are there and run")
         traces.append(Trace(seen[""][0][1], {path: seen[path][0][1] for path in paths}))
-    labels = case.labels[: len(case.batches[0])].to(traces[0].logits.device)
+    labels = setup.labels[: len(setup.batches[0])].to(traces[0].logits.device)
     try:
         with torch.no_grad():
             learned = objective.initial(*traces)
@@ -121,46 +122,39 @@ def objective_fails(case):
         yield Passed("objective_fails", f"value {float(value):.4g} on the first batch")
 
 
-def _objective(case):
-    if not isinstance(case.objective, (Loss, Objective)):
-        raise Blocked("objective= as a kdviz objective that reads layers")
-    objective = as_objective(case.objective)
+def _objective(setup):
+    if not isinstance(setup.objective, (Loss, Objective)):
+        raise CannotCheck("objective= as a kdviz objective that reads layers")
+    objective = as_objective(setup.objective)
     if not objective.student_layers:
-        raise Blocked("an objective that reads layers")
-    if case.teacher is None:
-        raise Blocked("the teacher itself, not only its logits")
+        raise CannotCheck("an objective that reads layers")
+    if setup.teacher is None:
+        raise CannotCheck("the teacher itself, not only its logits")
     return objective
 
 
-def _sides(case, objective):
-    yield "student", case.student, objective.student_layers
-    yield "teacher", case.teacher, objective.teacher_layers
+def _sides(setup, objective):
+    yield "student", setup.student, objective.student_layers
+    yield "teacher", setup.teacher, objective.teacher_layers
 
 
-def _seen(case, model):
-    """By path every (place in the order, output) of one forward pass of a copy in eval mode."""
+def _seen(setup, model):
+    """By path every (index in the order, output) of one forward pass of a copy in eval mode."""
     (model,) = copies(model)
-    model.eval()
-    seen, order = {}, []
+    seen, order = {}, count(1)
 
-    def look(path):
-        def note(module, inputs, output):
-            order.append(path)
-            seen.setdefault(path, []).append((len(order), logits_of(output) if path == "" else output))
+    def note(path, module, output):
+        seen.setdefault(path, []).append((next(order), logits_of(output) if path == "" else output))
 
-        return note
-
-    for path, module in model.named_modules():
-        module.register_forward_hook(look(path))
-    with torch.no_grad(), same_draws():
-        call(model, case.batches[0].inputs)
+    with torch.no_grad(), fixed_seed(), hooked(model.eval(), note):
+        call(model, to_device(setup.batches[0].inputs, device_of(model)))
     return seen
 
 
-def _depths(case, model, paths):
+def _depths(setup, model, paths):
     """Where each layer ends in the order of the forward pass, from 0 to 1."""
-    seen = _seen(case, model)
-    last = max(place for places in seen.values() for place, _ in places)
+    seen = _seen(setup, model)
+    last = max(index for runs in seen.values() for index, _ in runs)
     return {path: seen[path][0][0] / last for path in paths if path in seen}
 
 

@@ -4,20 +4,20 @@ import torch
 
 from kdviz.losses.objective import Loss, Objective, as_objective
 from kdviz.study import loss_forms
-from kdviz.study.case import Blocked
 from kdviz.study.findings import Finding, Passed
+from kdviz.study.setup import CannotCheck
 from kdviz.tracing import Trace
 
 CLOSE = 2e-3
 _MOST = 500_000
 
 
-def loss_ignores_teacher(case):
+def loss_ignores_teacher(setup):
     """For a loss that is handed in as a function."""
-    if not _is_function(case.objective):
-        raise Blocked("objective= as a function of (student_logits, teacher_logits, labels)")
-    student, teacher, labels, gradient = _from_function(case)
-    other = _gradient(case.objective, student, teacher.roll(1, 0), labels)
+    if not _is_function(setup.objective):
+        raise CannotCheck("objective= as a function of (student_logits, teacher_logits, labels)")
+    student, teacher, labels, gradient = _from_function(setup)
+    other = _gradient(setup.objective, student, teacher.roll(1, 0), labels)
     moved = float((other - gradient).norm() / gradient.norm().clamp(min=1e-300))
     if gradient.norm() == 0 or moved < 1e-6:
         yield Finding(
@@ -33,21 +33,21 @@ def loss_ignores_teacher(case):
         )
 
 
-def form_of_the_loss(case):
+def form_of_the_loss(setup):
     """What the loss does at the student's logits, held against what is meant."""
-    lesson = _lesson(case)
-    *given, gradient = lesson
-    claim = _claim(case)
-    limit = loss_forms.LEFT_OVER if case.step is None else max(loss_forms.LEFT_OVER, case.rounding)
+    point = _loss_point(setup)
+    *given, gradient = point
+    claim = _claim(setup)
+    limit = loss_forms.LEFT_OVER if setup.step is None else max(loss_forms.LEFT_OVER, setup.rounding)
     if claim is not None and (found := _against_claim(claim, given, gradient, limit)) is not None:
         yield from found
         return
-    form = loss_forms.read(*lesson, limit)
+    form = loss_forms.read(*point, limit)
     if form is None:
         if claim is not None:
             yield _not_the_objective(claim, given, gradient)
             return
-        raise Blocked("a loss made of cross-entropy and a soft term on logits; yours is another")
+        raise CannotCheck("a loss made of cross-entropy and a soft term on logits; yours is another")
     findings = list(_of_form(form, given[0].shape[1]))
     if claim is not None and not findings:
         findings = [_other_form(claim, form)]
@@ -56,17 +56,17 @@ def form_of_the_loss(case):
         yield Passed("form_of_the_loss", f"at the logits it acts like {form}")
 
 
-def size_of_the_terms(case):
+def size_of_the_terms(setup):
     """How much of the gradient at the student's logits comes from each term."""
-    if case.step is None and not _is_function(case.objective):
-        if case.objective is None:
-            raise Blocked("objective= or step=")
-        sizes = _claimed_sizes(case)
+    if setup.step is None and not _is_function(setup.objective):
+        if setup.objective is None:
+            raise CannotCheck("objective= or step=")
+        sizes = _claimed_sizes(setup)
     else:
-        form = loss_forms.read(*_lesson(case))
+        form = loss_forms.read(*_loss_point(setup))
         if form is None or form.soft is None:
-            raise Blocked("a loss made of cross-entropy and a soft term on logits; yours is another")
-        sizes = {"hard": 1 - form.soft_share, "soft": form.soft_share}
+            raise CannotCheck("a loss made of cross-entropy and a soft term on logits; yours is another")
+        sizes = {"hard": 1 - form.soft_fraction, "soft": form.soft_fraction}
     shares = ", ".join(f"{name} {share:.2%}" for name, share in sizes.items())
     evidence = f"shares of the gradient's length at the student's logits: {shares}"
     small = [name for name, share in sizes.items() if name not in _HARD and share < 0.01]
@@ -247,34 +247,34 @@ def _not_the_objective(claim, given, gradient):
     )
 
 
-def _lesson(case):
+def _loss_point(setup):
     """Student's logits, teacher's logits, labels, and the gradient of the loss at the first."""
-    if case.step is not None:
-        lesson = case.lesson
-    elif _is_function(case.objective):
-        lesson = _from_function(case)
+    if setup.step is not None:
+        point = setup.loss_point
+    elif _is_function(setup.objective):
+        point = _from_function(setup)
     else:
-        raise Blocked("step=, or objective= as a function of (student_logits, teacher_logits, labels)")
-    student, teacher, labels, gradient = lesson
+        raise CannotCheck("step=, or objective= as a function of (student_logits, teacher_logits, labels)")
+    student, teacher, labels, gradient = point
     if student.numel() > _MOST:
-        raise Blocked(f"fewer classes: {student.numel():,} logits in a batch take too long")
+        raise CannotCheck(f"fewer classes: {student.numel():,} logits in a batch take too long")
     if student.shape != teacher.shape or int(labels.max()) >= student.shape[1]:
-        raise Blocked("teacher, student and labels of the same classes")
+        raise CannotCheck("teacher, student and labels of the same classes")
     if not all(part.isfinite().all() for part in (student, teacher, gradient)) or gradient.norm() == 0:
-        raise Blocked("a finite gradient at the student's logits")
-    return lesson
+        raise CannotCheck("a finite gradient at the student's logits")
+    return point
 
 
-def _from_function(case):
-    student, teacher, labels = _first(case)
-    return student, teacher, labels, _gradient(case.objective, student, teacher, labels)
+def _from_function(setup):
+    student, teacher, labels = _first(setup)
+    return student, teacher, labels, _gradient(setup.objective, student, teacher, labels)
 
 
-def _first(case):
-    count = len(case.batches[0]) if case.batches else 0
-    if case.teacher_logits.shape != case.student_logits.shape:
-        raise Blocked("teacher and student of the same classes")
-    return case.student_logits[:count], case.teacher_logits[:count], case.labels[:count]
+def _first(setup):
+    count = len(setup.batches[0]) if setup.batches else 0
+    if setup.teacher_logits.shape != setup.student_logits.shape:
+        raise CannotCheck("teacher and student of the same classes")
+    return setup.student_logits[:count], setup.teacher_logits[:count], setup.labels[:count]
 
 
 def _gradient(function, student, teacher, labels):
@@ -291,11 +291,11 @@ def _is_function(objective):
     return callable(objective) and not isinstance(objective, (Loss, Objective))
 
 
-def _claim(case):
+def _claim(setup):
     """The objective that is meant, where the step is there to be compared with it."""
-    if case.step is None or case.objective is None or _is_function(case.objective):
+    if setup.step is None or setup.objective is None or _is_function(setup.objective):
         return None
-    return as_objective(case.objective)
+    return as_objective(setup.objective)
 
 
 def _claimed_gradients(objective, given):
@@ -314,12 +314,12 @@ def _claimed_gradients(objective, given):
     }
 
 
-def _claimed_sizes(case):
-    terms = _claimed_gradients(as_objective(case.objective), _first(case))
+def _claimed_sizes(setup):
+    terms = _claimed_gradients(as_objective(setup.objective), _first(setup))
     sizes = {name: float(part.norm()) for name, part in terms.items()}
     whole = sum(sizes.values())
     if not whole:
-        raise Blocked("a term that acts on the logits")
+        raise CannotCheck("a term that acts on the logits")
     return {name: size / whole for name, size in sizes.items()}
 
 

@@ -1,12 +1,12 @@
 """Does the optimizer move the student, all of it, and nothing else?"""
 
-from kdviz.study.case import Blocked
 from kdviz.study.checks.steps import used
 from kdviz.study.findings import Finding, Passed
+from kdviz.study.setup import CannotCheck
 
 
-def optimizer_without_student(case):
-    held, able = _held(case), [w for w in case.student.parameters() if w.requires_grad]
+def optimizer_without_student(setup):
+    held, able = _held(setup), [w for w in setup.student.parameters() if w.requires_grad]
     inside = sum(id(weights) in held for weights in able)
     if able and not inside:
         yield Finding(
@@ -19,12 +19,12 @@ def optimizer_without_student(case):
         yield Passed("optimizer_without_student", f"holds {inside} of the student's {len(able)} parameters")
 
 
-def teacher_in_optimizer(case):
-    held = _held(case)
-    if case.teacher is None:
-        raise Blocked("the teacher itself, not only its logits")
-    ours = {id(weights) for weights in case.student.parameters()}
-    theirs = [n for n, w in case.teacher.named_parameters() if id(w) in held and id(w) not in ours]
+def teacher_in_optimizer(setup):
+    held = _held(setup)
+    if setup.teacher is None:
+        raise CannotCheck("the teacher itself, not only its logits")
+    ours = {id(weights) for weights in setup.student.parameters()}
+    theirs = [n for n, w in setup.teacher.named_parameters() if id(w) in held and id(w) not in ours]
     if theirs:
         yield Finding(
             "teacher_in_optimizer",
@@ -36,9 +36,9 @@ def teacher_in_optimizer(case):
         yield Passed("teacher_in_optimizer", "holds none of the teacher's parameters")
 
 
-def learning_rate_zero(case):
-    _held(case)
-    rates = [float(group["lr"]) for group in case.optimizer.param_groups if "lr" in group]
+def learning_rate_zero(setup):
+    _held(setup)
+    rates = [float(group["lr"]) for group in setup.optimizer.param_groups if "lr" in group]
     if rates and max(rates) <= 0:
         yield Finding(
             "learning_rate_zero",
@@ -50,10 +50,10 @@ def learning_rate_zero(case):
         yield Passed("learning_rate_zero", f"learning rates {rates}")
 
 
-def learned_part_left_out(case):
+def learned_part_left_out(setup):
     """A regressor or log-variance of a loss that gets gradients, and that no optimizer moves."""
-    held = _held(case)
-    left = [leaf for leaf in used(case).others if id(leaf) not in held]
+    held = _held(setup)
+    left = [leaf for leaf in used(setup).others if id(leaf) not in held]
     if left:
         yield Finding(
             "learned_part_left_out",
@@ -62,13 +62,13 @@ def learned_part_left_out(case):
             "Register them (nn.ParameterList, not a list) and add them: optimizer.add_param_group(...).",
         )
     else:
-        yield Passed("learned_part_left_out", f"{len(case.stepped.others)} weights outside the models")
+        yield Passed("learned_part_left_out", f"{len(setup.stepped.others)} weights outside the models")
 
 
-def _held(case):
-    if case.optimizer is None:
-        raise Blocked("optimizer=")
-    return {id(weights) for group in case.optimizer.param_groups for weights in group["params"]}
+def _held(setup):
+    if setup.optimizer is None:
+        raise CannotCheck("optimizer=")
+    return {id(weights) for group in setup.optimizer.param_groups for weights in group["params"]}
 
 
 CHECKS = (optimizer_without_student, teacher_in_optimizer, learning_rate_zero, learned_part_left_out)

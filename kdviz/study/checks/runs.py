@@ -3,14 +3,14 @@
 import numpy as np
 
 from kdviz.measure.statistics import paired
-from kdviz.study.case import Blocked
 from kdviz.study.findings import Finding, Passed
+from kdviz.study.setup import CannotCheck
 
 
-def gain_within_noise(case):
-    if case.runs is None:
-        raise Blocked("runs={'distilled': [...], 'baseline': [...]}, one value a seed in the same order")
-    distilled, baseline = _values(case.runs)
+def gain_within_noise(setup):
+    if setup.runs is None:
+        raise CannotCheck("runs={'distilled': [...], 'baseline': [...]}, one value a seed in the same order")
+    distilled, baseline = _values(setup.runs)
     if np.array_equal(distilled, baseline):
         yield Finding(
             "runs_identical",

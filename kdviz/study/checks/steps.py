@@ -4,16 +4,16 @@ import math
 
 import torch
 
-from kdviz.study.case import Blocked, StepFailed
 from kdviz.study.checks.models import mode_effect
-from kdviz.study.copies import copies
 from kdviz.study.findings import Finding, Passed
-from kdviz.study.stepping import wanted
+from kdviz.study.sandbox import copies
+from kdviz.study.setup import CannotCheck, StepFailed
+from kdviz.study.step_trace import step_arguments
 
 
-def step_fails(case):
+def step_fails(setup):
     try:
-        seen = case.stepped
+        seen = setup.stepped
     except StepFailed as problem:
         yield Finding(
             "step_fails",
@@ -33,8 +33,8 @@ def step_fails(case):
         yield Passed("step_fails", f"{len(seen.student_passes)} forward passes of the student")
 
 
-def loss_not_finite(case):
-    seen = case.stepped
+def loss_not_finite(setup):
+    seen = setup.stepped
     bad = [name for name, gradient in seen.gradients.items() if not gradient.isfinite().all()]
     if bad or (seen.loss is not None and not math.isfinite(seen.loss)):
         yield Finding(
@@ -48,11 +48,11 @@ def loss_not_finite(case):
         yield Passed("loss_not_finite", f"{len(seen.gradients)} gradients, all finite")
 
 
-def student_learns_nothing(case):
-    seen = used(case)
+def student_learns_nothing(setup):
+    seen = used(setup)
     size = _size(seen.gradients)
     if size == 0:
-        able = [weights.requires_grad for weights in case.student.parameters()]
+        able = [weights.requires_grad for weights in setup.student.parameters()]
         detached = seen.cut and any(able)
         yield Finding(
             "student_learns_nothing",
@@ -66,18 +66,18 @@ def student_learns_nothing(case):
         yield Passed("student_learns_nothing", f"the gradient at the student's weights has length {size:.3g}")
 
 
-def teacher_has_no_effect(case):
+def teacher_has_no_effect(setup):
     """The student's gradient must change when the teacher says something else."""
-    seen, again = case.stepped, case.stepped_again
+    seen, again = setup.stepped, setup.stepped_again
     size = _size(seen.gradients)
     if size == 0 or not math.isfinite(size):
-        raise Blocked("a finite gradient at the student")
+        raise CannotCheck("a finite gradient at the student")
     chance = _apart(seen.gradients, again.gradients) / size
     if chance > 1e-3:
-        raise Blocked(
+        raise CannotCheck(
             f"a step that does the same twice; with equal random numbers yours differs by {chance:.2g}"
         )
-    moved = _apart(seen.gradients, case.stepped_disturbed.gradients) / size
+    moved = _apart(seen.gradients, setup.stepped_disturbed.gradients) / size
     calls = len(seen.teacher_passes)
     evidence = (
         f"with another teacher's answers the student's gradient changes by {moved:.2g} of its length; "
@@ -95,11 +95,11 @@ def teacher_has_no_effect(case):
         yield Passed("teacher_has_no_effect", evidence)
 
 
-def teacher_not_frozen(case):
-    if case.teacher is None:
-        raise Blocked("the teacher itself, not only its logits")
-    seen = case.stepped
-    weights = dict(case.teacher.named_parameters())
+def teacher_not_frozen(setup):
+    if setup.teacher is None:
+        raise CannotCheck("the teacher itself, not only its logits")
+    seen = setup.stepped
+    weights = dict(setup.teacher.named_parameters())
     moved = [name for name in seen.teacher_changed if name in weights]
     if moved or seen.teacher_gradients:
         yield Finding(
@@ -114,15 +114,15 @@ def teacher_not_frozen(case):
         yield Passed("teacher_not_frozen", f"0 of {len(weights)} parameters get a gradient")
 
 
-def student_in_eval_mode(case):
-    passes = case.stepped.student_passes
+def student_in_eval_mode(setup):
+    passes = setup.stepped.student_passes
     if not passes:
-        raise Blocked("a step that calls the student")
+        raise CannotCheck("a step that calls the student")
     if any(one.training for one in passes):
         yield Passed("student_in_eval_mode", f"{len(passes[0].training)} modules are in train mode")
         return
-    (model,) = copies(case.student)
-    effect = mode_effect(case, model, [path for path, _ in model.named_modules()])
+    (model,) = copies(setup.student)
+    effect = mode_effect(setup, model, [path for path, _ in model.named_modules()])
     if effect > 1e-5:
         yield Finding(
             "student_in_eval_mode",
@@ -134,15 +134,15 @@ def student_in_eval_mode(case):
         yield Passed("student_in_eval_mode", "the student answers alike in both modes")
 
 
-def other_inputs(case):
-    seen = case.stepped
+def other_inputs(setup):
+    seen = setup.stepped
     if len(seen.teacher_passes) != 1 or len(seen.student_passes) != 1:
-        raise Blocked("a step in which teacher and student are each called once")
+        raise CannotCheck("a step in which teacher and student are each called once")
     theirs, ours = (passes[0].inputs for passes in (seen.teacher_passes, seen.student_passes))
     pairs = [(a, b) for a, b in zip(theirs, ours, strict=False) if a.shape == b.shape]
     if not pairs:
-        raise Blocked("inputs of one shape for both; other sizes cannot be compared")
-    alike = min(_likeness(a.double().cpu(), b.double().cpu()) for a, b in pairs)
+        raise CannotCheck("inputs of one shape for both; other sizes cannot be compared")
+    alike = min(_correlation(a.double().cpu(), b.double().cpu()) for a, b in pairs)
     evidence = f"in the median sample the two inputs correlate at {alike:.3f}"
     if alike < 0.98:
         yield Finding(
@@ -155,7 +155,7 @@ def other_inputs(case):
         yield Passed("other_inputs", evidence)
 
 
-def _likeness(theirs, ours):
+def _correlation(theirs, ours):
     """The correlation of each sample's values: 1 for another scaling, lower for another view."""
     if torch.equal(theirs, ours):
         return 1.0
@@ -167,11 +167,11 @@ def _likeness(theirs, ours):
     return float(torch.cosine_similarity(theirs, ours, eps=1e-12).median())
 
 
-def student_stands_still(case):
-    seen = _moving(case)
-    weights = dict(case.student.named_parameters())
+def student_stands_still(setup):
+    seen = _moving(setup)
+    weights = dict(setup.student.named_parameters())
     moved = [name for name in seen.student_changed if name in weights]
-    if seen.gradients and not moved and not _way(*case.stepped_often):
+    if seen.gradients and not moved and not _way(*setup.stepped_often):
         yield Finding(
             "student_stands_still",
             "The step leaves the student's weights as they were.",
@@ -183,16 +183,16 @@ def student_stands_still(case):
         yield Passed("student_stands_still", f"{len(moved)} of {len(weights)} parameters change {when}")
 
 
-def gradients_accumulate(case):
+def gradients_accumulate(setup):
     """Two steps in turn must move the student as if the first had left no gradient behind."""
-    _moving(case)
-    left, cleared = case.stepped_twice
+    _moving(setup)
+    left, cleared = setup.stepped_twice
     sizes = [_apart(*left[:2]), _apart(*left[1:])]
     if not all(0 < size < math.inf for size in sizes):
-        raise Blocked("a step that moves the student each time; to gather gradients over several is fine")
+        raise CannotCheck("a step that moves the student each time; to gather gradients over several is fine")
     chance = _apart(left[1], cleared[1]) / sizes[0]
     if chance > 1e-3:
-        raise Blocked(
+        raise CannotCheck(
             f"a step that does the same twice; with equal random numbers yours differs by {chance:.2g}"
         )
     apart = _apart(left[2], cleared[2]) / sizes[1]
@@ -208,15 +208,15 @@ def gradients_accumulate(case):
         yield Passed("gradients_accumulate", evidence)
 
 
-def _moving(case):
+def _moving(setup):
     """The step, where it moves the student itself."""
-    seen = case.stepped
-    if case.optimizer is None:
-        raise Blocked("optimizer=")
-    if "optimizer" not in wanted(case.step):
-        raise Blocked("a step that takes the argument `optimizer` and moves the student with it")
+    seen = setup.stepped
+    if setup.optimizer is None:
+        raise CannotCheck("optimizer=")
+    if "optimizer" not in step_arguments(setup.step):
+        raise CannotCheck("a step that takes the argument `optimizer` and moves the student with it")
     if seen.cut:
-        raise Blocked("a gradient at the student")
+        raise CannotCheck("a gradient at the student")
     return seen
 
 
@@ -225,11 +225,11 @@ def _way(*states):
     return _apart(states[0], states[-1])
 
 
-def used(case):
+def used(setup):
     """The step, where it calls the student that it is given."""
-    if not case.stepped.student_passes and not case.stepped.gradients:
-        raise Blocked("a step that calls the student")
-    return case.stepped
+    if not setup.stepped.student_passes and not setup.stepped.gradients:
+        raise CannotCheck("a step that calls the student")
+    return setup.stepped
 
 
 def _size(gradients):
