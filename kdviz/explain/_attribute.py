@@ -92,7 +92,7 @@ def answering(model, inputs, targets):
     """Copies of inputs and targets where the model is, which is in eval mode meanwhile."""
     _check_inputs(inputs, targets)
     inputs, targets = (part.detach().clone().to(device_of(model)) for part in (inputs, targets))
-    with evaluating(model):
+    with evaluating(model), torch.random.fork_rng():
         with torch.no_grad():
             check_labels(logits_of(call(model, inputs[:1])), targets[:1])
         yield inputs, targets

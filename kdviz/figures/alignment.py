@@ -31,7 +31,7 @@ def cka_map(
     row_network, column_network : what the networks are called
 
     >>> drawn = cka_map([[0.9, 0.25], [0.1, np.nan]], ["hidden", "logits"], ["hidden", "logits"])
-    >>> drawn.data[0].text.tolist()
+    >>> [list(row) for row in drawn.data[0].text]
     [['0.90', '0.25'], ['0.10', '–']]
     """
     values = np.asarray(values, float)
