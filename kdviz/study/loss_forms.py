@@ -61,13 +61,13 @@ def log_forgotten(z, t, y, temperature):
 
 # The simplest explanation comes first. Without a temperature the two sides are one form.
 SOFT = (soft, matching, reverse)
-MISTAKES = {
-    teacher_side_only: "The teacher's logits are divided by a temperature, the student's are not.",
-    student_side_only: "The student's logits are divided by a temperature, the teacher's are not.",
-    teacher_softmaxed_twice: "The soft targets are softmaxed twice: probabilities go where logits belong.",
-    student_softmaxed_twice: "The student's probabilities go into a softmax again in the soft term.",
-    log_forgotten: "KLDivLoss gets the student's probabilities, where it wants their logarithms.",
-}
+MISTAKES = (
+    teacher_side_only,
+    student_side_only,
+    teacher_softmaxed_twice,
+    student_softmaxed_twice,
+    log_forgotten,
+)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from itertools import count
 import torch
 
 from kdviz.losses.objective import Loss, Objective, as_objective
-from kdviz.study.findings import Finding, Passed
+from kdviz.study.findings import Passed, finding, verdict
 from kdviz.study.sandbox import copies, fixed_seed
 from kdviz.study.setup import CannotCheck
 from kdviz.tracing import Trace, call, device_of, hooked, logits_of, to_device
@@ -20,26 +20,20 @@ def layers_there(setup):
         if path not in dict(model.named_modules())
     ]
     if missing:
-        yield Finding(
-            "layer_unknown",
-            "The objective names a layer that is not there.",
-            ", ".join(missing),
-            "Take a path from dict(model.named_modules()).",
-        )
+        yield finding("layer_unknown", ", ".join(missing))
         return
     for who, model, paths in _sides(setup, objective):
         seen = _seen(setup, model)
         often = [path for path in paths if len(seen.get(path, ())) > 1]
         never = [path for path in paths if path not in seen]
-        if often or never:
-            yield Finding(
-                "layer_runs_twice" if often else "layer_never_runs",
-                f"A layer of the {who} does not run exactly once in a forward pass.",
-                ", ".join(f"{path!r} runs {len(seen.get(path, ()))} times" for path in often + never),
-                "Name a layer of its own: a ReLU or block that is used again gives only its last output.",
-            )
-        else:
-            yield Passed("layer_runs_twice", f"{who}: {', '.join(paths)} run once")
+        yield verdict(
+            often or never,
+            "layer_never_runs" if never and not often else "layer_runs_twice",
+            ", ".join(f"{path!r} runs {len(seen.get(path, ()))} times" for path in often + never),
+            f"{who}: {', '.join(paths)} run once",
+            who=who,
+        )
+        if not often and not never:
             yield from _alive(who, paths, seen)
 
 
@@ -49,15 +43,13 @@ def _alive(who, paths, seen):
         if not isinstance(values, torch.Tensor) or not values.is_floating_point():
             continue
         spread = float(values.double().std(0).max()) if len(values) > 1 else 1.0
-        if spread <= 1e-7 * max(1.0, float(values.abs().max())):
-            yield Finding(
-                "layer_dead",
-                f"A layer of the {who} says the same about every sample.",
-                f"{path!r}: largest standard deviation over the samples {spread:.2g}",
-                "Choose another layer, or look for units that a ReLU has shut for good.",
-            )
-        else:
-            yield Passed("layer_dead", f"{who}, {path}: standard deviation up to {spread:.3g}")
+        yield verdict(
+            spread <= 1e-7 * max(1.0, float(values.abs().max())),
+            "layer_dead",
+            f"{path!r}: largest standard deviation over the samples {spread:.2g}",
+            f"{who}, {path}: standard deviation up to {spread:.3g}",
+            who=who,
+        )
 
 
 def layer_depths(setup):
@@ -76,15 +68,8 @@ def layer_depths(setup):
     evidence = "; ".join(f"{m} at {ours[m]:.0%} – teacher's {o} at {theirs[o]:.0%}" for m, o in pairs)
     far = max(abs(ours[mine] - theirs[other]) for mine, other in pairs)
     turned = any((ours[a] - ours[c]) * (theirs[b] - theirs[d]) < 0 for a, b in pairs for c, d in pairs)
-    if far > 0.4 or turned:
-        yield Finding(
-            "layer_depths",
-            "Layers are paired that stand at very different depths." if far > 0.4 else "The pairs cross.",
-            evidence,
-            "Pair layers about equally deep, the earlier with the earlier: a hint layer near the middle.",
-        )
-    else:
-        yield Passed("layer_depths", evidence)
+    key = "layer_depths" if far > 0.4 else "layer_depths/crossed"
+    yield verdict(far > 0.4 or turned, key, evidence)
 
 
 def objective_fails(setup):
@@ -104,22 +89,12 @@ def objective_fails(setup):
             learned = objective.initial(*traces)
             value, _ = objective(*traces, labels, learned)
     except Exception as problem:
-        yield Finding(
-            "objective_fails",
-            "The objective cannot be computed for these two models.",
-            f"{type(problem).__name__}: {problem}",
-            "Layers of unequal widths need an adapter, such as Hint(..., adapter='linear').",
-        )
+        yield finding("objective_fails", f"{type(problem).__name__}: {problem}")
         return
-    if not torch.isfinite(value):
-        yield Finding(
-            "loss_not_finite",
-            "The objective is NaN or infinite on the first batch.",
-            f"value {float(value)}",
-            "Look at the inputs and logits first; then at each term alone.",
-        )
-    else:
+    if torch.isfinite(value):
         yield Passed("objective_fails", f"value {float(value):.4g} on the first batch")
+    else:
+        yield finding("loss_not_finite/objective", f"value {float(value)}")
 
 
 def _objective(setup):

@@ -4,7 +4,7 @@ import torch
 
 from kdviz.losses.objective import Loss, Objective, as_objective
 from kdviz.study import loss_forms
-from kdviz.study.findings import Finding, Passed
+from kdviz.study.findings import Passed, finding, verdict
 from kdviz.study.setup import CannotCheck
 from kdviz.tracing import Trace
 
@@ -19,18 +19,12 @@ def loss_ignores_teacher(setup):
     student, teacher, labels, gradient = _from_function(setup)
     other = _gradient(setup.objective, student, teacher.roll(1, 0), labels)
     moved = float((other - gradient).norm() / gradient.norm().clamp(min=1e-300))
-    if gradient.norm() == 0 or moved < 1e-6:
-        yield Finding(
-            "teacher_has_no_effect",
-            "The teacher's signal does not reach the student.",
-            f"the gradient at the student's logits has length {float(gradient.norm()):.3g} and changes by "
-            f"{moved:.2g} of it when the teacher's answers go to other samples",
-            "Look for detach() or a new tensor on the student's side of the soft term, or a weight of 0.",
-        )
-    else:
-        yield Passed(
-            "teacher_has_no_effect", f"the gradient at the logits changes by {moved:.2g} with the teacher"
-        )
+    evidence = (
+        f"the gradient at the student's logits has length {float(gradient.norm()):.3g} and changes by "
+        f"{moved:.2g} of it when the teacher's answers go to other samples"
+    )
+    passed = f"the gradient at the logits changes by {moved:.2g} with the teacher"
+    yield verdict(gradient.norm() == 0 or moved < 1e-6, "teacher_has_no_effect", evidence, passed)
 
 
 def form_of_the_loss(setup):
@@ -50,7 +44,8 @@ def form_of_the_loss(setup):
         raise CannotCheck("a loss made of cross-entropy and a soft term on logits; yours is another")
     findings = list(_of_form(form, given[0].shape[1]))
     if claim is not None and not findings:
-        findings = [_other_form(claim, form)]
+        evidence = f"meant: {claim}; at the logits it acts like {form}"
+        findings = [finding("not_the_objective/form", evidence)]
     yield from findings
     if not findings:
         yield Passed("form_of_the_loss", f"at the logits it acts like {form}")
@@ -70,16 +65,7 @@ def size_of_the_terms(setup):
     shares = ", ".join(f"{name} {share:.2%}" for name, share in sizes.items())
     evidence = f"shares of the gradient's length at the student's logits: {shares}"
     small = [name for name, share in sizes.items() if name not in _HARD and share < 0.01]
-    if small:
-        yield Finding(
-            "soft_term_small",
-            f"The teacher's term {small[0]!r} is too small to be felt.",
-            evidence,
-            "Raise its weight. Two things make it small unseen: reduction='mean' divides by the number of "
-            "classes too, and without the factor T² it falls with the temperature.",
-        )
-    else:
-        yield Passed("soft_term_small", evidence)
+    yield verdict(small, "soft_term_small", evidence, term=repr("".join(small[:1])))
 
 
 _HARD = ("hard", "cross_entropy", "label_smoothing")
@@ -118,9 +104,9 @@ def _about_factors(wrong, felt, claim, shape, close):
             yield _summed(f"all terms act with {low:.4g} times their strength in {claim}", shape[0])
         return
     for name, factor in wrong.items():
-        for finding in _wrong_factor(name, factor, claim, *shape):
-            if len(felt) > 1 or finding.name != "other_weight":
-                yield finding
+        for found in _wrong_factor(name, factor, claim, *shape):
+            if len(felt) > 1 or found.name != "other_weight":
+                yield found
 
 
 def _wrong_factor(name, factor, claim, samples, classes):
@@ -128,7 +114,7 @@ def _wrong_factor(name, factor, claim, samples, classes):
     temperature = temperature if isinstance(temperature, (int, float)) else 1.0
     evidence = f"{name} acts with {factor:.4g} times the strength it has in {claim}"
     if factor < -CLOSE:
-        yield _repels(evidence)
+        yield finding("soft_term_repels", evidence)
     elif _is(factor * classes):
         yield _reduction(evidence, classes)
     elif temperature > 1 and _is(factor * temperature**2):
@@ -139,32 +125,18 @@ def _wrong_factor(name, factor, claim, samples, classes):
     elif _is(factor / samples):
         yield _summed(evidence, samples)
     else:
-        yield Finding(
-            "other_weight",
-            f"The term {name} has another weight in your step than in the objective.",
-            evidence,
-            "Look for the weight itself, a second mean or sum, or a warm-up that has not ended.",
-        )
+        yield finding("other_weight", evidence, term=name)
 
 
 def _of_form(form, classes):
     """What a form says by itself, without knowing what is meant."""
+    evidence = f"at the logits the loss acts like {form}"
     if form.hard is loss_forms.hard_of_probabilities and abs(form.hard_weight) > 1e-6:
-        yield Finding(
-            "cross_entropy_of_probabilities",
-            "The cross-entropy gets probabilities, and softmaxes them again.",
-            f"at the logits the loss acts like {form}",
-            "Pass logits: cross_entropy applies the softmax itself.",
-        )
+        yield finding("cross_entropy_of_probabilities", evidence)
     if form.soft in loss_forms.MISTAKES:
-        yield Finding(
-            form.soft.__name__,
-            loss_forms.MISTAKES[form.soft],
-            f"at the logits the loss acts like {form}",
-            "Use kdviz.losses.response.soft_targets, which takes the logits of both and one temperature.",
-        )
+        yield finding(form.soft.__name__, evidence)
     if form.soft is not None and form.soft_weight < 0:
-        yield _repels(f"at the logits the loss acts like {form}")
+        yield finding("soft_term_repels", evidence)
     if form.soft is loss_forms.soft:
         yield from _hidden_factor(form, classes)
 
@@ -191,60 +163,22 @@ def _is(value):
 
 
 def _reduction(evidence, classes):
-    return Finding(
-        "reduction",
-        "The soft term is averaged over the classes too, not only over the samples.",
-        evidence,
-        f"KLDivLoss(reduction='batchmean'); 'mean' makes it {classes} times smaller.",
-    )
+    return finding("reduction", evidence, classes=classes)
 
 
 def _summed(evidence, samples):
-    return Finding(
-        "reduction",
-        "A term is summed over the samples, not averaged.",
-        evidence,
-        f"Divide by the batch size ({samples} here), so that a weight belongs to no batch size.",
-    )
+    return finding("reduction/summed", evidence, samples=samples)
 
 
 def _squared(evidence, temperature):
-    return Finding(
-        "temperature_squared",
-        "The soft term lacks the factor T².",
-        evidence,
-        f"Multiply it by T² = {temperature**2:.3g}: its gradient falls with 1/T², so each temperature would "
-        "need a weight of its own.",
-    )
-
-
-def _repels(evidence):
-    return Finding(
-        "soft_term_repels",
-        "A term pushes the student away from the teacher.",
-        evidence,
-        "Look at its sign: KLDivLoss is already a distance, to be added and minimised.",
-    )
-
-
-def _other_form(claim, form):
-    return Finding(
-        "not_the_objective",
-        "Your step does not minimise the objective that you mean.",
-        f"meant: {claim}; at the logits it acts like {form}",
-        "Compare temperature, weights and the order of the arguments (teacher and student).",
-    )
+    return finding("temperature_squared", evidence, squared=temperature**2)
 
 
 def _not_the_objective(claim, given, gradient):
     meant = sum(_claimed_gradients(claim, given).values())
     alike = float(torch.cosine_similarity(meant.flatten(), gradient.flatten(), 0))
-    return Finding(
-        "not_the_objective",
-        "Your step does not minimise the objective that you mean.",
-        f"meant: {claim}; the two gradients at the logits have a cosine of {alike:.3f}",
-        "Compute both on one batch and compare them term by term.",
-    )
+    evidence = f"meant: {claim}; the two gradients at the logits have a cosine of {alike:.3f}"
+    return finding("not_the_objective", evidence)
 
 
 def _loss_point(setup):

@@ -6,7 +6,7 @@ from scipy.stats import binom
 
 from kdviz.measure.predictions import accuracy, calibration_error
 from kdviz.study.batches import class_logits
-from kdviz.study.findings import Finding, Passed
+from kdviz.study.findings import finding, verdict
 from kdviz.study.sandbox import copies, fixed_seed
 from kdviz.study.setup import CannotCheck
 from kdviz.tracing import call, device_of, hooked, to_device
@@ -17,57 +17,41 @@ def same_model(setup):
         raise CannotCheck("the teacher itself, not only its logits")
     theirs = {id(weights) for weights in setup.teacher.parameters()}
     shared = [name for name, weights in setup.student.named_parameters() if id(weights) in theirs]
-    if setup.student is setup.teacher or shared:
-        yield Finding(
-            "same_model",
-            "Teacher and student share weights, so the teacher changes with the student.",
-            f"{len(shared)} shared parameters" + (f", among them {shared[0]}" if shared else ""),
-            "Copy the model before training: student = copy.deepcopy(teacher).",
-        )
-    else:
-        yield Passed("same_model", "no shared parameters")
+    yield verdict(
+        setup.student is setup.teacher or shared,
+        "same_model",
+        f"{len(shared)} shared parameters" + (f", among them {shared[0]}" if shared else ""),
+        "no shared parameters",
+    )
 
 
 def student_frozen(setup):
     weights = list(setup.student.parameters())
     able = sum(one.requires_grad for one in weights)
-    if not able:
-        yield Finding(
-            "student_frozen",
-            "No weight of the student can learn.",
-            f"0 of {len(weights)} parameters have requires_grad",
-            "student.requires_grad_(True); if it was loaded as a teacher is, it was frozen then.",
-        )
-    else:
-        yield Passed("student_frozen", f"{able} of {len(weights)} parameters can learn")
+    yield verdict(
+        not able,
+        "student_frozen",
+        f"0 of {len(weights)} parameters have requires_grad",
+        f"{able} of {len(weights)} parameters can learn",
+    )
 
 
 def class_mismatch(setup):
     theirs, ours = setup.teacher_logits.shape[1], setup.classes
-    if theirs != ours:
-        yield Finding(
-            "class_mismatch",
-            "Teacher and student have different numbers of classes.",
-            f"{theirs} logits from the teacher, {ours} from the student",
-            "Give the student as many logits; of a larger teacher pick the columns of your classes.",
-        )
-    else:
-        yield Passed("class_mismatch", f"both have {ours} classes")
+    evidence = f"{theirs} logits from the teacher, {ours} from the student"
+    yield verdict(theirs != ours, "class_mismatch", evidence, f"both have {ours} classes")
 
 
 def outputs_not_finite(setup):
     for who, model, logits in _both(setup):
         bad = int((~logits.isfinite().all(1)).sum())
-        if bad:
-            yield Finding(
-                "outputs_not_finite",
-                f"Some logits of the {who} are NaN or infinite.",
-                f"{bad} of {len(logits)} samples{_first_layer(setup, model)}",
-                "Look at the layer named: an overflow in half precision, a logarithm of 0, or a broken "
-                "checkpoint.",
-            )
-        else:
-            yield Passed("outputs_not_finite", f"{who}: all of {len(logits)} samples are finite")
+        yield verdict(
+            bad,
+            "outputs_not_finite",
+            f"{bad} of {len(logits)} samples{_first_layer(setup, model) if bad else ''}",
+            f"{who}: all of {len(logits)} samples are finite",
+            who=who,
+        )
 
 
 def _first_layer(setup, model):
@@ -89,20 +73,14 @@ def _first_layer(setup, model):
 
 def probabilities_for_logits(setup):
     for who, _, logits in _both(setup):
-        off = float((logits.sum(1) - 1).abs().max())
-        if float(logits.min()) >= 0 and off < 1e-3:
-            yield Finding(
-                "probabilities_for_logits",
-                f"The {who} answers with probabilities where logits are expected.",
-                f"outputs from {float(logits.min()):.3g} to {float(logits.max()):.3g}; "
-                f"rows sum to 1 within {off:.1g}",
-                "Take the softmax out of the model (the losses apply it), or pass probabilities.log().",
-            )
-        else:
-            yield Passed(
-                "probabilities_for_logits",
-                f"{who}: outputs from {float(logits.min()):.3g} to {float(logits.max()):.3g}",
-            )
+        low, high, off = float(logits.min()), float(logits.max()), float((logits.sum(1) - 1).abs().max())
+        yield verdict(
+            low >= 0 and off < 1e-3,
+            "probabilities_for_logits",
+            f"outputs from {low:.3g} to {high:.3g}; rows sum to 1 within {off:.1g}",
+            f"{who}: outputs from {low:.3g} to {high:.3g}",
+            who=who,
+        )
 
 
 def teacher_at_chance(setup):
@@ -112,21 +90,10 @@ def teacher_at_chance(setup):
     evidence = f"{right} of {count} right; always answering the commonest class gets {commonest:.3g}"
     better, sure = _other_numbering(logits, labels, right)
     if sure:
-        yield Finding(
-            "class_order",
-            "The teacher numbers the classes in another order than your labels.",
-            f"{right / count:.3g} right as they stand; {better / count:.3g} if its classes are renumbered",
-            "Compare the two class lists (class_to_idx, id2label) and reorder the teacher's logits.",
-        )
-    elif binom.sf(right - 1, count, commonest) > 0.01:
-        yield Finding(
-            "teacher_at_chance",
-            "The teacher is no better than always answering the commonest class.",
-            evidence,
-            "Check that its checkpoint was loaded, and that inputs are scaled as in its training.",
-        )
+        renumbered = f"{better / count:.3g} if its classes are renumbered"
+        yield finding("class_order", f"{right / count:.3g} right as they stand; {renumbered}")
     else:
-        yield Passed("teacher_at_chance", evidence)
+        yield verdict(binom.sf(right - 1, count, commonest) > 0.01, "teacher_at_chance", evidence)
 
 
 def _other_numbering(logits, labels, right):
@@ -154,16 +121,7 @@ def teacher_miscalibrated(setup):
         f"mean confidence {confidence:.3g}, share right {right:.3g}; calibration error {error:.3g}, "
         f"where up to {by_chance:.3g} is chance"
     )
-    if error > by_chance + 0.15:
-        yield Finding(
-            "teacher_miscalibrated",
-            "The teacher's probabilities are far from how often it is right.",
-            evidence,
-            "Divide its logits by one number, fitted on validation samples by negative log-likelihood; "
-            "choose the temperature after that.",
-        )
-    else:
-        yield Passed("teacher_miscalibrated", evidence)
+    yield verdict(error > by_chance + 0.15, "teacher_miscalibrated", evidence)
 
 
 def _calibrated_error(logits, draws=50):
@@ -179,17 +137,13 @@ def teacher_in_training_mode(setup):
         raise CannotCheck("the teacher itself, not only its logits")
     training = _training_in_step(setup) if setup.step else _training(setup.teacher)
     effect = mode_effect(setup, setup.teacher, training)
-    if training and effect > 1e-5:
-        yield Finding(
-            "teacher_in_training_mode",
-            "The teacher answers in train mode: dropout and batch normalisation are at work.",
-            f"{len(training)} modules in train mode; against eval mode its logits move by {effect:.2g} of "
-            "their size",
-            "teacher.eval(), after any call of train() on a model that contains it. torch.no_grad() does not "
-            "do that.",
-        )
-    else:
-        yield Passed("teacher_in_training_mode", f"logits differ by {effect:.2g} from those of eval mode")
+    modules = f"{len(training)} modules in train mode"
+    yield verdict(
+        training and effect > 1e-5,
+        "teacher_in_training_mode",
+        f"{modules}; against eval mode its logits move by {effect:.2g} of their size",
+        f"logits differ by {effect:.2g} from those of eval mode",
+    )
 
 
 def _training(model):

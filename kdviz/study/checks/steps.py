@@ -5,7 +5,7 @@ import math
 import torch
 
 from kdviz.study.checks.models import mode_effect
-from kdviz.study.findings import Finding, Passed
+from kdviz.study.findings import Passed, finding, verdict
 from kdviz.study.sandbox import copies
 from kdviz.study.setup import CannotCheck, StepFailed
 from kdviz.study.step_trace import step_arguments
@@ -15,55 +15,37 @@ def step_fails(setup):
     try:
         seen = setup.stepped
     except StepFailed as problem:
-        yield Finding(
-            "step_fails",
-            "Your step stops with an error on the first batch.",
-            str(problem).partition("stops with ")[2],
-            "Run it on one batch by hand. On copies, it must use the models it is given, not global ones.",
-        )
+        yield finding("step_fails", str(problem).partition("stops with ")[2])
         return
-    if not seen.student_passes and not seen.gradients:
-        yield Finding(
-            "student_not_used",
-            "Your step never calls the student that it is given.",
-            "0 forward passes of the student, 0 gradients",
-            "Use the argument `student` inside the step, and take the loss from what it answers.",
-        )
-    else:
+    if seen.student_passes or seen.gradients:
         yield Passed("step_fails", f"{len(seen.student_passes)} forward passes of the student")
+    else:
+        yield finding("student_not_used", "0 forward passes of the student, 0 gradients")
 
 
 def loss_not_finite(setup):
     seen = setup.stepped
     bad = [name for name, gradient in seen.gradients.items() if not gradient.isfinite().all()]
-    if bad or (seen.loss is not None and not math.isfinite(seen.loss)):
-        yield Finding(
-            "loss_not_finite",
-            "The loss or its gradient is NaN or infinite.",
-            f"loss {seen.loss}; {len(bad)} of {len(seen.gradients)} gradients are not finite",
-            "Use log_softmax, never log(softmax): it overflows. So does the log of a teacher's "
-            "probability 0.",
-        )
-    else:
-        yield Passed("loss_not_finite", f"{len(seen.gradients)} gradients, all finite")
+    yield verdict(
+        bad or (seen.loss is not None and not math.isfinite(seen.loss)),
+        "loss_not_finite",
+        f"loss {seen.loss}; {len(bad)} of {len(seen.gradients)} gradients are not finite",
+        f"{len(seen.gradients)} gradients, all finite",
+    )
 
 
 def student_learns_nothing(setup):
     seen = used(setup)
     size = _size(seen.gradients)
-    if size == 0:
-        able = [weights.requires_grad for weights in setup.student.parameters()]
-        detached = seen.cut and any(able)
-        yield Finding(
-            "student_learns_nothing",
-            f"No gradient reaches the student{': it is detached from the loss' if detached else ''}.",
-            f"0 of {len(able)} parameters get one"
-            + ("; backward() stops, since the loss hangs on no weight" if seen.cut else ""),
-            "Look for detach(), .data, .item(), torch.no_grad() or a new tensor on the student's side of the "
-            "loss.",
-        )
-    else:
-        yield Passed("student_learns_nothing", f"the gradient at the student's weights has length {size:.3g}")
+    able = [weights.requires_grad for weights in setup.student.parameters()]
+    why = "; backward() stops, since the loss hangs on no weight" if seen.cut else ""
+    yield verdict(
+        size == 0,
+        "student_learns_nothing",
+        f"0 of {len(able)} parameters get one{why}",
+        f"the gradient at the student's weights has length {size:.3g}",
+        detached=": it is detached from the loss" if seen.cut and any(able) else "",
+    )
 
 
 def teacher_has_no_effect(setup):
@@ -83,16 +65,7 @@ def teacher_has_no_effect(setup):
         f"with another teacher's answers the student's gradient changes by {moved:.2g} of its length; "
         f"{calls} forward pass{'' if calls == 1 else 'es'} of the teacher in the step"
     )
-    if moved <= max(1e-6, 10 * chance):
-        yield Finding(
-            "teacher_has_no_effect",
-            "The teacher's signal does not reach the student.",
-            evidence,
-            "Look for detach() or a new tensor on the student's side of the soft term, a weight of 0, or a "
-            "student that is compared with itself.",
-        )
-    else:
-        yield Passed("teacher_has_no_effect", evidence)
+    yield verdict(moved <= max(1e-6, 10 * chance), "teacher_has_no_effect", evidence)
 
 
 def teacher_not_frozen(setup):
@@ -101,17 +74,14 @@ def teacher_not_frozen(setup):
     seen = setup.stepped
     weights = dict(setup.teacher.named_parameters())
     moved = [name for name in seen.teacher_changed if name in weights]
-    if moved or seen.teacher_gradients:
-        yield Finding(
-            "teacher_not_frozen",
-            "The step sends gradients into the teacher" + (" and changes it." if moved else "."),
-            f"{len(set(seen.teacher_gradients))} of {len(weights)} parameters get a gradient, {len(moved)} "
-            "change",
-            "Ask the teacher under torch.no_grad(), or teacher.requires_grad_(False); keep it out of the "
-            "optimizer.",
-        )
-    else:
-        yield Passed("teacher_not_frozen", f"0 of {len(weights)} parameters get a gradient")
+    reached = len(set(seen.teacher_gradients))
+    yield verdict(
+        moved or reached,
+        "teacher_not_frozen",
+        f"{reached} of {len(weights)} parameters get a gradient, {len(moved)} change",
+        f"0 of {len(weights)} parameters get a gradient",
+        changes=" and changes it" if moved else "",
+    )
 
 
 def student_in_eval_mode(setup):
@@ -123,15 +93,8 @@ def student_in_eval_mode(setup):
         return
     (model,) = copies(setup.student)
     effect = mode_effect(setup, model, [path for path, _ in model.named_modules()])
-    if effect > 1e-5:
-        yield Finding(
-            "student_in_eval_mode",
-            "The student learns in eval mode: no dropout, and batch normalisation stands still.",
-            f"0 modules in train mode; its logits would move by {effect:.2g} of their size",
-            "student.train() at the start of every epoch: an evaluation before it may have called eval().",
-        )
-    else:
-        yield Passed("student_in_eval_mode", "the student answers alike in both modes")
+    evidence = f"0 modules in train mode; its logits would move by {effect:.2g} of their size"
+    yield verdict(effect > 1e-5, "student_in_eval_mode", evidence, "the student answers alike in both modes")
 
 
 def other_inputs(setup):
@@ -144,15 +107,7 @@ def other_inputs(setup):
         raise CannotCheck("inputs of one shape for both; other sizes cannot be compared")
     alike = min(_correlation(a.double().cpu(), b.double().cpu()) for a, b in pairs)
     evidence = f"in the median sample the two inputs correlate at {alike:.3f}"
-    if alike < 0.98:
-        yield Finding(
-            "other_inputs",
-            "Teacher and student see different inputs.",
-            evidence,
-            "Augment once and give both the same tensor; or cache the teacher's answers for each view.",
-        )
-    else:
-        yield Passed("other_inputs", evidence)
+    yield verdict(alike < 0.98, "other_inputs", evidence)
 
 
 def _correlation(theirs, ours):
@@ -171,16 +126,14 @@ def student_stands_still(setup):
     seen = _moving(setup)
     weights = dict(setup.student.named_parameters())
     moved = [name for name in seen.student_changed if name in weights]
-    if seen.gradients and not moved and not _way(*setup.stepped_often):
-        yield Finding(
-            "student_stands_still",
-            "The step leaves the student's weights as they were.",
-            f"{len(seen.gradients)} parameters have gradients, 0 change, in 16 steps too",
-            "Call loss.backward() and then optimizer.step(); look at the learning rate.",
-        )
-    else:
-        when = "in one step" if moved or not seen.gradients else "in the first step, but they do within 16"
-        yield Passed("student_stands_still", f"{len(moved)} of {len(weights)} parameters change {when}")
+    still = seen.gradients and not moved and not _way(*setup.stepped_often)
+    when = "in one step" if moved or not seen.gradients else "in the first step, but they do within 16"
+    yield verdict(
+        still,
+        "student_stands_still",
+        f"{len(seen.gradients)} parameters have gradients, 0 change, in 16 steps too",
+        f"{len(moved)} of {len(weights)} parameters change {when}",
+    )
 
 
 def gradients_accumulate(setup):
@@ -197,15 +150,7 @@ def gradients_accumulate(setup):
         )
     apart = _apart(left[2], cleared[2]) / sizes[1]
     evidence = f"without the gradients that the first leaves, the second step goes {apart:.2g} of its way off"
-    if apart > max(1e-3, 10 * chance):
-        yield Finding(
-            "gradients_accumulate",
-            "Each step adds its gradients to those of all steps before.",
-            evidence,
-            "Call optimizer.zero_grad() once in every step, before loss.backward().",
-        )
-    else:
-        yield Passed("gradients_accumulate", evidence)
+    yield verdict(apart > max(1e-3, 10 * chance), "gradients_accumulate", evidence)
 
 
 def _moving(setup):
