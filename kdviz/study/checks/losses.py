@@ -62,9 +62,9 @@ def size_of_the_terms(setup):
         if form is None or form.soft is None:
             raise CannotCheck("a loss made of cross-entropy and a soft term on logits; yours is another")
         sizes = {"hard": 1 - form.soft_fraction, "soft": form.soft_fraction}
-    shares = ", ".join(f"{name} {share:.2%}" for name, share in sizes.items())
-    evidence = f"shares of the gradient's length at the student's logits: {shares}"
-    small = [name for name, share in sizes.items() if name not in _HARD and share < 0.01]
+    listed = ", ".join(f"{name} {fraction:.2%}" for name, fraction in sizes.items())
+    evidence = f"shares of the gradient's length at the student's logits: {listed}"
+    small = [name for name, fraction in sizes.items() if name not in _HARD and fraction < 0.01]
     yield verdict(small, "soft_term_small", evidence, term=repr("".join(small[:1])))
 
 
