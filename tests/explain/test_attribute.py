@@ -215,7 +215,9 @@ def test_baselines_keep_the_names_that_they_were_given():
     named = explain.compare_attributions(linear(5), linear(5, seed=3), inputs, baselines=others)
     assert list(named.maps) == ["teacher", "student", *others]
     assert "40 labels, other seed" in named.table.index and "than 40 labels does" in named.sentence
-    numbered = explain.compare_attributions(linear(5), linear(5, seed=3), inputs, baselines=list(others.values()))
+    numbered = explain.compare_attributions(
+        linear(5), linear(5, seed=3), inputs, baselines=list(others.values())
+    )
     np.testing.assert_array_equal(numbered.table, named.table)
     with pytest.raises(ValueError, match="must not be called"):
         explain.compare_attributions(linear(5), linear(5), inputs, baselines={"student": linear(5)})
