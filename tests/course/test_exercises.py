@@ -5,15 +5,13 @@ import torch
 from exercise_answers import not_yet, solve
 from torch.nn.functional import kl_div, log_softmax, softmax
 
-from kdviz.course.exercises import exercise, exercises, soft_targets, start_here
+from kdviz.course.exercises import exercise, exercises
+from kdviz.course.exercises import n01_soft_targets as page
+from kdviz.course.exercises.draws import logits_of_both
 from kdviz.losses import response
 
 ALL = list(exercises().values())
 NAMES = [one.name for one in ALL]
-
-
-def named(table):
-    return {"argvalues": table, "ids": [one.name for one in table]}
 
 
 @pytest.fixture
@@ -77,64 +75,13 @@ def test_nonsense_is_answered_and_never_raises(one, nonsense):
     assert not one.check(nonsense).passed
 
 
-# --- each diagnosis is found, and only it
+# --- diagnoses; test_exercise_tables.py goes through all that are known by a wrong function
 
 
-@pytest.mark.parametrize("mistake", **named(start_here.AGREEMENT_MISTAKES))
-def test_agreement_mistakes(mistake):
-    assert exercise("0.1").check(lambda s, t: mistake.function(student_logits=s, teacher_logits=t)) == (
-        not_yet(mistake.message)
-    )
-
-
-@pytest.mark.parametrize("slip", **named(start_here.AGREEMENT_SLIPS))
-def test_agreement_slips(slip):
-    right = solve("0.1")
-    feedback = exercise("0.1").check(
-        lambda s, t: right(s, t) * slip.factor(student_logits=s, teacher_logits=t)
-    )
-    assert feedback == not_yet(slip.message)
-
-
-@pytest.mark.parametrize("mistake", **named(soft_targets.LOSS_MISTAKES))
-def test_loss_mistakes(mistake):
-    assert exercise("1.1").check(mistake.function) == not_yet(mistake.message)
-
-
-@pytest.mark.parametrize("slip", **named(soft_targets.LOSS_SLIPS))
-def test_loss_slips(slip):
-    def wrong(student_logits, teacher_logits, temperature):
-        call = {"student_logits": student_logits, "teacher_logits": teacher_logits}
-        return response.soft_targets(**call, temperature=temperature) * slip.factor(
-            **call, temperature=temperature
-        )
-
-    assert exercise("1.1").check(wrong) == not_yet(slip.message)
-
-
-@pytest.mark.parametrize("mistake", **named(soft_targets.ENTROPY_MISTAKES))
-def test_entropy_mistakes(mistake):
-    assert exercise("1.2").check(mistake.function) == not_yet(mistake.message)
-
-
-@pytest.mark.parametrize("mistake", **named(soft_targets.LIMIT_MISTAKES))
-def test_limit_mistakes(mistake):
-    assert exercise("1.3").check(mistake.function) == not_yet(mistake.message)
-
-
-@pytest.mark.parametrize("slip", **named(soft_targets.LIMIT_SLIPS))
-def test_limit_slips(slip):
-    def wrong(student, teacher):
-        factor = slip.factor(student_logits=student, teacher_logits=teacher)
-        return response.logit_matching(student, teacher, form="limit") * factor
-
-    assert exercise("1.3").check(wrong) == not_yet(slip.message)
-
-
-@pytest.mark.parametrize("recipe", soft_targets.RECIPES)
+@pytest.mark.parametrize("recipe", page.RIGHT_WEIGHTS)
 def test_convention_mistakes(recipe):
-    for value, message in soft_targets.CONVENTION_MISTAKES[recipe]:
-        feedback = exercise("1.5").check(soft_targets.RECIPES | {recipe: value})
+    for value, message in page.WRONG_WEIGHTS[recipe].items():
+        feedback = exercise("1.5").check(page.RIGHT_WEIGHTS | {recipe: value})
         assert feedback == not_yet(message)
 
 
@@ -289,7 +236,7 @@ def test_wrong_controls(wrong, words):
 
 def test_conventions_agree_with_training_on_the_recipe_itself():
     """At the converted weight, the gradient points where the recipe's own gradient points."""
-    call = soft_targets._pair(8, 10, 0)
+    call = logits_of_both(8, 10, seed=0)
     labels = torch.arange(8)
 
     def direction(loss):
@@ -303,13 +250,13 @@ def test_conventions_agree_with_training_on_the_recipe_itself():
         "B": lambda hard, soft: 0.1 * hard + 0.9 * soft / 4**2,
         "C": lambda hard, soft: 0.1 * hard + 0.9 * soft / 10,
     }
-    for name, weight in soft_targets.RECIPES.items():
+    for name, weight in page.RIGHT_WEIGHTS.items():
         kdviz = direction(lambda hard, soft, weight=weight: (1 - weight) * hard + weight * soft)
         assert torch.allclose(direction(recipes[name]), kdviz)
 
 
 def test_conventions_other_answers():
-    right, check = soft_targets.RECIPES, exercise("1.5").check
+    right, check = page.RIGHT_WEIGHTS, exercise("1.5").check
     assert "one number for each recipe" in check({"A": 0.5}).message
     assert "share from 0 to 1" in check(right | {"A": 1.5}).message
     assert "too small" in check(right | {"A": 0.5}).message

@@ -1,4 +1,4 @@
-"""The exercises of notebook 12: a step mended by the doctor's findings, and a model with one logit."""
+"""Notebook 12: a step mended by the doctor's findings, and a model with one logit."""
 
 import copy
 
@@ -6,9 +6,11 @@ import torch
 from torch import nn
 from torch.nn.functional import logsigmoid
 
-from kdviz.course.exercises.base import Exercise, NotYet
-from kdviz.course.exercises.diagnosis import Mistake, ask
+from kdviz.course.exercises.base import NotYet
+from kdviz.course.exercises.diagnosis import Grader, ask
 from kdviz.models.seeding import seeded
+
+# --- 12.1 a step to mend
 
 
 def _patient():
@@ -26,7 +28,7 @@ def _patient():
     return teacher.eval(), student.train(), inputs, labels
 
 
-def _grade_step(answer):
+def grade_my_step(answer):
     from torch.utils.data import DataLoader, TensorDataset
 
     from kdviz.losses.response import CrossEntropy, SoftTargets
@@ -54,7 +56,7 @@ def _grade_step(answer):
         raise NotYet(f"The doctor still finds `{first.name}`: {first.what} {first.evidence}.{left}")
     if not any(check.name == "form_of_the_loss" for check in found.passed):
         raise NotYet("The doctor cannot read the loss off your step. Does the step call `backward()`?")
-    return f"The doctor finds nothing: {len(found.passed)} checks passed. Yours is ready to be trained."
+    return {"passed": len(found.passed)}
 
 
 def _try_once(answer, teacher, student, inputs, labels):
@@ -65,28 +67,11 @@ def _try_once(answer, teacher, student, inputs, labels):
         ask(answer, teacher=teacher, student=student, optimizer=optimizer, **batch)
 
 
-TWO_MISTAKES = (
-    Mistake(
-        "the wrong way round",
-        "The softmax of your logits gives yes and no exchanged: class 1 is *yes*, so its logit must be the "
-        "second column.",
-        lambda z: torch.stack([z, torch.zeros_like(z)], 1),
-    ),
-    Mistake(
-        "twice as sure",
-        "Your network is surer than the one you were given: at z = 1 it says 0.88, sigmoid says 0.73. Only "
-        "the *difference* of the two logits counts. How large is it?",
-        lambda z: torch.stack([-z, z], 1),
-    ),
-    Mistake(
-        "probabilities",
-        "These are probabilities. A softmax will be taken of what you return, so return logits.",
-        lambda z: torch.stack([1 - z.sigmoid(), z.sigmoid()], 1),
-    ),
-)
+# --- 12.2 a model with one logit
 
 
-def _grade_two(answer):
+@Grader
+def grade_two_logits(answer):
     z = torch.linspace(-6, 6, 25, dtype=torch.float64)
     given = ask(answer, z=z)
     if given is None:
@@ -97,7 +82,7 @@ def _grade_two(answer):
     if not given.isfinite().all():
         raise NotYet("Some of your logits are not finite numbers.")
     if not torch.allclose(given.double().softmax(1)[:, 1], z.sigmoid(), atol=1e-6):
-        for mistake in TWO_MISTAKES:
+        for mistake in grade_two_logits.mistakes:
             if torch.allclose(given.double().softmax(1), mistake.function(z).softmax(1), atol=1e-6):
                 raise NotYet(mistake.message)
         raise NotYet(
@@ -110,75 +95,27 @@ def _grade_two(answer):
             "Right for small z, but at z = 200 a probability of 0 was lost on the way. Do not go through "
             "probabilities; the logits can be had from z at once."
         )
-    return (
-        "One of the two logits is free, so 0 will do. At temperature T the student hears sigmoid(z / T), as "
-        "it should."
-    )
 
 
 def _softmax_at(answer, z):
     return ask(answer, z=torch.full((25,), z, dtype=torch.float64)).double().softmax(1)[0, 1]
 
 
-EXERCISES = (
-    Exercise(
-        name="12.1",
-        title="Mend a step",
-        question=(
-            "This step should minimise `0.1 * CrossEntropy() + 0.9 * SoftTargets(temperature=4)` for a "
-            "student with dropout. It has several faults, and no error message. Mend `my_step`; the check "
-            "asks the doctor, on little networks of its own, and tells you its first finding."
-        ),
-        answer="my_step",
-        minutes=12,
-        difficulty="medium",
-        hints=(
-            "`kl_div` wants *logarithms* of the student's probabilities. And in which mode is a student that "
-            "learns?",
-            "Compare it line by line with `soft_step` of section 2: the factor T², the gradient of the "
-            "teacher, and what happens to the gradients of the step before.",
-        ),
-        source="""
-import torch
-from torch.nn.functional import cross_entropy, kl_div, log_softmax, softmax
+@grade_two_logits.mistake
+def the_wrong_way_round(z):
+    """The softmax of your logits gives yes and no exchanged: class 1 is *yes*, so its logit must be the
+    second column."""
+    return torch.stack([z, torch.zeros_like(z)], 1)
 
-def my_step(teacher, student, optimizer, inputs, labels):
-    student.train()
-    with torch.no_grad():
-        q = softmax(teacher(inputs) / 4, 1)
-    z = student(inputs)
-    soft = 4**2 * kl_div(log_softmax(z / 4, 1), q, reduction="batchmean")
-    loss = 0.1 * cross_entropy(z, labels) + 0.9 * soft
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
-    return loss
-""",
-        grade=_grade_step,
-    ),
-    Exercise(
-        name="12.2",
-        title="A model with one logit",
-        question=(
-            "Your network for yes or no answers with *one* number z, and sigmoid(z) is the probability of "
-            "yes. `compare`, `diagnose` and every loss of this course want a logit for each class. Write "
-            "`two_logits(z)`: from z of shape (N,) make logits of shape (N, 2), whose softmax gives "
-            "1 − sigmoid(z) and sigmoid(z)."
-        ),
-        answer="two_logits",
-        minutes=6,
-        difficulty="easy",
-        hints=(
-            "The softmax of two logits is a sigmoid of their difference.",
-            "Any two numbers with the difference z will do. Which is the simplest? `torch.stack([…, …], 1)` "
-            "puts two columns side by side.",
-        ),
-        source="""
-import torch
 
-def two_logits(z):
-    return torch.stack([torch.zeros_like(z), z], 1)
-""",
-        grade=_grade_two,
-    ),
-)
+@grade_two_logits.mistake
+def twice_as_sure(z):
+    """Your network is surer than the one you were given: at z = 1 it says 0.88, sigmoid says 0.73. Only
+    the *difference* of the two logits counts. How large is it?"""
+    return torch.stack([-z, z], 1)
+
+
+@grade_two_logits.mistake
+def probabilities(z):
+    """These are probabilities. A softmax will be taken of what you return, so return logits."""
+    return torch.stack([1 - z.sigmoid(), z.sigmoid()], 1)
