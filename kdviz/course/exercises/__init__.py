@@ -54,7 +54,9 @@ def exercise(name: str) -> Exercise:
 @cache
 def exercises() -> dict[str, Exercise]:
     """All exercises by name, in the order of the course."""
-    texts = {file.name: file.read_text("utf-8") for file in files(__name__).iterdir() if file.suffix == ".md"}
+    texts = {
+        file.name: file.read_text("utf-8") for file in files(__name__).iterdir() if file.name.endswith(".md")
+    }
     return {
         known["name"]: Exercise(**known, grade=_grader(text, known))
         for text in sorted(texts)

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
-import numpy as np
 import torch
 
 from kdviz.course.exercises.base import NotYet
+from kdviz.course.exercises.trials import Call, check_calls, check_gradient, copied, harder_calls
 
 SUMMED_OVER_SAMPLES = "You take the sum over the samples. Take their mean."
 AVERAGED_OVER_CLASSES = "You take the mean over the classes too. Sum over the classes, mean over the samples."
@@ -56,6 +56,9 @@ class Grader:
 class NumberGrader(Grader):
     """Judges a function of the learner that returns one number.
 
+    It is called with copies, so it may change what it is given. If its values are right, the first call
+    is made again in single precision and, where there are logits, with very large ones.
+
     Parameters
     ----------
     right : callable
@@ -65,6 +68,10 @@ class NumberGrader(Grader):
         learner may have named her parameters differently.
     gradient_for, no_gradient_for : str, optional
         The argument whose gradient must be that of the right answer, and the one that must get none.
+    gradient_part : callable, optional
+        What of that gradient matters, given the gradient and the call.
+    forbidden : (str, str), optional
+        A pattern for the names of functions that the answer must not call, and what to say if it does.
     samples_and_classes : bool
         Whether the first tensor of a call has one row a sample and one column a class, so that the
         shape of a result tells which of them was forgotten.
@@ -73,17 +80,20 @@ class NumberGrader(Grader):
     def __init__(
         self,
         right: Callable,
-        calls: Sequence[dict[str, Any]],
+        calls: Sequence[Call],
         *,
         gradient_for: str | None = None,
         no_gradient_for: str | None = None,
+        gradient_part: Callable[[torch.Tensor, Call], torch.Tensor] | None = None,
+        forbidden: tuple[str, str] | None = None,
         samples_and_classes: bool = True,
     ):
         super().__init__(self._compare)
         self.right = right
         self.calls = calls
         self.slips: list[Slip] = []
-        self._gradients = gradient_for, no_gradient_for
+        self._gradient = gradient_for, no_gradient_for, gradient_part
+        self._forbidden = forbidden
         self._samples_and_classes = samples_and_classes
         self._finally: Callable[[Callable], dict[str, float]] | None = None
 
@@ -102,21 +112,38 @@ class NumberGrader(Grader):
         given = [self._number(answer, call) for call in self.calls]
         expected = _values(self.right, self.calls)
         if not _close(given, expected):
-            raise NotYet(self._explanation(given) or _unexplained(given, expected))
-        if self._gradients[0]:
-            _check_gradients(answer, self.right, self.calls[0], *self._gradients)
+            explanation = self._explanation(given)
+            for value in given:
+                check_finite(value, explanation)
+            raise NotYet(explanation or _unexplained(given, expected))
+        if self._forbidden:
+            check_calls(answer, self.calls[0], *self._forbidden)
+        if self._gradient[0]:
+            check_gradient(answer, self.right, self.calls[0], *self._gradient)
+        for but, call, tolerance in harder_calls(self.calls[0]):
+            self._check_harder(answer, but, call, tolerance)
         return self._finally(answer) if self._finally else None
 
-    def _number(self, answer: Callable, call: dict[str, Any]) -> float:
+    def _number(self, answer: Callable, call: Call) -> float:
         value = ask(answer, **copied(call))
-        if self._samples_and_classes and any(isinstance(each, torch.Tensor) for each in call.values()):
-            return as_number(value, call)
-        count = _count(value)
-        if count != 1:
-            raise NotYet(
-                f"Your function should return one number; it returned {count}. What turns them into one?"
-            )
+        if not (self._samples_and_classes and any(isinstance(each, torch.Tensor) for each in call.values())):
+            count = _count(value)
+            if count != 1:
+                raise NotYet(
+                    f"Your function should return one number; it returned {count}. What turns them into one?"
+                )
         return as_number(value, call)
+
+    def _check_harder(self, answer: Callable, but: str, call: Call, tolerance: float) -> None:
+        try:
+            given = self._number(answer, call)
+            check_finite(given)
+        except NotYet as problem:
+            raise NotYet(f"{but} {problem}") from problem
+        (expected,) = _values(self.right, [call])
+        if not math.isclose(given, expected, rel_tol=tolerance, abs_tol=1e-3 * tolerance):
+            size = "large" if given > expected else "small"
+            raise NotYet(f"{but} your function gave {given:.5g}, which is too {size}.")
 
     def _explanation(self, given: list[float]) -> str | None:
         """What the known mistakes and slips say about these values; the simplest that fits."""
@@ -131,11 +158,33 @@ class NumberGrader(Grader):
         """Every mistake, with up to two slips beside it; the simplest explanations first."""
         pairs = [
             (mistake, slips)
-            for mistake in (None, *self.mistakes)
+            for mistake in (None, *self.mistakes, *self._first_sample_only())
             for size in range(3)
             for slips in combinations(self.slips, size)
         ]
         return iter(sorted(pairs[1:], key=lambda pair: (pair[0] is not None) + len(pair[1])))
+
+    def _first_sample_only(self) -> Iterator[Mistake]:
+        """The mistake of a loop that returns in its first turn, where all tensors have a row a sample."""
+
+        def first(*values):
+            return self.right(*(v[:1] if isinstance(v, torch.Tensor) else v for v in values))
+
+        tensors = [
+            [value for value in call.values() if isinstance(value, torch.Tensor)] for call in self.calls
+        ]
+        if not (
+            self._samples_and_classes and all(len({len(each) for each in some}) == 1 for some in tensors)
+        ):
+            return
+        try:
+            values = _values(first, self.calls)
+        except ValueError:  # some need more than one sample
+            return
+        if all(map(math.isfinite, values)):
+            yield Mistake(
+                first, "That is right for the first sample only. Does a loop return in its first turn?"
+            )
 
 
 class LetterGrader(Grader):
@@ -189,19 +238,7 @@ def ask(answer: Callable, **arguments: Any) -> Any:
         ) from problem
 
 
-def copied(call: dict[str, Any]) -> dict[str, Any]:
-    """The arguments of a call, the tensors and arrays as copies that an answer may change."""
-    return {
-        name: value.clone()
-        if isinstance(value, torch.Tensor)
-        else value.copy()
-        if isinstance(value, np.ndarray)
-        else value
-        for name, value in call.items()
-    }
-
-
-def as_number(value: Any, call: dict[str, Any]) -> float:
+def as_number(value: Any, call: Call) -> float:
     """One number out of what the learner's function returned, or a message about its shape."""
     if value is None:
         raise NotYet("Your function returned `None`. Does it end with `return`?")
@@ -214,37 +251,16 @@ def as_number(value: Any, call: dict[str, Any]) -> float:
             f"Your function should return one number; it returned a tensor of shape "
             f"{tuple(tensor.shape)}. {_left_over(tensor.shape, call)}"
         )
-    number = float(tensor.detach())
+    return float(tensor.detach())
+
+
+def check_finite(number: float, explanation: str | None = None) -> None:
+    """Raise if it is not a finite number, with the explanation if there is one."""
     if not math.isfinite(number):
         raise NotYet(
-            f"Your function returned {number}. Look for the logarithm of 0, or for an exponential that "
+            explanation
+            or f"Your function returned {number}. Look for the logarithm of 0, or for an exponential that "
             "overflows."
-        )
-    return number
-
-
-def _check_gradients(answer, right, call, wanted: str, unwanted: str | None) -> None:
-    """Whether the gradient for one argument is that of the right answer, and none reaches the other."""
-    names = [name for name in (wanted, unwanted) if name]
-    attached = call | {name: call[name].clone().requires_grad_() for name in names}
-    value = ask(answer, **copied(attached))
-    if not (isinstance(value, torch.Tensor) and value.requires_grad):
-        raise NotYet(
-            "The value is right, but no gradient can flow: somewhere the tensors became plain numbers or "
-            "were detached. The student's logits must stay attached."
-        )
-    inputs = [attached[name] for name in names]
-    found, *reached = torch.autograd.grad(value.sum(), inputs, allow_unused=True)
-    if any(gradient is not None and gradient.abs().max() > 0 for gradient in reached):
-        raise NotYet(
-            "The value is right, but a gradient also reaches the teacher's logits. The teacher is given: "
-            "detach its logits."
-        )
-    expected = torch.autograd.grad(right(*attached.values()), attached[wanted])[0]
-    if found is None or not torch.allclose(found, expected):
-        raise NotYet(
-            "The value is right, but the student's gradient is not: part of what depends on the student's "
-            "logits was detached."
         )
 
 
@@ -256,12 +272,16 @@ def _docstring(function: Callable) -> str:
     return " ".join(text.split())
 
 
-def _values(function: Callable, calls: Sequence[dict[str, Any]]) -> list[float]:
+def _values(function: Callable, calls: Sequence[Call]) -> list[float]:
     return [float(function(*copied(call).values())) for call in calls]
 
 
 def _close(given: Sequence[float], expected: Sequence[float]) -> bool:
-    return all(math.isclose(a, b, rel_tol=1e-4, abs_tol=1e-7) for a, b in zip(given, expected, strict=True))
+    """Whether all values are the same; a NaN is the same as a NaN, which some mistakes give."""
+    return all(
+        math.isclose(a, b, rel_tol=1e-4, abs_tol=1e-7) or (math.isnan(a) and math.isnan(b))
+        for a, b in zip(given, expected, strict=True)
+    )
 
 
 def _count(value: Any) -> int:
@@ -271,14 +291,22 @@ def _count(value: Any) -> int:
 
 def _unexplained(given: Sequence[float], expected: Sequence[float]) -> str:
     ratios = [a / b if b else math.nan for a, b in zip(given, expected, strict=True)]
-    if all(math.isclose(ratio, ratios[0], rel_tol=1e-4) for ratio in ratios):
+    if all(math.isclose(ratio, 1, rel_tol=5e-3) for ratio in ratios):
+        return (
+            "Nearly: only the first two or three digits are right. Is something rounded, or computed in half "
+            "precision?"
+        )
+    if any(given) and all(math.isclose(ratio, ratios[0], rel_tol=1e-4) for ratio in ratios):
         return f"Your value is {ratios[0]:.4g} times the right one in every try. A constant factor is wrong."
+    if _close(given[1:], expected[:-1]):
+        return "Your function gives the right value of the try before. Does it keep something between calls?"
     sizes = ["too large" if a > b else "too small" for a, b in zip(given, expected, strict=True)]
     tries = ", then ".join(f"{a:.5g}, which is {size}" for a, size in zip(given, sizes, strict=True))
-    return f"The value is not right. In {len(given)} tries your function gave {tries}."
+    constant = " It does not depend on what it is given." if len(set(given)) == 1 else ""
+    return f"The value is not right. In {len(given)} tries your function gave {tries}.{constant}"
 
 
-def _left_over(shape: tuple[int, ...], call: dict[str, Any]) -> str:
+def _left_over(shape: tuple[int, ...], call: Call) -> str:
     batch = next((value.shape for value in call.values() if isinstance(value, torch.Tensor)), ())
     if shape == batch:
         return "The sum over the classes and the mean over the samples are missing."
@@ -289,7 +317,7 @@ def _left_over(shape: tuple[int, ...], call: dict[str, Any]) -> str:
     return "Check along which dimension you reduce: samples are dimension 0, classes dimension 1."
 
 
-def _call(answer: Callable, arguments: dict[str, Any]) -> str:
+def _call(answer: Callable, arguments: Call) -> str:
     shown = ", ".join(
         f"{name} of shape {tuple(value.shape)}"
         if isinstance(value, torch.Tensor)

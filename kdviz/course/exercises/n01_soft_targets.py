@@ -2,12 +2,14 @@
 
 import math
 
+import numpy as np
 import torch
 from torch.nn.functional import log_softmax, softmax
 
 from kdviz.course.exercises.base import NotYet
-from kdviz.course.exercises.diagnosis import Grader, NumberGrader, as_number, ask, copied
+from kdviz.course.exercises.diagnosis import Grader, NumberGrader, as_number, ask, check_finite
 from kdviz.course.exercises.draws import logits, logits_of_both
+from kdviz.course.exercises.trials import copied
 from kdviz.losses.response import logit_matching, soft_targets
 
 # --- 1.1 the loss
@@ -134,6 +136,7 @@ _ENTROPY_CALLS = [
 def grade_temperature_for(answer):
     given = [as_number(ask(answer, **copied(call)), call) for call in _ENTROPY_CALLS]
     for temperature in given:
+        check_finite(temperature)
         if temperature <= 0:
             raise NotYet(f"A temperature is above 0; your function returned {temperature:.4g}.")
     reached = [
@@ -220,7 +223,7 @@ grade_limit_loss = NumberGrader(
 @grade_limit_loss.praised_with
 def _at_a_high_temperature(answer):
     call = grade_limit_loss.calls[0]
-    return {"limit": float(answer(*call.values())), "hot": float(soft_targets(**call, temperature=1000.0))}
+    return {"limit": float(_limit(**call)), "hot": float(soft_targets(**call, temperature=1000.0))}
 
 
 @grade_limit_loss.mistake
@@ -369,7 +372,10 @@ def grade_soft_weights(answer):
     if not isinstance(answer, dict) or set(answer) != set(RIGHT_WEIGHTS):
         raise NotYet('Hand in a dictionary with one number for each recipe: {"A": …, "B": …, "C": …}.')
     for name, right in RIGHT_WEIGHTS.items():
+        if not isinstance(answer[name], (int, float, torch.Tensor, np.generic)):
+            raise NotYet(f"Recipe {name}: hand in a number; got {answer[name]!r}.")
         given = as_number(answer[name], {})
+        check_finite(given)
         if math.isclose(given, right, abs_tol=0.005):
             continue
         for wrong, message in WRONG_WEIGHTS[name].items():
