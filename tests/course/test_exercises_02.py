@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from exercise_answers import not_yet, solve
+from scipy import stats
 
 from kdviz.course.exercises import exercise
 from kdviz.measure import paired, seeds_needed
@@ -60,3 +61,21 @@ def test_other_answers_about_reports():
     )
     assert "not on the list" in check(REPORTS.right | {"D": ["one seed"]}).message
     assert check(dict.fromkeys(REPORTS.right, "none")).message.startswith("1 of 5. Report A")
+
+
+def test_an_interval_of_a_library_is_not_an_answer():
+    def of_kdviz(treated, baseline):
+        interval = paired(treated, baseline)
+        return (interval.high - interval.low) / 2
+
+    def of_scipy(treated, baseline):
+        interval = stats.ttest_rel(treated, baseline).confidence_interval(0.95)
+        return (interval.high - interval.low) / 2
+
+    def of_the_distribution(treated, baseline):
+        differences = treated - baseline
+        low, high = stats.t.interval(0.95, len(differences) - 1, scale=stats.sem(differences))
+        return (high - low) / 2
+
+    for answer in (of_kdviz, of_scipy, of_the_distribution):
+        assert "a library made the interval" in exercise("2.1").check(answer).message

@@ -5,6 +5,7 @@ import itertools
 import pytest
 import torch
 from exercise_answers import not_yet, solve
+from torch.nn.functional import kl_div, log_softmax
 
 from kdviz.course.exercises import exercise
 from kdviz.losses import response
@@ -81,3 +82,12 @@ def test_the_riddle_can_be_solved_from_what_its_hints_say():
         line = next(line for line in shown.splitlines() if f"**{letter}**" in line)
         told = [float(cell.replace("−", "-")) for cell in line.split("|")[2:6]]
         assert told == pytest.approx(row.tolist(), abs=0.006)
+
+
+def test_a_loss_of_a_library_is_not_an_answer():
+    def of_torch(student, teacher, temperature):
+        log_p, log_q = (log_softmax(each / temperature, -1) for each in (student, teacher))
+        return temperature**2 * kl_div(log_q, log_p, reduction="batchmean", log_target=True)
+
+    for answer in (of_torch, response.reverse_kl):
+        assert "a library made it" in exercise("3.1").check(answer).message

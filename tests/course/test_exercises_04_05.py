@@ -68,6 +68,7 @@ def test_a_wrong_letter_is_met_with_a_question(letter):
 def test_other_answers_about_changes():
     check = exercise("5.2").check
     assert check({"distances": ["A", "B", "C"], "similarities": {"C", "B"}}).passed
+    assert check({"distances": "A, B, C", "similarities": "b c"}).passed
     assert "two entries" in check({"distances": "A"}).message
     assert "letters from A to E" in check({"distances": "F", "similarities": "B"}).message
     assert "letters from A to E" in check({"distances": 3, "similarities": "B"}).message

@@ -30,6 +30,7 @@ UNMENDED = {
     "reduction": ('"batchmean"', '"mean"'),
     "log_forgotten": ("log_softmax(z / 4, 1), q", "softmax(z / 4, 1), q"),
     "NameError": ("z = student(inputs)", "pass"),
+    "asks the student 2 times": ("cross_entropy(z, labels)", "cross_entropy(student(inputs), labels)"),
 }
 
 
@@ -50,6 +51,7 @@ def test_a_fault_left_in_the_step_is_named(words):
         (lambda z: z, "shape (N, 2)"),
         (lambda z: torch.stack([z - z, z / 2], 1), "does not give sigmoid(z)"),
         (lambda z: torch.stack([1 - z.sigmoid(), z.sigmoid()], 1).clamp(1e-12).log(), "z = 200"),
+        (lambda z: torch.stack([(1 - z.sigmoid()).log(), z.sigmoid().log()], 1), "z = 200"),
         (lambda z: torch.stack([z - z, z / 0], 1), "finite"),
     ],
 )

@@ -42,7 +42,7 @@ def test_every_exercise_of_a_text_is_read_whole(text):
 
 @pytest.mark.parametrize("text", TEXTS, ids=NAMES)
 def test_no_grader_is_without_an_exercise(text):
-    graders = set(re.findall(r"\bgrade_(\w+)(?=\(answer\)| =)", text.with_suffix(".py").read_text("utf-8")))
+    graders = set(re.findall(r"\bgrade_(\w+)(?=\(answer\b| =)", text.with_suffix(".py").read_text("utf-8")))
     assert graders == {known["answer"] for known in read(text.read_text("utf-8"), text.name)}
 
 

@@ -23,13 +23,13 @@ named ``grade_`` and what the learner hands in::
         """You multiply by 2. Divide."""
         return 2 * value
 
-The first argument is a right answer, ``calls`` what answers are called with. A mistake is a wrong
-answer, and its docstring is what is said to the learner whose values are the same. An exercise
-whose answer is no function of one number has a function ``grade_...(answer)`` of its own, which
-raises :class:`NotYet`.
+The first argument is a right answer, ``calls`` what answers are called with; name the argument that
+needs a gradient if the answer is a loss (``gradient_for="student"``). A mistake is a wrong answer,
+and its docstring is what is said to the learner whose values are the same. An answer that does not
+return one number has a function ``grade_...(answer)`` of its own, which raises :class:`NotYet`.
 
-Then ask for it in the notebook with ``exercise("4.3")``. Nothing else: the tests hand every
-solution and every mistake to its own grader.
+Then ask for it in the notebook with ``exercise("4.3")``. Nothing else: the tests find it, and hand
+its solution, its mistakes and a zoo of other wrong answers to its grader.
 '''
 
 from collections.abc import Callable

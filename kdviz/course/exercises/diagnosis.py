@@ -6,7 +6,6 @@ the very mistake that it is about.
 
 import inspect
 import math
-import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -14,11 +13,16 @@ from typing import Any
 
 import torch
 
+from kdviz.course.exercises.asking import Call, as_number, ask, check_finite, copied, count_of
 from kdviz.course.exercises.base import NotYet
-from kdviz.course.exercises.trials import Call, check_calls, check_gradient, copied, harder_calls
+from kdviz.course.exercises.trials import called, check_calls, check_gradient, harder_calls
 
 SUMMED_OVER_SAMPLES = "You take the sum over the samples. Take their mean."
 AVERAGED_OVER_CLASSES = "You take the mean over the classes too. Sum over the classes, mean over the samples."
+_KL_DIV = (
+    "Your function returned nan. torch's `kl_div` wants the student's log-probabilities as its first "
+    "argument and the teacher's probabilities as its second; look for the logarithm of something negative."
+)
 
 
 @dataclass(frozen=True)
@@ -95,7 +99,8 @@ class NumberGrader(Grader):
         self._gradient = gradient_for, no_gradient_for, gradient_part
         self._forbidden = forbidden
         self._samples_and_classes = samples_and_classes
-        self._finally: Callable[[Callable], dict[str, float]] | None = None
+        # What stands in braces in the praise.
+        self.praise_numbers: dict[str, float] = {}
 
     def slip(self, factor: Callable | float, message: str | None = None) -> Callable | float:
         """Register a wrong factor: a number, or a function of the arguments with a docstring."""
@@ -103,45 +108,41 @@ class NumberGrader(Grader):
         self.slips.append(Slip(function, message or _docstring(function)))
         return factor
 
-    def praised_with(self, function: Callable[[Callable], dict[str, float]]) -> Callable:
-        """Register what works out the numbers of the praise, from the right answer handed in."""
-        self._finally = function
-        return function
-
-    def _compare(self, answer: Callable) -> dict[str, float] | None:
+    def _compare(self, answer: Callable) -> dict[str, float]:
         given = [self._number(answer, call) for call in self.calls]
         expected = _values(self.right, self.calls)
         if not _close(given, expected):
-            explanation = self._explanation(given)
+            if not all(map(math.isfinite, given)) and "kl_div" in called(answer, self.calls[0]):
+                raise NotYet(_KL_DIV)
             for value in given:
-                check_finite(value, explanation)
-            raise NotYet(explanation or _unexplained(given, expected))
+                check_finite(value)
+            raise NotYet(self._explanation(given) or _unexplained(given, expected))
         if self._forbidden:
             check_calls(answer, self.calls[0], *self._forbidden)
         if self._gradient[0]:
             check_gradient(answer, self.right, self.calls[0], *self._gradient)
-        for but, call, tolerance in harder_calls(self.calls[0]):
-            self._check_harder(answer, but, call, tolerance)
-        return self._finally(answer) if self._finally else None
+        for but, call in harder_calls(self.calls[0]):
+            self._check_harder(answer, but, call)
+        return self.praise_numbers
 
     def _number(self, answer: Callable, call: Call) -> float:
         value = ask(answer, **copied(call))
         if not (self._samples_and_classes and any(isinstance(each, torch.Tensor) for each in call.values())):
-            count = _count(value)
+            count = count_of(value)
             if count != 1:
                 raise NotYet(
                     f"Your function should return one number; it returned {count}. What turns them into one?"
                 )
         return as_number(value, call)
 
-    def _check_harder(self, answer: Callable, but: str, call: Call, tolerance: float) -> None:
+    def _check_harder(self, answer: Callable, but: str, call: Call) -> None:
         try:
             given = self._number(answer, call)
             check_finite(given)
         except NotYet as problem:
             raise NotYet(f"{but} {problem}") from problem
         (expected,) = _values(self.right, [call])
-        if not math.isclose(given, expected, rel_tol=tolerance, abs_tol=1e-3 * tolerance):
+        if not math.isclose(given, expected, rel_tol=1e-3, abs_tol=1e-6):
             size = "large" if given > expected else "small"
             raise NotYet(f"{but} your function gave {given:.5g}, which is too {size}.")
 
@@ -170,12 +171,8 @@ class NumberGrader(Grader):
         def first(*values):
             return self.right(*(v[:1] if isinstance(v, torch.Tensor) else v for v in values))
 
-        tensors = [
-            [value for value in call.values() if isinstance(value, torch.Tensor)] for call in self.calls
-        ]
-        if not (
-            self._samples_and_classes and all(len({len(each) for each in some}) == 1 for some in tensors)
-        ):
+        lengths = [{len(value) for value in call.values() if torch.is_tensor(value)} for call in self.calls]
+        if not self._samples_and_classes or any(len(found) != 1 for found in lengths):
             return
         try:
             values = _values(first, self.calls)
@@ -225,45 +222,6 @@ class LetterGrader(Grader):
             raise NotYet(f"{score}. {each.capitalize()} {wrong[0]}: {self.questions[wrong[0]]}")
 
 
-def ask(answer: Callable, **arguments: Any) -> Any:
-    """Call the learner's function. What goes wrong in it becomes a message, with the call we made."""
-    if not callable(answer):
-        raise NotYet(f"Hand in the function itself, without calling it. What came in is {_kind(answer)}.")
-    try:
-        return answer(*arguments.values())
-    except Exception as problem:
-        raise NotYet(
-            f"Your function stopped with `{type(problem).__name__}: {problem}`{_line_of(problem)}. "
-            f"It was called as `{_call(answer, arguments)}`."
-        ) from problem
-
-
-def as_number(value: Any, call: Call) -> float:
-    """One number out of what the learner's function returned, or a message about its shape."""
-    if value is None:
-        raise NotYet("Your function returned `None`. Does it end with `return`?")
-    try:
-        tensor = torch.as_tensor(value)
-    except (TypeError, ValueError, RuntimeError):
-        raise NotYet(f"Your function should return one number; it returned {_kind(value)}.") from None
-    if tensor.numel() != 1:
-        raise NotYet(
-            f"Your function should return one number; it returned a tensor of shape "
-            f"{tuple(tensor.shape)}. {_left_over(tensor.shape, call)}"
-        )
-    return float(tensor.detach())
-
-
-def check_finite(number: float, explanation: str | None = None) -> None:
-    """Raise if it is not a finite number, with the explanation if there is one."""
-    if not math.isfinite(number):
-        raise NotYet(
-            explanation
-            or f"Your function returned {number}. Look for the logarithm of 0, or for an exponential that "
-            "overflows."
-        )
-
-
 def _docstring(function: Callable) -> str:
     """A function's docstring on one line."""
     text = inspect.getdoc(function)
@@ -277,16 +235,7 @@ def _values(function: Callable, calls: Sequence[Call]) -> list[float]:
 
 
 def _close(given: Sequence[float], expected: Sequence[float]) -> bool:
-    """Whether all values are the same; a NaN is the same as a NaN, which some mistakes give."""
-    return all(
-        math.isclose(a, b, rel_tol=1e-4, abs_tol=1e-7) or (math.isnan(a) and math.isnan(b))
-        for a, b in zip(given, expected, strict=True)
-    )
-
-
-def _count(value: Any) -> int:
-    """How many numbers came back."""
-    return len(value) if isinstance(value, (list, tuple)) else math.prod(getattr(value, "shape", ()))
+    return all(math.isclose(a, b, rel_tol=1e-4, abs_tol=1e-7) for a, b in zip(given, expected, strict=True))
 
 
 def _unexplained(given: Sequence[float], expected: Sequence[float]) -> str:
@@ -304,41 +253,3 @@ def _unexplained(given: Sequence[float], expected: Sequence[float]) -> str:
     tries = ", then ".join(f"{a:.5g}, which is {size}" for a, size in zip(given, sizes, strict=True))
     constant = " It does not depend on what it is given." if len(set(given)) == 1 else ""
     return f"The value is not right. In {len(given)} tries your function gave {tries}.{constant}"
-
-
-def _left_over(shape: tuple[int, ...], call: Call) -> str:
-    batch = next((value.shape for value in call.values() if isinstance(value, torch.Tensor)), ())
-    if shape == batch:
-        return "The sum over the classes and the mean over the samples are missing."
-    if shape == batch[:1]:
-        return "That is one value for each sample: take their mean."
-    if shape == batch[1:]:
-        return "That is one value for each class: reduce over the classes, then over the samples."
-    return "Check along which dimension you reduce: samples are dimension 0, classes dimension 1."
-
-
-def _call(answer: Callable, arguments: Call) -> str:
-    shown = ", ".join(
-        f"{name} of shape {tuple(value.shape)}"
-        if isinstance(value, torch.Tensor)
-        else f"{name}={value:g}"
-        if isinstance(value, float)
-        else name
-        for name, value in arguments.items()
-    )
-    return f"{getattr(answer, '__name__', 'your function')}({shown})"
-
-
-def _line_of(problem: Exception) -> str:
-    """Where in the learner's own code it happened: the frame just below ours."""
-    frames = traceback.extract_tb(problem.__traceback__)[1:]
-    if not frames or not frames[0].line:
-        return ""
-    return f" at line {frames[0].lineno}, `{frames[0].line}`"
-
-
-def _kind(value: Any) -> str:
-    if isinstance(value, torch.Tensor):
-        return f"a tensor of shape {tuple(value.shape)}"
-    name = type(value).__name__
-    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"

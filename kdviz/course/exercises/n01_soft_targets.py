@@ -1,15 +1,17 @@
 """Notebook 01: the loss, the temperature for an entropy, the limit, the control and the conventions."""
 
 import math
+from collections.abc import Callable
+from numbers import Real
 
-import numpy as np
 import torch
+from scipy import stats
 from torch.nn.functional import log_softmax, softmax
 
+from kdviz.course.exercises.asking import as_number, ask, check_finite, copied
 from kdviz.course.exercises.base import NotYet
-from kdviz.course.exercises.diagnosis import Grader, NumberGrader, as_number, ask, check_finite
+from kdviz.course.exercises.diagnosis import Grader, NumberGrader
 from kdviz.course.exercises.draws import logits, logits_of_both
-from kdviz.course.exercises.trials import copied
 from kdviz.losses.response import logit_matching, soft_targets
 
 # --- 1.1 the loss
@@ -133,7 +135,7 @@ _ENTROPY_CALLS = [
 
 
 @Grader
-def grade_temperature_for(answer):
+def grade_temperature_for(answer: Callable) -> None:
     given = [as_number(ask(answer, **copied(call)), call) for call in _ENTROPY_CALLS]
     for temperature in given:
         check_finite(temperature)
@@ -216,14 +218,19 @@ def _shifted(call):
 
 
 grade_limit_loss = NumberGrader(
-    _limit, calls=[_shifted(logits_of_both(7, 5, seed=4)), _shifted(logits_of_both(4, 6, seed=5))]
+    _limit,
+    gradient_for="student_logits",
+    forbidden=(
+        r".*\.((log_)?softmax|logsumexp|exp)|kdviz\.losses\..*",
+        "The value is right, but it comes from a softmax at a high temperature. The limit needs none: which "
+        "simple function of the logits is left of it?",
+    ),
+    calls=[_shifted(logits_of_both(7, 5, seed=4)), _shifted(logits_of_both(4, 6, seed=5))],
 )
-
-
-@grade_limit_loss.praised_with
-def _at_a_high_temperature(answer):
-    call = grade_limit_loss.calls[0]
-    return {"limit": float(_limit(**call)), "hot": float(soft_targets(**call, temperature=1000.0))}
+grade_limit_loss.praise_numbers = {
+    "limit": float(_limit(**grade_limit_loss.calls[0])),
+    "hot": float(soft_targets(**grade_limit_loss.calls[0], temperature=1000.0)),
+}
 
 
 @grade_limit_loss.mistake
@@ -269,7 +276,7 @@ def _control_call(seed=0):
     }
 
 
-def grade_permute_dark_knowledge(answer):
+def grade_permute_dark_knowledge(answer: Callable) -> None:
     call, before = _control_call(), _control_call()["probabilities"]
     permuted = ask(answer, **call)
     if not isinstance(permuted, torch.Tensor) or permuted.shape != before.shape:
@@ -298,6 +305,7 @@ def grade_permute_dark_knowledge(answer):
         )
     if torch.equal(ask(answer, **_control_call(seed=1)), permuted):
         raise NotYet("Generators with different seeds gave the same result. Draw from the generator.")
+    _check_fairness([_places(ask(answer, **_control_call(seed)), _control_call()) for seed in range(40)])
 
 
 def _check_permutations(permuted, before, labels):
@@ -308,6 +316,42 @@ def _check_permutations(permuted, before, labels):
         raise NotYet(
             "All images share one permutation. A student could learn it as a fixed renaming of the classes; "
             "draw a new permutation for each image."
+        )
+
+
+def _places(permuted, call):
+    """For each image, which of its wrong classes each got its probability from, both in order of size."""
+    wrong = torch.ones_like(permuted, dtype=torch.bool).scatter(1, call["labels"][:, None], False)
+    before = call["probabilities"][wrong].view(len(permuted), -1)
+    after = permuted[wrong].view(before.shape)
+    ranks = after.argsort(-1).argsort(-1)
+    return ranks.gather(1, before.argsort(-1))
+
+
+def _check_fairness(draws):
+    """Over many generators every order of the wrong classes comes about as often as any other."""
+    orders = torch.cat(draws)
+    classes = orders.shape[1]
+    kept = (orders == torch.arange(classes)).all(1)
+    if kept.any():
+        raise NotYet(
+            f"{kept.double().mean():.0%} of the images keep all probabilities where they were. Each image's "
+            "must be shuffled."
+        )
+    if len(orders.unique(dim=0)) < 0.9 * len(orders):
+        raise NotYet(
+            f"In {len(orders)} images with different generators only {len(orders.unique(dim=0))} different "
+            "orders occur. Every order of the wrong classes must be possible, as in `torch.randperm`."
+        )
+    counts = torch.nn.functional.one_hot(orders, classes).double().sum(0)
+    expected = len(orders) / classes
+    # Chi-square with (classes - 1)² degrees of freedom: a fair shuffle passes 131 once in a million.
+    if ((counts - expected).square() / expected).sum() > stats.chi2.isf(1e-6, (classes - 1) ** 2):
+        ways = counts.diagonal() / len(orders)
+        raise NotYet(
+            "Over many generators some probabilities go to some classes more often than to others: the "
+            f"largest of the wrong classes, for instance, stays in {ways[-1]:.0%} of the images, and fair is "
+            f"{1 / classes:.0%}. Then a student still learns what resembles the image."
         )
 
 
@@ -368,11 +412,11 @@ WRONG_WEIGHTS = {
 }
 
 
-def grade_soft_weights(answer):
+def grade_soft_weights(answer: dict[str, float]) -> None:
     if not isinstance(answer, dict) or set(answer) != set(RIGHT_WEIGHTS):
         raise NotYet('Hand in a dictionary with one number for each recipe: {"A": …, "B": …, "C": …}.')
     for name, right in RIGHT_WEIGHTS.items():
-        if not isinstance(answer[name], (int, float, torch.Tensor, np.generic)):
+        if not isinstance(answer[name], (Real, torch.Tensor)):
             raise NotYet(f"Recipe {name}: hand in a number; got {answer[name]!r}.")
         given = as_number(answer[name], {})
         check_finite(given)

@@ -24,7 +24,14 @@ def _half_width(treated, baseline):
     return (interval.high - interval.low) / 2
 
 
-grade_half_width = NumberGrader(_half_width, calls=[_accuracies(8, seed=0), _accuracies(5, seed=1)])
+grade_half_width = NumberGrader(
+    _half_width,
+    calls=[_accuracies(8, seed=0), _accuracies(5, seed=1)],
+    forbidden=(
+        r"kdviz\.measure\..*|scipy\.stats\..*\.(interval|confidence_interval|ttest_\w+)",
+        "The value is right, but a library made the interval. Work it out yourself, with `ppf` alone.",
+    ),
+)
 
 
 def _quantile(n):
@@ -189,17 +196,17 @@ grade_chosen_on_validation = NumberGrader(
 )
 
 
-@grade_chosen_on_validation.praised_with
-def _honest_and_flattering(answer):
-    call = grade_chosen_on_validation.calls[0]
-    return {"honest": _chosen_on_validation(**call), "flattering": float(best_on_test(**call))}
-
-
 @grade_chosen_on_validation.mistake
 def best_on_test(validation, test):
     """You choose on the test images. Then their luck is part of what you report. Look at them once, for
     the cell that validation has chosen."""
     return test.max(1).values.mean()
+
+
+grade_chosen_on_validation.praise_numbers = {
+    "honest": _chosen_on_validation(**grade_chosen_on_validation.calls[0]),
+    "flattering": float(best_on_test(**grade_chosen_on_validation.calls[0])),
+}
 
 
 @grade_chosen_on_validation.mistake

@@ -21,6 +21,7 @@ def _attention_loss(student, teacher):
 
 grade_attention_loss = NumberGrader(
     _attention_loss,
+    gradient_for="student",
     calls=[
         {"student": normal(3, 2, 4, 4, seed=0), "teacher": normal(3, 5, 4, 4, seed=1)},
         {"student": normal(4, 3, 2, 3, seed=2), "teacher": 3 * normal(4, 2, 2, 3, seed=3)},

@@ -26,6 +26,7 @@ def _angle_loss(student, teacher, cosines=_cosines):
 
 grade_angle_loss = NumberGrader(
     _angle_loss,
+    gradient_for="student",
     calls=[
         {"student": normal(4, 3, seed=0), "teacher": normal(4, 6, seed=1)},
         {"student": 2 * normal(5, 2, seed=2) + 1, "teacher": normal(5, 3, seed=3)},
@@ -101,11 +102,13 @@ QUESTIONS = {
 }
 
 
-def grade_blind(answer):
+def grade_blind(answer: dict[str, str]) -> None:
     if not isinstance(answer, dict) or set(answer) != set(BLIND):
         raise NotYet('Hand in a dictionary with two entries: {"distances": "…", "similarities": "…"}.')
     for loss, letters in answer.items():
-        given = set(letters) if isinstance(letters, (str, set, list, tuple)) else None
+        given = None
+        if isinstance(letters, (str, set, list, tuple)):
+            given = {str(letter).upper() for letter in letters} - set(" ,;")
         if given is None or not given <= set(QUESTIONS):
             raise NotYet(f'Write letters from A to E for {loss!r}, for example "AE"; got {letters!r}.')
         wrong = sorted(given ^ BLIND[loss])

@@ -89,6 +89,13 @@ def not_renormalised(probabilities, temperature):
 
 
 @grade_first_choice_at.mistake
+def normalised_over_all_images(probabilities, temperature):
+    """You divide by the sum over all images. Each image's probabilities must add up to 1."""
+    powers = probabilities ** (1 / temperature)
+    return (powers / powers.sum()).amax(-1).mean()
+
+
+@grade_first_choice_at.mistake
 def sharper(probabilities, temperature):
     """Your answer gets sharper with T, not softer: the power is 1/T, not T."""
     return _first_choice_at(probabilities, 1 / temperature)
@@ -123,13 +130,22 @@ def _share_believed(logits, given, truth):
     return _believed(logits, given, truth)[given != truth].mean()
 
 
+def _tied(logits):
+    """Equal logits for the given and the right class of the second image, which has a wrong label."""
+    logits[1, 1] = logits[1, 2]
+    return logits
+
+
 _labels = {
     "given": torch.tensor([0, 2, 1, 1, 0, 2, 2, 0]),
-    "truth": torch.tensor([0, 1, 1, 2, 2, 0, 1, 0]),
+    "truth": torch.tensor([0, 1, 1, 2, 2, 0, 1, 1]),
 }
 grade_share_believed = NumberGrader(
     _share_believed,
-    calls=[{"logits": logits(8, 3, seed=65)} | _labels, {"logits": logits(8, 5, seed=74)} | _labels],
+    calls=[
+        {"logits": _tied(logits(8, 3, seed=88))} | _labels,
+        {"logits": _tied(logits(8, 5, seed=62))} | _labels,
+    ],
 )
 
 
@@ -143,6 +159,12 @@ def of_all_images(logits, given, truth):
 def truth_wins(logits, given, truth):
     """That is how often the *right* class wins. You are asked for the other share."""
     return 1 - _share_believed(logits, given, truth)
+
+
+@grade_share_believed.mistake
+def ties_believed(logits, given, truth):
+    """You count an image whose two logits are equal. The given label's must be *larger*."""
+    return (_at(logits, given) >= _at(logits, truth))[given != truth].double().mean()
 
 
 @grade_share_believed.mistake

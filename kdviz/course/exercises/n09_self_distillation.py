@@ -108,16 +108,12 @@ def never_forgets(before, now, step, decay):
 # --- 9.3 what leaving early costs
 
 
-def _exit_calls():
-    random = torch.Generator().manual_seed(0)
-    return [
-        {
-            "confidences": torch.rand(3, images, generator=random, dtype=torch.float64),
-            "costs": torch.tensor([1.0, 4.0, 9.0], dtype=torch.float64),
-            "threshold": threshold,
-        }
-        for images, threshold in ((40, 0.6), (25, 0.9))
-    ]
+def _exit_call(images, threshold, seed):
+    """Confidences, of which a few are just at the threshold."""
+    confidences = torch.rand(3, images, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    confidences[0, :2] = confidences[1, 2:4] = threshold
+    costs = torch.tensor([1.0, 4.0, 9.0], dtype=torch.float64)
+    return {"confidences": confidences, "costs": costs, "threshold": threshold}
 
 
 def _first_sure(confidences, threshold):
@@ -132,7 +128,18 @@ def _mean_cost(confidences, costs, threshold):
     return costs[_first_sure(confidences, threshold)].mean()
 
 
-grade_mean_cost = NumberGrader(_mean_cost, calls=_exit_calls(), samples_and_classes=False)
+# The thresholds are the same in single precision.
+grade_mean_cost = NumberGrader(
+    _mean_cost,
+    calls=[_exit_call(40, 0.625, seed=0), _exit_call(25, 0.875, seed=1)],
+    samples_and_classes=False,
+)
+
+
+@grade_mean_cost.mistake
+def above_the_threshold(confidences, costs, threshold):
+    """An image leaves where the confidence is *at least* the threshold. Yours must be above it."""
+    return _mean_cost(confidences, costs, threshold + 1e-9)
 
 
 @grade_mean_cost.mistake

@@ -68,11 +68,13 @@ grade_tie = NumberGrader(
 )
 
 
-@grade_tie.praised_with
-def _first_pair(answer):
-    call = grade_tie.calls[0]
-    weight = _tie(**call)
-    return {"weight": weight, "score": distillation_score(call["size"], 1.0, call["accuracy"], 1.0, weight)}
+def _first_tie(size, accuracy, **other):
+    """The weight and the score at which the first pair ties."""
+    weight = _tie(size, accuracy, **other)
+    return {"weight": weight, "score": distillation_score(size, 1.0, accuracy, 1.0, weight)}
+
+
+grade_tie.praise_numbers = _first_tie(**grade_tie.calls[0])
 
 
 @grade_tie.mistake
@@ -112,11 +114,7 @@ grade_saving = NumberGrader(
     _saving,
     calls=[{"inputs": 16, "outputs": 32, "kernel": 3}, {"inputs": 8, "outputs": 8, "kernel": 5}],
 )
-
-
-@grade_saving.praised_with
-def _first_saving(answer):
-    return {"times": _saving(**grade_saving.calls[0])}
+grade_saving.praise_numbers = {"times": _saving(**grade_saving.calls[0])}
 
 
 @grade_saving.mistake

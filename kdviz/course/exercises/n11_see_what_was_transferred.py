@@ -1,6 +1,7 @@
 """Notebook 11: mistakes in common, and the class that loses most."""
 
 import torch
+from torch.nn.functional import one_hot
 
 from kdviz.course.exercises.diagnosis import NumberGrader
 from kdviz.course.exercises.draws import normal
@@ -9,7 +10,7 @@ from kdviz.course.exercises.draws import normal
 def _call(seed):
     """Student, teacher and labels of 60 images in 4 classes of very different sizes."""
     labels = torch.arange(4).repeat_interleave(torch.tensor([30, 18, 8, 4]))
-    truth = 2.0 * torch.nn.functional.one_hot(labels, 4)
+    truth = 2.0 * one_hot(labels, 4)
     noise = normal(2, 60, 4, seed=seed)
     teacher = truth + noise[0]
     return {"student": truth / 2 + teacher / 2 + 1.5 * noise[1], "teacher": teacher, "labels": labels}
@@ -91,6 +92,14 @@ def wrong_sign(student, teacher, labels):
 def best_class(student, teacher, labels):
     """That is the class which gains most, not the one which loses most."""
     return _gaps(student, teacher, labels).max()
+
+
+@grade_worst_class.mistake
+def precision(student, teacher, labels):
+    """You divide by the images that were *called* that class, which gives its precision. The recall
+    divides by the images that *are* of the class."""
+    gaps = [_recalls(one_hot(labels, 4), logits.argmax(-1)) for logits in (student, teacher)]
+    return (gaps[0] - gaps[1]).min()
 
 
 @grade_worst_class.mistake

@@ -1,13 +1,15 @@
 """Notebook 12: a step mended by the doctor's findings, and a model with one logit."""
 
 import copy
+from collections.abc import Callable
 
 import torch
 from torch import nn
 from torch.nn.functional import logsigmoid
 
+from kdviz.course.exercises.asking import ask
 from kdviz.course.exercises.base import NotYet
-from kdviz.course.exercises.diagnosis import Grader, ask
+from kdviz.course.exercises.diagnosis import Grader
 from kdviz.models.seeding import seeded
 
 # --- 12.1 a step to mend
@@ -28,7 +30,7 @@ def _patient():
     return teacher.eval(), student.train(), inputs, labels
 
 
-def grade_my_step(answer):
+def grade_my_step(answer: Callable) -> dict[str, float]:
     from torch.utils.data import DataLoader, TensorDataset
 
     from kdviz.losses.response import CrossEntropy, SoftTargets
@@ -39,7 +41,7 @@ def grade_my_step(answer):
     try:
         # A step with dropout and a loader that shuffles both draw: from a seed of their own.
         with seeded(0):
-            _try_once(answer, teacher, student, inputs, labels)
+            asked = _try_once(answer, teacher, student, inputs, labels)
             found = diagnose(
                 teacher,
                 student,
@@ -55,23 +57,33 @@ def grade_my_step(answer):
         left = f" ({len(found.findings)} findings in all.)" if len(found.findings) > 1 else ""
         raise NotYet(f"The doctor still finds `{first.name}`: {first.what} {first.evidence}.{left}")
     if not any(check.name == "form_of_the_loss" for check in found.passed):
+        if asked > 1:
+            raise NotYet(
+                f"Your step asks the student {asked} times for one batch. With dropout these are {asked} "
+                "different answers, so the two terms do not speak of the same one. Ask once and use the "
+                "logits twice."
+            )
         raise NotYet("The doctor cannot read the loss off your step. Does the step call `backward()`?")
     return {"passed": len(found.passed)}
 
 
 def _try_once(answer, teacher, student, inputs, labels):
+    """A step on copies; how often it asks the student."""
     teacher, student = copy.deepcopy(teacher), copy.deepcopy(student)
     optimizer = torch.optim.Adam(student.parameters(), lr=0.01)
     batch = {"inputs": inputs[:32], "labels": labels[:32]}
+    asked = []
+    student.register_forward_hook(lambda *call: asked.append(True))
     with seeded(0):
         ask(answer, teacher=teacher, student=student, optimizer=optimizer, **batch)
+    return len(asked)
 
 
 # --- 12.2 a model with one logit
 
 
 @Grader
-def grade_two_logits(answer):
+def grade_two_logits(answer: Callable) -> None:
     z = torch.linspace(-6, 6, 25, dtype=torch.float64)
     given = ask(answer, z=z)
     if given is None:
@@ -89,8 +101,8 @@ def grade_two_logits(answer):
             "The softmax of your two logits does not give sigmoid(z) for class 1: at z = 2 it gives "
             f"{float(_softmax_at(answer, 2.0)):.3f}, it should give 0.881."
         )
-    far = ask(answer, z=torch.tensor([-200.0, 200.0], dtype=torch.float64))
-    if not torch.allclose(far.log_softmax(1)[:, 1], logsigmoid(torch.tensor([-200.0, 200.0]).double())):
+    z = torch.tensor([-200.0, 200.0], dtype=torch.float64)
+    if not torch.allclose(ask(answer, z=z).log_softmax(1), logsigmoid(torch.stack([-z, z], 1))):
         raise NotYet(
             "Right for small z, but at z = 200 a probability of 0 was lost on the way. Do not go through "
             "probabilities; the logits can be had from z at once."

@@ -6,12 +6,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
 import torch
 
+from kdviz.course.exercises.asking import Call, ask, copied
 from kdviz.course.exercises.base import NotYet
-
-Call = dict[str, Any]
 
 _FROM_THE_STUDENT = {
     "student_logits": "the student's logits",
@@ -20,29 +18,15 @@ _FROM_THE_STUDENT = {
 }
 
 
-def copied(call: Call) -> Call:
-    """The arguments of a call, the tensors and arrays as copies that an answer may change."""
-    return {
-        name: value.clone()
-        if isinstance(value, torch.Tensor)
-        else value.copy()
-        if isinstance(value, np.ndarray)
-        else value
-        for name, value in call.items()
-    }
-
-
-def harder_calls(call: Call) -> Iterator[tuple[str, Call, float]]:
-    """The call in single precision and with very large logits: what to say of it, itself, a tolerance."""
-    if any(_is_real(value) for value in call.values()):
-        single = {name: value.float() if _is_real(value) else value for name, value in call.items()}
-        yield "Right in double precision, but in single precision, as networks have it:", single, 1e-3
-    large = {
-        name: value * (1000 / value.abs().max()) if "logits" in name else value
-        for name, value in call.items()
-    }
+def harder_calls(call: Call) -> Iterator[tuple[str, Call]]:
+    """The call in single precision, and with very large logits too; and what to say if one fails."""
+    if not any(map(_is_real, call.values())):
+        return
+    single = {name: value.float() if _is_real(value) else value for name, value in call.items()}
+    yield "Right in double precision, but in single precision, as networks have it:", single
+    large = {name: v * (1000 / v.abs().max()) if "logits" in name else v for name, v in single.items()}
     if any("logits" in name for name in call):
-        yield "Right on ordinary logits, but on logits of up to 1000:", large, 1e-4
+        yield "Right on ordinary logits, but on logits of up to 1000:", large
 
 
 def check_gradient(
@@ -55,7 +39,7 @@ def check_gradient(
     names = [name for name in (wanted, unwanted) if name]
     attached = call | {name: call[name].clone().requires_grad_() for name in names}
     source = _FROM_THE_STUDENT[wanted]
-    value = answer(*copied(attached).values())
+    value = ask(answer, **copied(attached))
     if not (isinstance(value, torch.Tensor) and value.requires_grad):
         raise NotYet(
             "The value is right, but no gradient can flow: somewhere the tensors became plain numbers or "
@@ -86,16 +70,23 @@ def check_gradient(
 
 
 def check_calls(answer: Callable, call: Call, forbidden: str, message: str) -> None:
-    """Whether the answer makes do without the functions whose names match the pattern."""
-    with _called_functions() as names:
-        answer(*copied(call).values())
+    """Whether the answer makes do without the functions whose full names match the pattern."""
+    with _watched() as names:
+        ask(answer, **copied(call))
     used = sorted(name for name in names if re.fullmatch(forbidden, name))
     if used:
         raise NotYet(f"{message} (It calls `{used[0].rpartition('.')[2]}`.)")
 
 
+def called(answer: Callable, call: Call) -> set[str]:
+    """The names, without their modules, of the functions that an answer calls."""
+    with _watched() as names:
+        ask(answer, **copied(call))
+    return {name.rpartition(".")[2] for name in names}
+
+
 @contextmanager
-def _called_functions() -> Iterator[set[str]]:
+def _watched() -> Iterator[set[str]]:
     """The names of all functions called meanwhile: with their module, or only a dot if written in C."""
     names: set[str] = set()
 
