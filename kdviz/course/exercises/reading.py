@@ -42,7 +42,7 @@ def _exercise(name: str, title: str, opening: str, parts: dict[str, str], where:
         "question": question.strip(),
         "hints": (parts["Hint 1"], parts["Hint 2"]),
         "source": code[1],
-        "praise": parts["When it is right"],
+        "praise": " ".join(parts["When it is right"].split()),
     }
 
 
