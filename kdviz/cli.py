@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from kdviz.commands import setup
-from kdviz.course.place import CLONE, course_folder
+from kdviz.course.paths import CLONE, course_folder
 
 
 def main(arguments=None):

@@ -6,7 +6,7 @@ Sections are those of Gou, Yu, Maybank and Tao 2021, *Knowledge Distillation: A 
 from dataclasses import dataclass
 from html import escape
 
-from kdviz.course.place import course_folder
+from kdviz.course.paths import course_folder
 
 WIDTH, HEIGHT = 900, 1034
 TEACHER, STUDENT, INK, QUIET, LINE = "#0072B2", "#D55E00", "#222222", "#5F5F5F", "#B8BEC4"
