@@ -1,4 +1,4 @@
-"""The command line: ``kdviz lab | site | results | data | doctor | wheels``, and in a clone ``setup | test``.
+"""The command line: ``kdviz COMMAND``, or ``python -m kdviz COMMAND``.
 
 Only the standard library is imported here, so that a fresh clone can set itself up with
 ``python -m kdviz``.
@@ -7,6 +7,7 @@ Only the standard library is imported here, so that a fresh clone can set itself
 import argparse
 import importlib.metadata
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -48,7 +49,8 @@ def _must_set_up(command):
 
 
 def _parser():
-    parser = argparse.ArgumentParser(prog="kdviz", description=__doc__.splitlines()[0])
+    about = "Open the course, build its static site, fetch data, or set a machine up."
+    parser = argparse.ArgumentParser(prog="kdviz", description=about)
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
 
     def command(name, run, what):
@@ -57,25 +59,28 @@ def _parser():
         return added
 
     lab = command("lab", _lab, "open the course in JupyterLab")
-    lab.add_argument("--no-browser", action="store_true", help="print the address only")
+    lab.add_argument("--no-browser", action="store_true", help="only print the address")
     lab.add_argument("--port", type=int, help="the port to serve on")
     site = command("site", _site, "build the static course: pages that need no kernel and no network")
-    site.add_argument("--output", type=Path, default=Path("site"), help="where to put it (site)")
-    results = command("results", _results, "compute the long results again")
-    results.add_argument("names", nargs="*", help="only these tables")
+    site.add_argument("--output", type=Path, default=Path("site"), help="the folder to write (default: site)")
+    data = command("data", _data, "describe the data sets, or fetch one")
+    data.add_argument("fetch", nargs="?", choices=["fetch"], help="bring a data set to this machine")
+    data.add_argument("name", nargs="?", help=f"one of {_names_of_data()}")
+    data.add_argument("--from", dest="folder", type=Path, help="a folder that has its files already")
+    command("doctor", _doctor, "say what is missing on this machine and how to fix it")
+    wheels = command("wheels", _wheels, "fill a folder from which other machines set up without network")
+    wheels.add_argument("folder", type=Path, nargs="?", default=Path("wheels"), help="(default: wheels)")
+    results = command("results", _results, "compute the stored tables whose code has changed")
+    results.add_argument(
+        "names", nargs="*", metavar="NAME", help="only these tables, or those of these pages"
+    )
     results.add_argument(
         "--verify", action="store_true", help="keep a table whose first seed comes out as it is stored"
     )
-    data = command("data", _data, "print the cards of the data sets, or fetch one")
-    data.add_argument("fetch", nargs="?", choices=["fetch"], help="bring a data set to this machine")
-    data.add_argument("name", nargs="?", help="fashion-mnist, cifar10, cifar100 or spoken-digits")
-    data.add_argument("--from", dest="folder", type=Path, help="take its files from here, not the network")
-    command("doctor", _doctor, "say what is missing and how to fix it")
-    wheels = command("wheels", _wheels, "fill a folder from which laptops set up without network")
-    wheels.add_argument("folder", type=Path, nargs="?", default=Path("wheels"))
     if CLONE:
         command("setup", lambda options: 0, "prepare the environment in .venv")
-        command("test", _test, "run the tests; what follows is passed on to pytest")
+        command("test", _test, "run the tests; pytest's options are passed on")
+        command("pages", _pages, "write the table of pages in README.md, from kdviz/course/pages.toml")
         command("benchmark", _benchmark, "measure, side by side in one run")
         command("soak", _soak, "train for ten minutes in the training theatre, under 2,000 slider moves")
         command("lint", _lint, "check the code's style")
@@ -96,11 +101,21 @@ def _site(options):
 
 
 def _results(options):
-    from kdviz.course import results
+    from kdviz.course import pages, results
 
-    different = results.main(options.names, options.verify)
+    tables = {page.name: page.results for page in pages.pages()}
+    names = [table for name in options.names for table in tables.get(name, (name,))]
+    if options.names and not names:
+        raise ValueError(f"no table belongs to {' '.join(options.names)}")
+    different = results.main(names, options.verify)
     if different:
-        raise ValueError(f"these tables must be made again: kdviz results {' '.join(different)}")
+        raise ValueError(f"these tables must be computed again: kdviz results {' '.join(different)}")
+
+
+def _names_of_data():
+    """The data sets that can be fetched, read from a file that needs nothing installed."""
+    sources = runpy.run_path(str(Path(__file__).parent / "datasets" / "sources.py"))["SOURCES"]
+    return ", ".join(sources)
 
 
 def _data(options):
@@ -129,6 +144,13 @@ def _test(options):
     processes = min(4, max(2, (os.cpu_count() or 1) - 1))
     side_by_side = ("-n", processes, "--dist", "loadfile", "--no-loadscope-reorder")
     return _python("-m", "pytest", *(options.rest or side_by_side))
+
+
+def _pages(options):
+    from kdviz.course.pages import with_table
+
+    readme = CLONE / "README.md"
+    readme.write_text(with_table(readme.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 def _benchmark(options):

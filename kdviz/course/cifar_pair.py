@@ -24,6 +24,7 @@ from kdviz.course.paths import course_folder
 from kdviz.datasets.cifar import cifar10
 from kdviz.losses.response import soft_targets
 from kdviz.models.seeding import seeded
+from kdviz.tracing import answer
 from kdviz.training.store import write_whole
 
 TEACHER, STUDENT = 16, 6
@@ -137,7 +138,7 @@ def write(target, trained, data, note):
     some = torch.arange(len(data.test))[:: len(data.test) // SETTINGS["answers"]]
     kept = {"labels": data.test.labels[some].byte()}
     for name, model in trained.items():
-        answers = _ask(model.half().float(), data.test.inputs)
+        answers = answer(model.half().float(), data.test.inputs).logits
         kept[name] = answers[some]
         file = f"{name.replace(',', '').replace(' ', '_')}.safetensors"
         card["models"][name] = {
@@ -187,11 +188,6 @@ def _moved(images):
     padded = nn.functional.pad(mirrored, (3, 3, 3, 3))
     down, right = torch.randint(7, (2,)).tolist()
     return padded[..., down : down + 32, right : right + 32]
-
-
-def _ask(model, inputs):
-    with torch.no_grad():
-        return torch.cat([model(part) for part in inputs.split(500)])
 
 
 def _write(path, tensors):
