@@ -89,7 +89,8 @@ def test_is_heard_as_regions_with_lists_of_topics(shown):
 
 SPILLED = """() => [...document.querySelectorAll(".topic, .topic *, .hero *")].filter((one) => {
   const box = one.getBoundingClientRect(), around = one.parentElement.getBoundingClientRect();
-  return box.right > around.right + 1 || box.bottom > around.bottom + 1 || box.left < around.left - 1;
+  return box.width
+    && (box.right > around.right + 1 || box.bottom > around.bottom + 1 || box.left < around.left - 1);
 }).map((one) => one.outerHTML)"""
 SMALLEST = """() => Math.min(...[...document.querySelectorAll(".kdviz-map *")]
   .filter((one) => one.textContent.trim()).map((one) => parseFloat(getComputedStyle(one).fontSize)))"""
