@@ -7,7 +7,6 @@ Only the standard library is imported here, so that a fresh clone can set itself
 import argparse
 import importlib.metadata
 import os
-import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -65,8 +64,9 @@ def _parser():
     site.add_argument("--output", type=Path, default=Path("site"), help="the folder to write (default: site)")
     data = command("data", _data, "describe the data sets, or fetch one")
     data.add_argument("fetch", nargs="?", choices=["fetch"], help="bring a data set to this machine")
-    data.add_argument("name", nargs="?", help=f"one of {_names_of_data()}")
+    data.add_argument("name", nargs="?", metavar="NAME", help="the data set to fetch")
     data.add_argument("--from", dest="folder", type=Path, help="a folder that has its files already")
+    data.format_help = lambda: _help_on_data(data)
     command("doctor", _doctor, "say what is missing on this machine and how to fix it")
     wheels = command("wheels", _wheels, "fill a folder from which other machines set up without network")
     wheels.add_argument("folder", type=Path, nargs="?", default=Path("wheels"), help="(default: wheels)")
@@ -112,10 +112,15 @@ def _results(options):
         raise ValueError(f"these tables must be computed again: kdviz results {' '.join(different)}")
 
 
-def _names_of_data():
-    """The data sets that can be fetched, read from a file that needs nothing installed."""
-    sources = runpy.run_path(str(Path(__file__).parent / "datasets" / "sources.py"))["SOURCES"]
-    return ", ".join(sources)
+def _help_on_data(parser):
+    """The help names the data sets that can be fetched; a fresh clone cannot import them yet."""
+    try:
+        from kdviz.datasets.sources import SOURCES
+
+        parser.epilog = f"NAME is one of {', '.join(SOURCES)}."
+    except ImportError:
+        parser.epilog = "Without a NAME, 'kdviz data fetch' says which there are."
+    return argparse.ArgumentParser.format_help(parser)
 
 
 def _data(options):

@@ -70,7 +70,19 @@ def test_the_help_names_every_data_set_that_can_be_fetched(capsys):
     with pytest.raises(SystemExit):
         cli.main(["data", "--help"])
     said = " ".join(capsys.readouterr().out.split())
-    assert f"one of {', '.join(SOURCES)}" in said
+    assert f"NAME is one of {', '.join(SOURCES)}." in said
+
+
+def test_the_help_on_data_comes_also_before_anything_is_installed(capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "kdviz.datasets.sources", None)
+    with pytest.raises(SystemExit):
+        cli.main(["data", "--help"])
+    assert "'kdviz data fetch' says which there are" in " ".join(capsys.readouterr().out.split())
+
+
+def test_fetching_without_a_name_says_which_there_are(capsys):
+    assert cli.main(["data", "fetch"]) == 1
+    assert "spoken-digits" in capsys.readouterr().err
 
 
 def test_the_tables_of_a_page_are_computed_by_its_name(monkeypatch):

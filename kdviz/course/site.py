@@ -21,19 +21,23 @@ from html import escape
 from pathlib import Path
 
 import nbformat
+from filelock import FileLock
 from nbclient import NotebookClient
 from nbclient.exceptions import CellControlSignal, DeadKernelError
 from nbconvert import HTMLExporter
 from nbconvert.filters import strip_ansi
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbconvert.preprocessors import CoalesceStreamsPreprocessor
+from plotly.offline import get_plotlyjs
 
 from kdviz.course import templates
 from kdviz.course.formulas import mathml
 from kdviz.course.glossary import DEFINITIONS, anchor, with_links
 from kdviz.course.pages import Page, following, pages
 from kdviz.course.references import references
+from kdviz.course.survey_map import survey_map
 from kdviz.explorers.base import STATIC_PAGES
+from kdviz.explorers.playground import playground_page
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 PLOTLY = "application/vnd.plotly.v1+json"
@@ -91,8 +95,6 @@ def execute_all(notebooks, folder, course: list[Page] | None = None) -> dict:
 
 def execute_once(path, folder):
     """The executed notebook, which is kept in ``folder`` for whoever asks next."""
-    from filelock import FileLock
-
     kept = Path(folder) / Path(path).name
     kept.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(kept.with_suffix(".lock")):
@@ -136,8 +138,7 @@ def write(executed: dict, folder):
     folder = Path(folder)
     folder.mkdir(parents=True)
     written = {page.name: render(notebook, page, list(executed)) for page, notebook in executed.items()}
-    written |= {"index": index(list(executed)), "playground": playground()}
-    written["glossary"] = _plain("glossary.html.j2", definitions=DEFINITIONS, anchor=anchor)
+    written |= {"index": index(list(executed)), "playground": playground_page(), "glossary": glossary_page()}
     written["references"] = _plain("references.html.j2", references=references(executed))
     for name, text in written.items():
         (folder / f"{name}.html").write_text(text, encoding="utf-8")
@@ -200,8 +201,6 @@ def _plain(template, **values):
 
 def index(course: list[Page]) -> str:
     """The first page: the map of the course and the list of its pages."""
-    from kdviz.course.survey_map import survey_map
-
     picture = b64encode((templates.FOLDER / "playground.webp").read_bytes()).decode()
     return _plain(
         "index.html.j2",
@@ -212,11 +211,9 @@ def index(course: list[Page]) -> str:
     )
 
 
-def playground() -> str:
-    """The page on which students learn in the browser; it comes from no notebook."""
-    from kdviz.explorers.playground import playground_page
-
-    return playground_page()
+def glossary_page() -> str:
+    """The words of the course, each where the pages link to it."""
+    return _plain("glossary.html.j2", definitions=DEFINITIONS, anchor=anchor)
 
 
 class _Renderer(IPythonRenderer):
@@ -254,7 +251,7 @@ def _made_drawable(notebook, resources):
             if result.output_type == "error":
                 raise SiteError(f"{where} raised {result.ename}: {result.evalue}")
             if PLOTLY in result.get("data", {}):
-                page["plotly"] = _plotly_script()
+                page["plotly"] = get_plotlyjs()
             if "data" in result:
                 result.data = nbformat.from_dict(_drawable(result.data, where))
     return notebook, resources
@@ -282,9 +279,3 @@ def _figure(figure):
         f'<div class="figure" role="img" aria-label="{label}" style="min-height:{height}px" data-plotly>'
         f'<script type="application/json">{content}</script></div>'
     )
-
-
-def _plotly_script():
-    from plotly.offline import get_plotlyjs
-
-    return get_plotlyjs()

@@ -8,9 +8,9 @@ import pytest
 from kdviz.course.exercises import exercises
 from kdviz.course.pages import following, page, pages, regions
 from kdviz.course.paths import course_folder
-from kdviz.course.results import RESULTS
 
 FOLDER = course_folder() / "notebooks"
+TABLES = {path.stem for path in (course_folder() / "data" / "results").glob("*.csv")}
 EVERY = pages(planned=True)
 WRITTEN = [one for one in pages() if (FOLDER / one.notebook).exists()]
 
@@ -91,12 +91,12 @@ def test_a_page_loads_the_tables_that_are_declared(written):
     one, notebook = written
     loaded = list(dict.fromkeys(re.findall(r'\bload\("(\w+)"\)', text_of(notebook, "code"))))
     assert loaded == list(one.results), f"write into its entry in pages.toml: results = {loaded}"
-    unknown = set(loaded) - set(RESULTS)
-    assert not unknown, f"no experiment makes {unknown}: declare it in kdviz/course/experiments"
+    missing = set(loaded) - TABLES
+    assert not missing, f"declare {missing} in kdviz/course/experiments, and run 'make results'"
 
 
 def test_every_table_is_shown_on_a_page():
-    unused = set(RESULTS) - {name for one in pages() for name in one.results}
+    unused = TABLES - {name for one in pages() for name in one.results}
     assert not unused, f"load them in a notebook, or delete them: {sorted(unused)}"
 
 

@@ -200,7 +200,7 @@ def test_every_word_that_a_page_links_is_in_the_glossary(offline):
     linked = offline(text).locator("main a.term")
     addresses = [link.get_attribute("href") for link in linked.all()]
     assert addresses == [f"glossary.html#{word}" for word in ("student", "soft-targets", "logits")]
-    words = site._plain("glossary.html.j2", definitions=site.DEFINITIONS, anchor=site.anchor)
+    words = site.glossary_page()
     for address in addresses:
         assert offline(words).locator(f"dt#{address.split('#')[1]} + dd").inner_text()
 
