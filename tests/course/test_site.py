@@ -167,7 +167,6 @@ kd.explorers.prediction("Which?", ["left", "right"])"""
 
 
 @pytest.mark.browser
-@pytest.mark.notebook
 def test_a_small_course_is_built_and_works_from_its_files(tmp_path, offline):
     write(tmp_path, new_code_cell(EVERY_OUTPUT))
     write(tmp_path, name="02_two")
@@ -195,6 +194,7 @@ def test_a_small_course_is_built_and_works_from_its_files(tmp_path, offline):
     assert papers.locator("a[href='01_one.html'], a[href='02_two.html']").count() == 2
 
 
+@pytest.mark.browser
 def test_every_word_that_a_page_links_is_in_the_glossary(offline):
     text = page_of(new_markdown_cell("# One\n\nA **student** learns *soft targets*; the student has logits."))
     linked = offline(text).locator("main a.term")
@@ -216,7 +216,6 @@ def test_the_first_page_follows_the_readers_light_or_dark(browser, scheme):
     page.close()
 
 
-@pytest.mark.notebook
 def test_a_notebook_is_executed_once_for_all_who_ask(tmp_path):
     path = write(tmp_path, new_code_cell("import time; print(time.time_ns())"))
     first, second = (site.execute_all(tmp_path, tmp_path / "executed", COURSE[:1]) for _ in range(2))
@@ -234,7 +233,6 @@ def test_a_folder_with_other_work_is_not_replaced(tmp_path):
     assert other.read_text() == "years"
 
 
-@pytest.mark.notebook
 def test_an_error_in_a_cell_stops_the_build_and_leaves_the_old_site(tmp_path):
     write(tmp_path, new_code_cell("1 / 0"))
     old = tmp_path / "site" / "index.html"
@@ -246,7 +244,6 @@ def test_an_error_in_a_cell_stops_the_build_and_leaves_the_old_site(tmp_path):
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
-@pytest.mark.notebook
 def test_a_word_on_standard_error_stops_the_build(tmp_path):
     path = write(tmp_path, new_code_cell("import sys; print('careful', file=sys.stderr)"))
     with pytest.raises(site.SiteError, match="careful"):
