@@ -15,7 +15,7 @@ import pandas as pd
 
 from kdviz.course import architecture_experiments as architectures
 from kdviz.course import experiments, knowledge_experiments, scheme_experiments, self_experiments
-from kdviz.course.place import course_folder
+from kdviz.course.paths import course_folder
 from kdviz.course.sources import code_hash
 
 SEEDS = tuple(range(30))

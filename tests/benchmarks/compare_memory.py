@@ -17,7 +17,7 @@ import time
 import torch
 
 import kdviz as kd
-from kdviz.course import photographs
+from kdviz.course import cifar_pair
 from kdviz.measure import cka_map
 from kdviz.study.layers import pooled_features
 
@@ -37,10 +37,10 @@ def measure(widths, count):
     torch.set_num_threads(1)
     images, (inputs, labels) = _images(count)
     if widths is None:
-        models = photographs.models()
+        models = cifar_pair.models()
     else:
         names = ("teacher", "student")
-        models = {name: photographs.resnet(width).eval() for name, width in zip(names, widths, strict=True)}
+        models = {name: cifar_pair.resnet(width).eval() for name, width in zip(names, widths, strict=True)}
     teacher, student = models.pop("teacher"), models.pop("student")
     before, start = _peak(), time.perf_counter()
     found = kd.compare(teacher, student, (inputs, labels), baselines=models)

@@ -36,12 +36,12 @@ def copy_course(target):
     for path in sorted(p for room in ("notebooks", "data") for p in (source / room).rglob("*")):
         name = path.relative_to(source).as_posix()
         if path.is_file() and ".ipynb_checkpoints" not in path.parts:
-            copied[name] = _bring(path, target / name, copied.get(name))
+            copied[name] = _update(path, target / name, copied.get(name))
     manifest.write_text(json.dumps(copied, indent=1))
     return target
 
 
-def _bring(path, destination, known):
+def _update(path, destination, known):
     """Copy one file unless the reader changed her copy; returns the hash of the edition she now has."""
     edition = _hash(path)
     hers = _hash(destination) if destination.exists() else None

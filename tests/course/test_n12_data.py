@@ -2,11 +2,11 @@
 
 import torch
 
-from kdviz.course import own_models
+from kdviz.course import n12_data
 
 
 def test_the_labels_shown_are_those_of_the_rows_labelled():
-    table = own_models.cells(labels=40, seed=1)
+    table = n12_data.cells(labels=40, seed=1)
     known = table.labels >= 0
     assert int(known.sum()) == len(table.labelled) == 40
     rows = {tuple(row.tolist()): int(label) for row, label in zip(*table.labelled.tensors, strict=True)}
@@ -17,14 +17,14 @@ def test_the_labels_shown_are_those_of_the_rows_labelled():
 
 
 def test_a_row_number_finds_its_row():
-    table = own_models.cells()
+    table = n12_data.cells()
     inputs, labels, row = table.with_rows()[17]
     assert row == 17 and torch.equal(inputs, table.inputs[17]) and labels == table.labels[17]
 
 
 def test_most_topic_words_of_a_sentence_are_its_topics():
-    text = own_models.sentences(seed=2, train=50, labelled=10, test=20)
-    groups = [set(words.split()) for words in own_models.TOPICS.values()]
+    text = n12_data.sentences(seed=2, train=50, labelled=10, test=20)
+    groups = [set(words.split()) for words in n12_data.TOPICS.values()]
     for tokens, label in zip(*text.train.tensors, strict=True):
         words = text.read(tokens).split()
         counts = [sum(word in group for word in words) for group in groups]

@@ -3,7 +3,7 @@
 The photographs themselves do not come with kdviz. The files were made by
 
     kdviz data fetch cifar10
-    python -m kdviz.course.photographs data/photographs
+    python -m kdviz.course.cifar_pair data/cifar_pair
 
 which takes about twelve minutes of one processor core. ``card.json`` says with which settings, and what came
 out.
@@ -20,10 +20,11 @@ from safetensors.torch import load_file, save
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from kdviz.course.place import course_folder
+from kdviz.course.paths import course_folder
 from kdviz.datasets.cifar import cifar10
 from kdviz.losses.response import soft_targets
 from kdviz.models.seeding import seeded
+from kdviz.tracing import answer
 from kdviz.training.store import write_whole
 
 TEACHER, STUDENT = 16, 6
@@ -77,7 +78,7 @@ def resnet(width):
 
 def folder():
     """Where the saved files are."""
-    return course_folder() / "data" / "photographs"
+    return course_folder() / "data" / "cifar_pair"
 
 
 def card():
@@ -110,10 +111,10 @@ def main():
     make(given.folder, given.note)
 
 
-def make(place, note=""):
+def make(target, note=""):
     """Train the networks and write their weights, their answers and the card."""
     data = cifar10(labels=SETTINGS["labels"], seed=SETTINGS["seed"])
-    write(place, _trained(data), data, note)
+    write(target, _trained(data), data, note)
 
 
 def _trained(data):
@@ -131,25 +132,25 @@ def _trained(data):
     }
 
 
-def write(place, trained, data, note):
+def write(target, trained, data, note):
     """Write networks in half precision, what they answer to some test images, and the card."""
     card = {"data": data.card.name, "note": note, "settings": SETTINGS, "classes": data.classes, "models": {}}
     some = torch.arange(len(data.test))[:: len(data.test) // SETTINGS["answers"]]
     kept = {"labels": data.test.labels[some].byte()}
     for name, model in trained.items():
-        answers = _ask(model.half().float(), data.test.inputs)
+        answers = answer(model.half().float(), data.test.inputs).logits
         kept[name] = answers[some]
         file = f"{name.replace(',', '').replace(' ', '_')}.safetensors"
         card["models"][name] = {
             "file": file,
             "width": TEACHER if name == "teacher" else STUDENT,
             "test_accuracy": float((answers.argmax(1) == data.test.labels).double().mean()),
-            "sha256": _write(place / file, model.state_dict()),
+            "sha256": _write(target / file, model.state_dict()),
         }
     file = "answers.safetensors"
-    card["answers"] = {"file": file, "sha256": _write(place / file, kept)}
+    card["answers"] = {"file": file, "sha256": _write(target / file, kept)}
     text = json.dumps(card, indent=1, ensure_ascii=False) + "\n"
-    write_whole(place / "card.json", text.encode())
+    write_whole(target / "card.json", text.encode())
     print(text)
 
 
@@ -187,11 +188,6 @@ def _moved(images):
     padded = nn.functional.pad(mirrored, (3, 3, 3, 3))
     down, right = torch.randint(7, (2,)).tolist()
     return padded[..., down : down + 32, right : right + 32]
-
-
-def _ask(model, inputs):
-    with torch.no_grad():
-        return torch.cat([model(part) for part in inputs.split(500)])
 
 
 def _write(path, tensors):
