@@ -10,7 +10,7 @@ from kdviz.measure import paired
 _WHO_IS_AHEAD = [[0.0, "#9E9E9E"], [0.5, "#FFFFFF"], [1.0, "#F08A4B"]]
 
 
-def landscape(table, *, value="test_accuracy", largest=None, title=""):
+def landscape(table, *, value="accuracy", largest=None, title=""):
     """A heat map of the mean paired gain; cells whose 95 % interval holds zero are marked *null*.
 
     Parameters
