@@ -19,12 +19,6 @@ from kdviz.measure import accuracy
 from kdviz.schemes._sweep import SOFT_WEIGHTS, TEMPERATURES, mixture, small_student
 
 
-def landscape_points():
-    """The baseline, and every temperature with every weight."""
-    cells = [{"temperature": t, "soft_weight": w} for t in TEMPERATURES for w in SOFT_WEIGHTS]
-    return [{"temperature": 1.0, "soft_weight": 0.0}, *cells]
-
-
 @result({"regime": ("omitted digit", "all labels")})
 def landscape(seeds, regime):
     """The grid of temperature and weight, where one digit is omitted or where all labels are given."""
@@ -32,8 +26,9 @@ def landscape(seeds, regime):
         "omitted digit": (partial(digits, omit=3), 32, 1500),
         "all labels": (digits, 16, 600),
     }[regime]
-    student = partial(small_student, width=width)
-    found = swept(landscape_points(), seeds, data=data, student=student, steps=steps)
+    baseline, student = {"temperature": 1.0, "soft_weight": 0.0}, partial(small_student, width=width)
+    cells = [{"temperature": t, "soft_weight": w} for t in TEMPERATURES for w in SOFT_WEIGHTS]
+    found = swept([baseline, *cells], seeds, data=data, student=student, steps=steps)
     return [{"regime": regime, **row} for row in found]
 
 

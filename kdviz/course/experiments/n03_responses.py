@@ -38,13 +38,13 @@ def response_mixture(arm, soft_weight=0.0, temperature=None):
     return (1 - soft_weight) * CrossEntropy() + soft_weight * loss
 
 
-def response_points(arms=tuple(RESPONSE_LOSSES), temperatures=(1.0, 4.0, 16.0), soft_weights=(0.1, 0.5, 0.9)):
+def response_points(temperatures=(1.0, 4.0, 16.0), soft_weights=(0.1, 0.5, 0.9)):
     """The hard-label baseline, and every loss at every weight and, where it has one, temperature."""
     points = [{"arm": "hard labels"}]
-    for arm in arms:
+    for arm, loss in RESPONSE_LOSSES.items():
         for weight in soft_weights:
             here = {"arm": arm, "soft_weight": weight}
-            tempered = hasattr(RESPONSE_LOSSES[arm], "temperature")
+            tempered = hasattr(loss, "temperature")
             points += [{**here, "temperature": t} for t in temperatures] if tempered else [here]
     return points
 
