@@ -41,6 +41,11 @@ class Result:
         return self.experiment.__name__
 
     @property
+    def page(self):
+        """The notebook that it belongs to, such as ``03_responses``."""
+        return self.experiment.__module__.rpartition(".n")[2]
+
+    @property
     def declaration(self):
         """What must be as it was when the table was made, besides the code."""
         settings = {key: list(values) for key, values in self.grid.items()}

@@ -40,7 +40,7 @@ def test_every_column_is_in_the_vocabulary_and_every_kl_has_its_temperature(tabl
 
 
 def test_every_table_is_shown_on_the_page_of_its_experiment_with_its_source(table):
-    page = results.find(table.name).experiment.__module__.rpartition(".n")[2]
+    page = results.find(table.name).page
     cells = json.loads((NOTEBOOKS / f"{page}.ipynb").read_text(encoding="utf-8"))["cells"]
     shown = [
         source for cell in cells if f'results.load("{table.name}")' in (source := "".join(cell["source"]))
