@@ -55,6 +55,7 @@ def test_every_file_of_experiments_belongs_to_a_page():
     assert {path.stem[1:] for path in files} <= {path.stem for path in NOTEBOOKS.glob("*.ipynb")}
 
 
+@pytest.mark.complete
 def test_a_sample_of_rows_computed_again_agrees(table):
     assert "rows computed again" in table.check(seeds=(7,))
 

@@ -7,7 +7,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from kdviz.losses import relation
-from kdviz.losses.relation import relational
+from kdviz.losses.relation import _relational as relational
 
 
 def random(*shape, seed=0, dtype=torch.float64):
