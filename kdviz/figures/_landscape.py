@@ -12,7 +12,7 @@ _WHO_IS_AHEAD = [[0.0, "#9E9E9E"], [0.5, "#FFFFFF"], [1.0, "#F08A4B"]]
 
 
 def landscape(
-    table: pd.DataFrame, *, value: str = "test_accuracy", largest: float | None = None, title: str = ""
+    table: pd.DataFrame, *, value: str = "accuracy", largest: float | None = None, title: str = ""
 ) -> go.Figure:
     """A heat map of the mean paired gain; cells whose 95 % interval holds zero are marked *null*.
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from kdviz.course import transfer_experiments as experiments
+from kdviz.course.experiments import n11_see_what_was_transferred as experiments
 from kdviz.datasets import digits
 
 
@@ -20,7 +20,7 @@ def test_rows_hold_every_arm_of_every_seed():
     rows = experiments.answers(cast)
     assert [(row["seed"], row["arm"]) for row in rows] == [(s, name) for s in (0, 1) for name in cast[0][1]]
     own = {row["arm"]: row for row in rows[:7]}
-    assert own["teacher"]["with the teacher"] == own["poor teacher"]["with the poor teacher"] == 100
+    assert own["teacher"]["agreement"] == own["poor teacher"]["agreement_with_poor"] == 100
     for name, table in experiments.reliability(cast, ("teacher", "student")).items():
         confidence, right, count = table.T
         assert count.sum() == 2 * 397
@@ -31,9 +31,9 @@ def test_rows_hold_every_arm_of_every_seed():
         assert 100 * (confidence * count).sum() / count.sum() == pytest.approx(
             sum(row["confidence"] for row in both) / 2
         )
-    likeness = experiments.attributions(cast, images=20)
-    assert {row["arm"] for row in likeness} == {*experiments.PAIRS, "student, other images"}
-    assert all(-100 <= row["likeness"] <= 100 for row in likeness)
+    found = experiments.attributions(cast, images=20)
+    assert {row["arm"] for row in found} == {*experiments.PAIRS, "student, other images"}
+    assert all(-100 <= row["rank_correlation"] <= 100 for row in found)
 
 
 def test_the_others_of_a_seed_see_the_same_data_and_the_baselines_differ():

@@ -4,7 +4,8 @@ import pandas as pd
 import pytest
 import torch
 
-from kdviz.course import knowledge_experiments as experiments
+from kdviz.course.experiments import n04_features as experiments
+from kdviz.course.experiments.n05_relations import nearest_neighbours
 from kdviz.datasets import digits
 from kdviz.measure import paired
 from kdviz.models import mlp
@@ -50,18 +51,18 @@ def table(validation, accuracy):
     for seed in range(6):
         for base, lift in (("hard labels", 0.0), ("soft targets", 5.0)):
             common = {"seed": seed, "labels": 50, "base": base}
-            none = {"knowledge": "none", "weight": 0.0, "validation_accuracy": 80.0}
+            none = {"arm": "none", "weight": 0.0, "validation_accuracy": 80.0}
             rows.append({**common, **none, "accuracy": 70.0 + seed + lift})
             for weight in validation:
-                kind = {"knowledge": "hint", "weight": weight, "validation_accuracy": validation[weight]}
+                kind = {"arm": "hint", "weight": weight, "validation_accuracy": validation[weight]}
                 rows.append({**common, **kind, "accuracy": 70.0 + seed + lift + accuracy[weight] + seed % 2})
     return pd.DataFrame(rows)
 
 
 def test_the_weight_is_chosen_on_validation_and_never_on_test():
     rows = experiments.chosen(table({1.0: 90.0, 10.0: 85.0}, {1.0: 1.0, 10.0: 9.0}))
-    assert set(rows[rows.knowledge == "hint"].weight) == {1.0}
-    assert set(rows[rows.knowledge == "none"].weight) == {0.0}
+    assert set(rows[rows.arm == "hint"].weight) == {1.0}
+    assert set(rows[rows.arm == "none"].weight) == {0.0}
     assert len(rows) == 6 * 4
 
 
@@ -82,7 +83,7 @@ def test_a_gain_that_may_be_nothing_is_called_null():
 
 def test_the_nearest_neighbour_of_a_known_embedding_is_itself(data):
     known = data.labelled.inputs.flatten(1)
-    said = experiments.nearest_neighbours(known, data.labelled.labels, known, count=1)
+    said = nearest_neighbours(known, data.labelled.labels, known, count=1)
     assert (said == data.labelled.labels).all()
 
 
