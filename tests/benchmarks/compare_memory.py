@@ -19,7 +19,7 @@ import torch
 import kdviz as kd
 from kdviz.course import cifar_pair
 from kdviz.measure import cka_map
-from kdviz.study.layers import features
+from kdviz.study.layers import pooled_features
 
 CASES = {"saved pair, 10,000 images": (None, 10_000), "widths 64 and 24, 1,000 images": ((64, 24), 1_000)}
 
@@ -62,7 +62,7 @@ def _images(count):
 
 def _at_once(model, paths, inputs):
     kept = {path: [] for path in paths}
-    with torch.no_grad(), features(model, paths) as found:
+    with torch.no_grad(), pooled_features(model, paths) as found:
         for part in inputs.split(500):
             model(part)
             for path in paths:

@@ -1,30 +1,40 @@
-"""What the doctor has on the table: all that was handed in, and what is worked out from it once."""
+"""A reader's set-up: all that was handed in, and what is worked out from it once."""
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import torch
 
-from kdviz.study.copies import CannotCopy, copies, nothing_changed, same_draws
-from kdviz.study.feeding import Feed, answer
-from kdviz.study.stepping import take_step, take_steps
+from kdviz.study.batches import BatchSource, class_logits
+from kdviz.study.sandbox import CannotCopy, copies, fixed_seed, restored
+from kdviz.study.step_trace import take_step, take_steps
 
 
-class Blocked(Exception):
+class CannotCheck(Exception):
     """A check cannot be made, and why."""
 
 
-class StepFailed(Blocked):
+class StepFailed(CannotCheck):
     """The reader's step stopped with an error."""
 
 
+class LossPoint(NamedTuple):
+    """Where a loss was taken, in double precision on the CPU, and its gradient at the student's logits."""
+
+    student: torch.Tensor
+    teacher: torch.Tensor
+    labels: torch.Tensor
+    gradient: torch.Tensor
+
+
 @dataclass
-class Case:
+class Setup:
     """A set-up: ``teacher`` or ``cached`` may be None, and so may all that follows them."""
 
     teacher: torch.nn.Module | None
     student: torch.nn.Module
-    feed: Feed
+    source: BatchSource
     objective: object = None
     step: object = None
     optimizer: torch.optim.Optimizer | None = None
@@ -35,15 +45,13 @@ class Case:
     @cached_property
     def batches(self):
         """The first batches, until there are enough samples."""
-        kept, count = [], 0
-        for batch in self.feed:
-            if len(batch) == 0:
-                continue
-            kept.append(batch)
+        found, count = [], 0
+        for batch in self.source:
+            found.append(batch)
             count += len(batch)
             if count >= self.samples:
                 break
-        return kept
+        return found
 
     @cached_property
     def count(self):
@@ -52,7 +60,7 @@ class Case:
     @property
     def _some(self):
         if not self.batches:
-            raise Blocked("there is no batch to look at")
+            raise CannotCheck("there is no batch to look at")
         return self.batches
 
     @cached_property
@@ -64,12 +72,12 @@ class Case:
     def labels(self):
         """The labels of the samples looked at, -1 where one is not known."""
         if any(batch.labels is None for batch in self._some):
-            raise Blocked("labels in the data")
+            raise CannotCheck("labels in the data")
         return torch.cat([batch.labels.cpu() for batch in self.batches]).clamp(min=-1)
 
     @cached_property
     def rows(self):
-        """The places in the data set, or None where the batches do not tell."""
+        """The indices in the data set, or None where the batches do not tell."""
         if any(batch.rows is None for batch in self._some):
             return None
         return torch.cat([batch.rows.cpu() for batch in self.batches])
@@ -78,23 +86,22 @@ class Case:
     def teacher_logits(self):
         if self.teacher is None:
             if self.rows is None or int(self.rows.max()) >= len(self.cached):
-                raise Blocked("the teacher, since the cached logits cannot be matched with the samples")
+                raise CannotCheck("the teacher, since the cached logits cannot be matched with the samples")
             return self.cached[self.rows].detach().double().cpu()
-        return self._answers(self.teacher, "the teacher")
+        return self._logits(self.teacher, "the teacher")
 
     @cached_property
     def student_logits(self):
-        return self._answers(self.student, "the student")
+        return self._logits(self.student, "the student")
 
-    def _answers(self, model, who):
+    def _logits(self, model, who):
         """A copy's answers in eval mode."""
         (model,) = copies(model)
-        model.eval()
         try:
-            with torch.no_grad(), same_draws():
-                found = [answer(model, batch.inputs, who) for batch in self._some]
+            with torch.no_grad(), fixed_seed():
+                found = [class_logits(model.eval(), batch.inputs, who) for batch in self._some]
         except Exception as problem:
-            raise Blocked(f"{who} to answer on your data; it stops with {_named(problem)}") from problem
+            raise CannotCheck(f"{who} to answer on your data; it stops with {_named(problem)}") from problem
         return torch.cat(found).double().cpu()
 
     @cached_property
@@ -103,16 +110,16 @@ class Case:
 
     @cached_property
     def stepped(self):
-        return self._stepped()
+        return self._run(take_step)
 
     @cached_property
     def stepped_again(self):
         """The same once more: what differs between the two is chance."""
-        return self._stepped()
+        return self._run(take_step)
 
     @cached_property
     def stepped_disturbed(self):
-        return self._stepped(disturb=True)
+        return self._run(take_step, disturb=True)
 
     @cached_property
     def stepped_twice(self):
@@ -124,15 +131,12 @@ class Case:
         """Sixteen steps in turn: gradients may be gathered over several."""
         return self._run(take_steps, count=16)
 
-    def _stepped(self, disturb=False):
-        return self._run(take_step, disturb=disturb)
-
     def _run(self, take, **how):
         if self.step is None:
-            raise Blocked("step=, your training step")
+            raise CannotCheck("step=, your training step")
         models = (self.teacher, self.student, self.optimizer)
         batch = self.batch
-        with nothing_changed(*(part for part in models if part is not None)):
+        with restored(*(part for part in models if part is not None)):
             try:
                 return take(self.step, *models, batch, self.cached, **how)
             except CannotCopy:
@@ -141,22 +145,26 @@ class Case:
                 raise StepFailed(f"a step that runs; yours stops with {_named(problem)}") from problem
 
     @cached_property
-    def lesson(self):
-        """Student's logits, teacher's logits, labels and the loss's gradient, as the step made them."""
+    def loss_point(self):
+        """Where the step took its loss."""
         passes = [one for one in self.stepped.student_passes if one.gradient is not None]
         if len(passes) != 1:
-            raise Blocked(
+            raise CannotCheck(
                 f"a step in which one forward pass of the student is taught; in yours there are {len(passes)}"
             )
-        taught = passes[0]
-        others = self.stepped.teacher_passes
-        if len(others) == 1 and others[0].logits.shape == taught.logits.shape:
+        student, others = passes[0].logits, self.stepped.teacher_passes
+        if len(others) == 1 and others[0].logits.shape == student.shape:
             teacher = others[0].logits
         elif not others and self.cached is not None and self.batch.rows is not None:
-            teacher = self.cached[self.batch.rows.to(self.cached.device)].to(taught.logits.device)
+            teacher = self.cached[self.batch.rows.to(self.cached.device)]
         else:
-            raise Blocked("a step in which the teacher answers once, for the same samples and classes")
-        return _double(taught.logits, teacher, self.batch.labels, taught.gradient)
+            raise CannotCheck("a step in which the teacher answers once, for the same samples and classes")
+        labels = self.batch.labels
+        labels = torch.full((len(student),), -1) if labels is None else labels.cpu().clamp(min=-1)
+        student, teacher, gradient = (
+            part.detach().double().cpu() for part in (student, teacher, passes[0].gradient)
+        )
+        return LossPoint(student, teacher, labels, gradient)
 
     @cached_property
     def rounding(self):
@@ -168,14 +176,3 @@ class Case:
 
 def _named(problem):
     return f"{type(problem).__name__}: {problem}"
-
-
-def _double(student, teacher, labels, gradient):
-    if labels is None:
-        labels = torch.full((len(student),), -1)
-    return (
-        student.double().cpu(),
-        teacher.detach().double().cpu(),
-        labels.cpu().clamp(min=-1),
-        gradient.double().cpu(),
-    )

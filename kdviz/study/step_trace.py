@@ -2,12 +2,12 @@
 
 import inspect
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 
-from kdviz.study.copies import copies, nothing_changed, same_draws
-from kdviz.study.feeding import device_of, to_device
-from kdviz.tracing import logits_of
+from kdviz.study.sandbox import copies, fixed_seed, restored
+from kdviz.tracing import device_of, logits_of, to_device
 
 ARGUMENTS = (
     "teacher",
@@ -26,7 +26,7 @@ _NOTHING_TO_LEARN = "does not require grad"
 
 
 @dataclass
-class Passage:
+class ForwardPass:
     """One forward pass that was seen: what went in, what came out, and which modules were training."""
 
     inputs: tuple
@@ -36,12 +36,12 @@ class Passage:
 
 
 @dataclass
-class Stepped:
+class StepTrace:
     """What one step did to copies of teacher, student and optimizer."""
 
     loss: float | None = None
-    teacher_passes: list[Passage] = field(default_factory=list)
-    student_passes: list[Passage] = field(default_factory=list)
+    teacher_passes: list[ForwardPass] = field(default_factory=list)
+    student_passes: list[ForwardPass] = field(default_factory=list)
     gradients: dict[str, torch.Tensor] = field(default_factory=dict)
     teacher_gradients: list[str] = field(default_factory=list)
     student_changed: list[str] = field(default_factory=list)
@@ -57,30 +57,31 @@ def take_step(step, teacher, student, optimizer, batch, cached, disturb=False):
     ``disturb`` exchanges what the teacher knows: its weights get noise and its answers, or the cached
     ones, go to other samples. What the student is taught must then change.
     """
-    with same_draws(), nothing_changed(step):
-        teacher, student, optimizer = copies(teacher, student, optimizer)
+    with fixed_seed(), restored(step):
+        # All hooks are on the copies, which nobody keeps.
+        teacher, student, optimizer, batch = copies(teacher, student, optimizer, batch)
         if disturb:
             cached = None if cached is None else cached.roll(1, 0)
-            handles = _disturb(teacher)
-        seen = Stepped()
-        with _watched(teacher, student, seen):
-            before = _state(teacher), _state(student)
-            arguments = _arguments(step, teacher, student, optimizer, batch, cached)
-            try:
-                loss = _loss(step(**arguments))
-            except RuntimeError as problem:
-                if _NOTHING_TO_LEARN not in str(problem):
-                    raise
-                loss, seen.cut = None, True
-            _backward(loss, seen)
-            seen.teacher_changed = _changed(before[0], teacher)
-            seen.student_changed = _changed(before[1], student)
+            _disturb(teacher)
+        seen = StepTrace()
+        _watch(teacher, student, seen)
+        before = _state(teacher), _state(student)
+        try:
+            loss = _loss(step(**_arguments(step, teacher, student, optimizer, batch, cached)))
+        except RuntimeError as problem:
+            if _NOTHING_TO_LEARN not in str(problem):
+                raise
+            loss, seen.cut = None, True
         if loss is not None:
+            # Where the step left the backward pass to its caller, it is made here.
+            if loss.requires_grad and not seen.gradients:
+                loss.backward()
             seen.loss = float(loss.detach())
-            seen.others = _leaves(loss, [*_parameters(teacher), *student.parameters()])
-        if disturb:
-            for handle in handles:
-                handle.remove()
+            seen.others = _leaves(loss, [] if teacher is None else teacher.parameters(), student.parameters())
+        seen.teacher_changed, seen.student_changed = (
+            _changed(before[0], teacher),
+            _changed(before[1], student),
+        )
         return seen
 
 
@@ -89,20 +90,16 @@ def take_steps(step, teacher, student, optimizer, batch, cached, count=2, clear=
 
     ``clear`` takes away the gradients that a step has left.
     """
-    with same_draws(), nothing_changed(step):
-        teacher, student, optimizer = copies(teacher, student, optimizer)
-        states = [_weights(student)]
+    with fixed_seed(), restored(step):
+        teacher, student, optimizer, batch = copies(teacher, student, optimizer, batch)
+        states = [_parameters(student)]
         for _ in range(count):
             step(**_arguments(step, teacher, student, optimizer, batch, cached))
-            states.append(_weights(student))
+            states.append(_parameters(student))
             if clear:
                 optimizer.zero_grad()
                 student.zero_grad()
         return states
-
-
-def _weights(model):
-    return {name: weights.detach().clone() for name, weights in model.named_parameters()}
 
 
 def _arguments(step, teacher, student, optimizer, batch, cached):
@@ -120,10 +117,10 @@ def _arguments(step, teacher, student, optimizer, batch, cached):
         "cached_logits": cached,
         "teacher_logits": None if rows is None else cached[rows].to(device),
     }
-    return {name: there[name] for name in wanted(step)}
+    return {name: there[name] for name in step_arguments(step)}
 
 
-def wanted(step):
+def step_arguments(step):
     """The names of the step's arguments, checked to be such as can be filled in."""
     asked = inspect.signature(step).parameters.values()
     asked = [one for one in asked if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)]
@@ -149,50 +146,36 @@ def _loss(returned):
     return returned if isinstance(returned, torch.Tensor) and returned.numel() == 1 else None
 
 
-def _backward(loss, seen):
-    """Where the step left the backward pass to its caller, it is made here."""
-    if loss is not None and loss.requires_grad and not seen.gradients:
-        loss.backward()
-
-
-class _watched:
-    """Notes every forward pass of both copies, and each gradient that reaches one of their weights."""
-
-    def __init__(self, teacher, student, seen):
-        self._handles = []
-        if teacher is not None:
-            self._follow(teacher, seen.teacher_passes)
-        self._follow(student, seen.student_passes)
-        for name, weights in student.named_parameters():
-            self._hear(weights, lambda gradient, name=name: _add(seen.gradients, name, gradient))
+def _watch(teacher, student, seen):
+    """Note every forward pass of both copies, and each gradient that reaches one of their weights."""
+    _follow(student, seen.student_passes)
+    for name, weights in student.named_parameters():
+        _on_gradient(weights, partial(_add, seen.gradients, name))
+    if teacher is not None:
+        _follow(teacher, seen.teacher_passes)
         shared = {id(weights) for weights in student.parameters()}
-        for name, weights in _named(teacher):
+        for name, weights in teacher.named_parameters():
             if id(weights) not in shared:
-                self._hear(weights, lambda gradient, name=name: seen.teacher_gradients.append(name))
+                _on_gradient(weights, lambda gradient, name=name: seen.teacher_gradients.append(name))
 
-    def _hear(self, weights, note):
-        if weights.requires_grad:
-            self._handles.append(weights.register_hook(lambda gradient: note(gradient.detach().clone())))
 
-    def _follow(self, model, passes):
-        def note(module, arguments, named, output):
-            logits = logits_of(output)
-            training = [path for path, each in module.named_modules() if each.training]
-            held = (*arguments, *named.values())
-            tensors = tuple(part.detach() for part in held if isinstance(part, torch.Tensor))
-            passage = Passage(tensors, logits.detach().clone(), training)
-            passes.append(passage)
-            if logits.requires_grad:
-                logits.register_hook(lambda gradient: setattr(passage, "gradient", gradient.detach()))
+def _on_gradient(weights, note):
+    if weights.requires_grad:
+        weights.register_hook(lambda gradient: note(gradient.detach().clone()))
 
-        self._handles.append(model.register_forward_hook(note, with_kwargs=True))
 
-    def __enter__(self):
-        return self
+def _follow(model, passes):
+    def note(module, arguments, named, output):
+        logits = logits_of(output)
+        training = [path for path, each in module.named_modules() if each.training]
+        held = (*arguments, *named.values())
+        tensors = tuple(part.detach() for part in held if isinstance(part, torch.Tensor))
+        seen = ForwardPass(tensors, logits.detach().clone(), training)
+        passes.append(seen)
+        if logits.requires_grad:
+            logits.register_hook(lambda gradient: setattr(seen, "gradient", gradient.detach()))
 
-    def __exit__(self, *problem):
-        for handle in self._handles:
-            handle.remove()
+    model.register_forward_hook(note, with_kwargs=True)
 
 
 def _add(gradients, name, gradient):
@@ -201,14 +184,14 @@ def _add(gradients, name, gradient):
 
 def _disturb(teacher):
     if teacher is None:
-        return []
+        return
     # The step's own draws, dropout's for one, must stay the same.
     with torch.no_grad(), torch.random.fork_rng():
         for weights in teacher.parameters():
             if weights.is_floating_point():
                 size = weights.std() if weights.numel() > 1 else weights.abs().mean()
                 weights.add_(torch.randn_like(weights) * (size + 1e-3))
-    return [teacher.register_forward_hook(_to_other_samples)]
+    teacher.register_forward_hook(_to_other_samples)
 
 
 def _to_other_samples(module, arguments, output):
@@ -225,37 +208,25 @@ def _to_other_samples(module, arguments, output):
     return output
 
 
-def _named(model):
-    return [] if model is None else list(model.named_parameters())
-
-
 def _parameters(model):
-    return [weights for _, weights in _named(model)]
+    return {name: weights.detach().clone() for name, weights in model.named_parameters()}
 
 
 def _state(model):
-    if model is None:
-        return {}
-    return {name: value.detach().clone() for name, value in _tensors(model)}
+    """Copies of a model's weights and buffers by name; none where there is no model."""
+    held = [] if model is None else [*model.named_parameters(), *model.named_buffers()]
+    return {name: value.detach().clone() for name, value in held}
 
 
 def _changed(before, model):
-    if model is None:
-        return []
-    return [name for name, value in _tensors(model) if not _same(value, before[name])]
+    after = _state(model)
+    return [name for name in after if not torch.equal(after[name].nan_to_num(), before[name].nan_to_num())]
 
 
-def _same(value, other):
-    return torch.equal(value.nan_to_num(), other.nan_to_num())
-
-
-def _tensors(model):
-    return [*model.named_parameters(), *model.named_buffers()]
-
-
-def _leaves(loss, known):
+def _leaves(loss, *known):
     """Weights that the loss depends on and that belong to neither model."""
-    known, found, met, waiting = {id(one) for one in known}, {}, set(), [loss.grad_fn]
+    known = {id(weights) for model in known for weights in model}
+    found, met, waiting = {}, set(), [loss.grad_fn]
     while waiting:
         node = waiting.pop()
         if node is None or node in met:

@@ -1,4 +1,4 @@
-"""Captum's methods against direct formulas, and the attributions' likeness against workings by hand."""
+"""Captum's methods against direct formulas, and the attributions' similarity against workings by hand."""
 
 import numpy as np
 import pytest
@@ -194,7 +194,7 @@ def test_overlap_of_unrelated_attributions_is_chance():
 def test_a_copy_of_the_teacher_looks_like_it_and_label_only_students_tell_what_that_is_worth():
     inputs = table(count=40)
     teacher, baselines = linear(5), [linear(5, seed=1), linear(5, seed=2)]
-    found = explain.side_by_side(teacher, teacher, inputs, baselines=baselines, top=2)
+    found = explain.compare_attributions(teacher, teacher, inputs, baselines=baselines, top=2)
     assert found.table.loc["teacher, student", "rank_correlation"] == pytest.approx(1)
     assert found.table.loc["teacher, student", "top_overlap"] == 1
     assert found.table.loc["chance", "top_overlap"] == 0.4
@@ -202,28 +202,30 @@ def test_a_copy_of_the_teacher_looks_like_it_and_label_only_students_tell_what_t
     expected = explain.rank_correlation(found.maps["label-only 1"], found.maps["label-only 2"]).mean()
     assert between["rank_correlation"] == pytest.approx(expected) and between["low"] < expected
     assert "more like the teacher" in found.sentence
-    turned = explain.side_by_side(teacher, baselines[0], inputs, baselines=[teacher])
+    turned = explain.compare_attributions(teacher, baselines[0], inputs, baselines=[teacher])
     assert "less like the teacher" in turned.sentence
-    same = explain.side_by_side(teacher, baselines[0], inputs, baselines=[baselines[0]])
+    same = explain.compare_attributions(teacher, baselines[0], inputs, baselines=[baselines[0]])
     assert "neither more nor less" in same.sentence
-    assert "Without" in explain.side_by_side(teacher, teacher, inputs).sentence
+    assert "Without" in explain.compare_attributions(teacher, teacher, inputs).sentence
     torch.testing.assert_close(found.targets, teacher(inputs).argmax(1))
 
 
 def test_baselines_keep_the_names_that_they_were_given():
     inputs, others = table(count=8), {"40 labels": linear(5, seed=1), "other seed": linear(5, seed=2)}
-    named = explain.side_by_side(linear(5), linear(5, seed=3), inputs, baselines=others)
+    named = explain.compare_attributions(linear(5), linear(5, seed=3), inputs, baselines=others)
     assert list(named.maps) == ["teacher", "student", *others]
     assert "40 labels, other seed" in named.table.index and "than 40 labels does" in named.sentence
-    numbered = explain.side_by_side(linear(5), linear(5, seed=3), inputs, baselines=list(others.values()))
+    numbered = explain.compare_attributions(
+        linear(5), linear(5, seed=3), inputs, baselines=list(others.values())
+    )
     np.testing.assert_array_equal(numbered.table, named.table)
     with pytest.raises(ValueError, match="must not be called"):
-        explain.side_by_side(linear(5), linear(5), inputs, baselines={"student": linear(5)})
+        explain.compare_attributions(linear(5), linear(5), inputs, baselines={"student": linear(5)})
 
 
 def test_too_few_inputs_are_refused():
     with pytest.raises(ValueError, match="fewer than 5"):
-        explain.side_by_side(linear(5), linear(5), table(count=4))
+        explain.compare_attributions(linear(5), linear(5), table(count=4))
 
 
 def test_the_picture_is_on_one_diverging_scale_and_each_map_on_its_own():

@@ -8,8 +8,7 @@ import torch
 from torch.utils.data import BatchSampler, DataLoader, RandomSampler, SequentialSampler, TensorDataset
 
 from kdviz.datasets.dataset import Dataset, Samples
-from kdviz.study.scikit import Scikit
-from kdviz.tracing import logits_of
+from kdviz.tracing import call, device_of, logits_of, size_of, to_device
 
 _LABELS = ("labels", "label", "targets", "target", "y")
 _INPUTS = ("inputs", "input", "images", "image", "x")
@@ -28,7 +27,7 @@ class Batch:
         return size_of(self.inputs)
 
 
-class Feed:
+class BatchSource:
     """Batches of whatever data a reader has, as often as they are asked for.
 
     Tensors or arrays ``(inputs, labels)``, a kdviz data set or its samples, a torch ``Dataset``, a
@@ -43,19 +42,20 @@ class Feed:
         if isinstance(data, Samples):
             data = (data.inputs, data.labels)
         self.loader = data if isinstance(data, DataLoader) else None
-        self._batches, self._in_order = _as_batches(data, size)
+        # Whether the batches come in the order of the data.
+        self._batches, self.in_order = _as_batches(data, size)
 
     def __iter__(self):
         start = 0
-        # A loader draws from torch's global generator; the reader's own draws must not notice.
-        with _generators_kept(self.loader):
-            for given in self._batches:
-                batch = _as_batch(given)
-                if batch.rows is None and self._in_order:
-                    rows = torch.arange(start, start + len(batch))
-                    batch = Batch(batch.inputs, batch.labels, rows, given)
-                start += len(batch)
-                yield batch
+        for given in self._batches:
+            batch = _as_batch(given)
+            if not len(batch):
+                continue
+            if batch.rows is None and self.in_order:
+                rows = torch.arange(start, start + len(batch))
+                batch = Batch(batch.inputs, batch.labels, rows, given)
+            start += len(batch)
+            yield batch
 
     @property
     def total(self):
@@ -71,9 +71,12 @@ class Feed:
         return self.loader is not None and isinstance(_sampler(self.loader), RandomSampler)
 
     @property
-    def in_order(self):
-        """Whether the batches come in the order of the data."""
-        return self._in_order
+    def generators(self):
+        """The random generators that the reader's loader draws from, beside torch's own."""
+        samplers = [getattr(self.loader, name, None) for name in ("sampler", "batch_sampler")]
+        holders = (self.loader, *samplers, getattr(samplers[1], "sampler", None))
+        held = (getattr(holder, "generator", None) for holder in holders)
+        return [generator for generator in held if generator is not None]
 
 
 def _sampler(loader):
@@ -119,7 +122,7 @@ def _tensors(data):
 
 def _as_batch(given):
     labels = rows = None
-    if isinstance(given, dict) or hasattr(given, "keys"):
+    if hasattr(given, "keys"):
         rest = dict(given)
         name = next((name for name in _LABELS if name in rest), None)
         labels = rest.pop(name) if name else None
@@ -128,18 +131,19 @@ def _as_batch(given):
     elif isinstance(given, (tuple, list)) and given:
         inputs, *rest = given
         labels = rest[0] if rest else None
-        if len(rest) > 1 and _whole_numbers(rest[1]):
-            rows = torch.as_tensor(rest[1])
+        if len(rest) > 1 and _are_indices(rest[1]):
+            rows = rest[1]
     else:
         inputs = given
     return Batch(as_tensors(inputs), _as_labels(labels), rows, given)
 
 
-def _whole_numbers(values):
+def _are_indices(values):
     return isinstance(values, torch.Tensor) and values.ndim == 1 and not values.is_floating_point()
 
 
 def as_tensors(inputs):
+    """The inputs of a batch as a tensor, a tuple of them in order, or a dictionary of them by name."""
     if isinstance(inputs, np.ndarray):
         return torch.from_numpy(inputs)
     if isinstance(inputs, (list, tuple)):
@@ -164,75 +168,12 @@ def _as_labels(labels):
     return labels.long()
 
 
-def size_of(inputs):
-    """How many samples there are in the inputs of a batch."""
-    if isinstance(inputs, dict):
-        inputs = tuple(inputs.values())
-    return len(inputs[0]) if isinstance(inputs, tuple) else len(inputs)
-
-
-def rows_of(inputs, rows):
-    """The inputs of some of the samples of a batch."""
-    if isinstance(inputs, dict):
-        return {name: part[rows] for name, part in inputs.items()}
-    return tuple(part[rows] for part in inputs) if isinstance(inputs, tuple) else inputs[rows]
-
-
-def to_device(inputs, device):
-    if isinstance(inputs, dict):
-        return {name: to_device(part, device) for name, part in inputs.items()}
-    if isinstance(inputs, tuple):
-        return tuple(to_device(part, device) for part in inputs)
-    return inputs.to(device) if isinstance(inputs, torch.Tensor) else inputs
-
-
-def device_of(model):
-    held = next(model.parameters(), next(model.buffers(), None))
-    return held.device if held is not None else torch.device("cpu")
-
-
-def call(model, inputs):
-    """What the model returns for the inputs of a batch, which go to its device first."""
-    inputs = to_device(inputs, device_of(model))
-    if isinstance(inputs, dict):
-        return model(**inputs)
-    return model(*inputs) if isinstance(inputs, tuple) else model(inputs)
-
-
-def answer(model, inputs, who="the model"):
-    """The logits of a model for the inputs of a batch, of shape (samples, classes)."""
-    logits = logits_of(call(model, inputs))
+def class_logits(model, inputs, who="the model"):
+    """The logits of a model for the inputs of a batch: (samples, classes), as its mode and gradients are."""
+    logits = logits_of(call(model, to_device(inputs, device_of(model))))
     if logits.ndim != 2 or len(logits) != size_of(inputs):
         raise ValueError(
             f"{who} must give one row of logits for each sample, shape ({size_of(inputs)}, classes); it gave "
-            f"{tuple(logits.shape)}. Wrap it so that it does: of maps or tokens take one place a row"
+            f"{tuple(logits.shape)}. Wrap it so that it does: of maps or tokens take one position a row"
         )
     return logits
-
-
-def as_model(model, who):
-    """A torch module; a fitted scikit-learn classifier is wrapped as one."""
-    if isinstance(model, torch.nn.Module):
-        return model
-    if hasattr(model, "predict_proba"):
-        return Scikit(model)
-    raise TypeError(
-        f"{who} must be a torch.nn.Module or a fitted scikit-learn classifier; got {type(model).__name__}"
-    )
-
-
-class _generators_kept:
-    """Leaves the random generators that loading draws from as they were."""
-
-    def __init__(self, loader):
-        self._generators = [torch.default_generator]
-        for holder in (loader, getattr(loader, "sampler", None)):
-            if getattr(holder, "generator", None) is not None:
-                self._generators.append(holder.generator)
-
-    def __enter__(self):
-        self._states = [generator.get_state() for generator in self._generators]
-
-    def __exit__(self, *problem):
-        for generator, state in zip(self._generators, self._states, strict=True):
-            generator.set_state(state)

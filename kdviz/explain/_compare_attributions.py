@@ -1,6 +1,6 @@
 """Do teacher and student look at the same places, more than students that never saw the teacher?"""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -9,21 +9,21 @@ import pandas as pd
 import torch
 from scipy import stats
 
-from kdviz.explain.likeness import rank_correlation, top_overlap
-from kdviz.explain.methods import attribute
-from kdviz.tracing import logits_of
+from kdviz.explain._attribute import attribute
+from kdviz.explain.similarity import rank_correlation, top_overlap
+from kdviz.tracing import answer
 
 CHANCE = "chance"
 OTHER_INPUTS = "teacher, and student on other inputs"
 
 
 @dataclass(frozen=True)
-class SideBySide:
-    """Attributions of several networks for the same inputs and classes, and how alike they are.
+class AttributionComparison:
+    """Attributions of several networks for the same inputs and classes, and how similar they are.
 
     ``maps`` holds an array (N, ...) by name, the teacher's and the student's first. ``table`` has a row for
-    each pair of networks, and two to hold them against: the teacher with the student's attributions of other
-    inputs, and chance.
+    each pair of networks, and two rows to compare them with: the teacher with the student's attributions of
+    other inputs, and chance.
     """
 
     maps: dict
@@ -42,7 +42,7 @@ class SideBySide:
         """What the numbers say, in words."""
         gain = _gain(self.maps)
         if gain is None:
-            return "Without a label-only baseline, no likeness can be called large or small."
+            return "Without a label-only baseline, no similarity can be called large or small."
         mean, low, high = gain
         other = list(self.maps)[2]
         verdict = "more" if low > 0 else "less" if high < 0 else "neither more nor less"
@@ -53,17 +53,17 @@ class SideBySide:
         )
 
 
-def side_by_side(
-    teacher,
-    student,
-    inputs,
-    targets=None,
+def compare_attributions(
+    teacher: torch.nn.Module,
+    student: torch.nn.Module,
+    inputs: torch.Tensor,
+    targets: torch.Tensor | None = None,
     *,
-    baselines=(),
-    method="integrated_gradients",
-    top=None,
+    baselines: Sequence[torch.nn.Module] | Mapping[str, torch.nn.Module] = (),
+    method: str = "integrated_gradients",
+    top: int | None = None,
     **settings,
-):
+) -> AttributionComparison:
     """Ask teacher, student and label-only students what an answer rests on, and compare.
 
     Parameters
@@ -74,12 +74,12 @@ def side_by_side(
     baselines : students trained on labels alone, or a dictionary of them by name; best two of different seeds
         How alike *they* are says what "alike" is worth without a teacher.
     method, settings : as in :func:`kdviz.explain.attribute`
-    top : int, default a tenth of the places
-        How many places count for ``top_overlap``.
+    top : int, default a tenth of the positions
+        How many positions count for ``top_overlap``.
 
     Returns
     -------
-    SideBySide
+    AttributionComparison
     """
     models = {"teacher": teacher, "student": student, **_named(baselines)}
     if len(models) < 2 + len(baselines):
@@ -87,38 +87,26 @@ def side_by_side(
     if len(inputs) < 5:
         raise ValueError(f"fewer than 5 inputs say too little to compare; got {len(inputs)}")
     if targets is None:
-        targets = _answers(teacher, inputs)
+        targets = answer(teacher, inputs).logits.argmax(-1)
     maps = {
         name: attribute(model, inputs, targets, method, **settings).cpu().numpy()
         for name, model in models.items()
     }
-    places = int(np.prod(maps["teacher"].shape[1:]))
-    top = max(1, places // 10) if top is None else top
-    return SideBySide(maps, targets, method, top, _table(maps, top, places))
+    positions = maps["teacher"][0].size
+    top = max(1, positions // 10) if top is None else top
+    return AttributionComparison(maps, targets, method, top, _table(maps, top, positions))
 
 
 def _named(baselines):
     if isinstance(baselines, Mapping):
         return baselines
-    return {f"label-only {place}": model for place, model in enumerate(baselines, 1)}
+    return {f"label-only {number}": model for number, model in enumerate(baselines, 1)}
 
 
-def _answers(model, inputs):
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        held = next(model.parameters(), None)
-        with torch.no_grad():
-            return logits_of(model(inputs if held is None else inputs.to(held.device))).argmax(-1)
-    finally:
-        for module, training in modes:
-            module.training = training
-
-
-def _table(maps, top, places):
+def _table(maps, top, positions):
     rows = {f"{a}, {b}": _row(maps[a], maps[b], top) for a, b in combinations(maps, 2)}
     rows[OTHER_INPUTS] = _row(maps["teacher"], np.roll(maps["student"], 1, 0), top)
-    rows[CHANCE] = {"rank_correlation": 0.0, "top_overlap": top / places}
+    rows[CHANCE] = {"rank_correlation": 0.0, "top_overlap": top / positions}
     table = pd.DataFrame.from_dict(rows, orient="index")
     return table.rename_axis("pair")
 
@@ -146,8 +134,12 @@ def _gain(maps):
     return interval(rank_correlation(teacher, student) - rank_correlation(teacher, baselines[0]))
 
 
-def interval(values):
-    """The mean over inputs and its 95 % t interval; inputs without a number are left out."""
+def interval(values: np.ndarray) -> tuple[float, float, float]:
+    """The mean over inputs and its 95 % t interval (mean, low, high); inputs with NaN are left out.
+
+    >>> [round(number, 2) for number in interval(np.array([0.0, 1.0, 2.0, np.nan]))]
+    [1.0, -1.48, 3.48]
+    """
     values = values[np.isfinite(values)]
     if len(values) < 2:
         return (np.nan,) * 3

@@ -9,7 +9,7 @@ LABELS = np.array([1, 0, 1, 0, 2])
 
 def test_rows_and_columns_are_sorted_by_class_and_keep_their_images():
     matrix = np.arange(25.0).reshape(5, 5)
-    drawn = figures.class_sheets({"teacher": matrix}, LABELS)
+    drawn = figures.class_heatmaps({"teacher": matrix}, LABELS)
     order = [1, 3, 0, 2, 4]
     assert np.array_equal(drawn.data[0].z, matrix[order][:, order])
     assert list(drawn.layout.yaxis.ticktext) == ["0", "1", "2"]
@@ -17,20 +17,20 @@ def test_rows_and_columns_are_sorted_by_class_and_keep_their_images():
 
 
 def test_all_sheets_share_one_scale_and_one_bar():
-    drawn = figures.class_sheets({"a": np.zeros((5, 5)), "b": np.full((5, 5), 3.0)}, LABELS)
+    drawn = figures.class_heatmaps({"a": np.zeros((5, 5)), "b": np.full((5, 5), 3.0)}, LABELS)
     assert {(sheet.zmin, sheet.zmax) for sheet in drawn.data} == {(0.0, 3.0)}
     assert [sheet.showscale for sheet in drawn.data] == [False, True]
 
 
 def test_units_as_columns_stay_in_their_order():
     features = np.arange(15.0).reshape(5, 3)
-    drawn = figures.class_sheets({"teacher": features}, LABELS, square=False)
+    drawn = figures.class_heatmaps({"teacher": features}, LABELS, square=False)
     assert np.array_equal(drawn.data[0].z, features[[1, 3, 0, 2, 4]])
 
 
 def test_a_matrix_that_does_not_fit_the_labels_is_refused():
     with pytest.raises(ValueError, match="'student' has shape .*square=False"):
-        figures.class_sheets({"student": np.zeros((5, 4))}, LABELS)
+        figures.class_heatmaps({"student": np.zeros((5, 4))}, LABELS)
 
 
 @pytest.fixture

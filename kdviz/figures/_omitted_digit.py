@@ -1,6 +1,7 @@
 """The omitted digit: what a student knows of a class that it never saw."""
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
@@ -14,7 +15,7 @@ _PANELS = {
 _STAGES = {"": ("as trained", BASELINE), "_after": ("after the label-free bias", STUDENT)}
 
 
-def omitted_digit(table, title=""):
+def omitted_digit(table: pd.DataFrame, title: str = "") -> go.Figure:
     """Recall of the omitted digit and overall accuracy, before and after the label-free bias.
 
     Each mark is the mean over the seeds with its 95 % interval; the hard-label student stands left of
@@ -32,35 +33,24 @@ def omitted_digit(table, title=""):
             drawn.add_trace(points.update(showlegend=column == 1), row=1, col=column)
         drawn.update_yaxes(title_text=_PANELS[measure], col=column)
     drawn.update_xaxes(title_text="targets", type="category")
-    drawn.update_layout(
-        template="kdviz",
-        title=title,
-        height=420,
-        showlegend=True,
-        legend=LEGEND,
-    )
-    return drawn
+    return drawn.update_layout(template="kdviz", title=title, height=420, showlegend=True, legend=LEGEND)
 
 
 def _points(table, column, stage, look):
-    groups = table.groupby(table.temperature.fillna(0.0))[column]
+    # The mean over the seeds with its interval is the paired difference to nothing.
     found = {
-        "hard labels" if temperature == 0 else f"T = {temperature:g}": _mean(values)
-        for temperature, values in groups
+        "hard labels" if temperature == 0 else f"T = {temperature:g}": paired(values, np.zeros(len(values)))
+        for temperature, values in table.groupby(table.temperature.fillna(0.0))[column]
     }
-    means = np.array([interval.mean for interval in found.values()])
-    highs = np.array([interval.high for interval in found.values()])
     return go.Scatter(
         name=stage,
         x=list(found),
-        y=means,
-        error_y={"array": highs - means, "color": look.color},
+        y=[interval.mean for interval in found.values()],
+        error_y={
+            "array": [interval.high - interval.mean for interval in found.values()],
+            "color": look.color,
+        },
         mode="lines+markers",
         line=look.line,
         marker=look.marker,
     )
-
-
-def _mean(values):
-    """The mean over seeds with its interval: the paired difference to nothing."""
-    return paired(values, np.zeros(len(values)))

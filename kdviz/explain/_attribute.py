@@ -14,30 +14,39 @@ from captum.attr import (
     LayerIntegratedGradients,
     Occlusion,
 )
+from torch import Tensor
 
 from kdviz.losses.checks import check_choice, check_labels, check_whole
-from kdviz.tracing import logits_of
+from kdviz.tracing import call, device_of, evaluating, hooked, logits_of
 
 METHODS = ("integrated_gradients", "grad_cam", "occlusion")
 
 
 def attribute(
-    model, inputs, targets, method="integrated_gradients", *, baseline=0, layer=None, steps=64, window=None
-):
-    r"""How much each place of an input speaks for a class.
+    model: torch.nn.Module,
+    inputs: Tensor,
+    targets: Tensor,
+    method: str = "integrated_gradients",
+    *,
+    baseline: float | Tensor = 0,
+    layer: str | None = None,
+    steps: int = 64,
+    window: int | None = None,
+) -> Tensor:
+    r"""How much each position of an input speaks for a class.
 
     "integrated_gradients"
         :math:`(x - x_0) \odot \int_0^1 \nabla z_c(x_0 + a (x - x_0))\, da`: the logit's gradient, averaged on
         the straight way from the baseline, by ``steps`` points of Gauss and Legendre. Its sum over the
-        places is :math:`z_c(x) - z_c(x_0)` (Sundararajan et al. 2017, section 3). Of tokens it is taken at
+        positions is :math:`z_c(x) - z_c(x_0)` (Sundararajan et al. 2017, section 3). Of tokens it is taken at
         the embedding.
     "grad_cam"
         :math:`\mathrm{ReLU}(\sum_k \alpha_k A_k)` with :math:`\alpha_k` the logit's mean gradient over the
-        places of map :math:`A_k` (Selvaraju et al. 2017, section 3), spread bilinearly over the image. It is
-        0 or more, coarse, and needs feature maps.
+        positions of map :math:`A_k` (Selvaraju et al. 2017, section 3), spread bilinearly over the image. It
+        is 0 or more, coarse, and needs feature maps.
     "occlusion"
         How far the logit falls where a window takes the baseline's value (Zeiler and Fergus 2014, section
-        4.2); a place under several windows gets their mean.
+        4.2); a position under several windows gets their mean.
 
     Parameters
     ----------
@@ -51,11 +60,21 @@ def attribute(
     steps : int
     window : int
         Occlusion: height and width of the window, moved by half of it; by default a quarter of the image.
-        In a table or a text one place is hidden at a time.
+        In a table or a text one position is hidden at a time.
 
     Returns
     -------
     tensor (N, ...)
+
+    Raises
+    ------
+    ValueError
+        Inputs, targets, baseline or layer do not fit the model, or it has nothing that the method reads.
+
+    >>> model = torch.nn.Linear(2, 2, bias=False)
+    >>> _ = model.weight.data.copy_(torch.tensor([[1.0, 0.0], [2.0, 3.0]]))
+    >>> attribute(model, torch.tensor([[1.0, 10.0]]), torch.tensor([1]), "occlusion")
+    tensor([[ 2., 30.]])
     """
     check_choice("method", method, METHODS)
     with answering(model, inputs, targets) as moved:
@@ -70,42 +89,26 @@ def attribute(
 
 @contextmanager
 def answering(model, inputs, targets):
-    """Inputs and targets where the model is, which is in eval mode meanwhile."""
+    """Copies of inputs and targets where the model is, which is in eval mode meanwhile."""
     _check_inputs(inputs, targets)
-    held = next(model.parameters(), None)
-    device = inputs.device if held is None else held.device
-    inputs, targets = inputs.to(device), targets.to(device)
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
+    inputs, targets = (part.detach().clone().to(device_of(model)) for part in (inputs, targets))
+    with evaluating(model), torch.random.fork_rng():
         with torch.no_grad():
-            check_labels(logits_of(model(inputs[:1])), targets[:1])
+            check_labels(logits_of(call(model, inputs[:1])), targets[:1])
         yield inputs, targets
-    finally:
-        for module, training in modes:
-            module.training = training
 
 
-def map_layer(model, inputs):
-    """The path of the last layer whose output is a feature map with more than one place."""
-    found, handles = [], []
+def map_layer(model: torch.nn.Module, inputs: Tensor) -> str:
+    """The path of the last layer whose output is a feature map with more than one position."""
+    found = []
 
-    def look(path):
-        def note(module, arguments, output):
-            if isinstance(output, torch.Tensor) and output.ndim == 4 and output[0, 0].numel() > 1:
-                found.append(path)
+    def note(path, module, output):
+        if isinstance(output, torch.Tensor) and output.ndim == 4 and output[0, 0].numel() > 1:
+            found.append(path)
 
-        return note
-
-    try:
-        for path, module in model.named_modules():
-            if not any(module.children()):
-                handles.append(module.register_forward_hook(look(path)))
-        with torch.no_grad():
-            model(inputs[:1])
-    finally:
-        for handle in handles:
-            handle.remove()
+    leaves = [path for path, module in model.named_modules() if not any(module.children())]
+    with torch.no_grad(), hooked(model, note, leaves):
+        call(model, inputs[:1])
     if not found:
         raise ValueError(
             "Grad-CAM needs a layer with feature maps, and this model has none; use integrated gradients or "
@@ -118,20 +121,17 @@ def _integrated_gradients(model, inputs, targets, baseline, steps):
     settings = {"target": targets, "n_steps": steps, "method": "gausslegendre"}
     settings["internal_batch_size"] = max(256, len(inputs))
     if inputs.is_floating_point():
-        method = IntegratedGradients(_logits(model))
+        method = IntegratedGradients(logits_from(model))
         found = method.attribute(inputs, baseline_of(baseline, inputs), **settings)
-        return _places(found)
-    method = LayerIntegratedGradients(_logits(model), _embedding(model))
+        return _summed(found)
+    method = LayerIntegratedGradients(logits_from(model), _embedding(model))
     found = method.attribute(inputs, baseline_of(baseline, inputs), **settings)
     return found.detach().sum(-1)
 
 
 def _grad_cam(model, inputs, targets, layer):
     path = layer or map_layer(model, inputs)
-    modules = dict(model.named_modules())
-    if path not in modules:
-        raise ValueError(f"unknown layer {path!r}; the layers are: {', '.join(p for p in modules if p)}")
-    method = LayerGradCam(_logits(model), modules[path])
+    method = LayerGradCam(logits_from(model), module_at(model, path))
     maps = method.attribute(inputs, target=targets, relu_attributions=True)
     if not isinstance(maps, torch.Tensor) or maps.ndim != 4:
         raise ValueError(f"layer {path!r} gives no feature maps; name a layer before the pooling")
@@ -148,7 +148,7 @@ def _occlusion(model, inputs, targets, baseline, window):
     else:
         shape, strides = (1,) * (inputs.ndim - 1), 1
     with torch.no_grad():
-        found = Occlusion(_logits(model)).attribute(
+        found = Occlusion(logits_from(model)).attribute(
             inputs,
             shape,
             strides=strides,
@@ -161,8 +161,17 @@ def _occlusion(model, inputs, targets, baseline, window):
     return found.to(inputs.dtype) if inputs.is_floating_point() else found
 
 
-def _logits(model):
-    return lambda inputs: logits_of(model(inputs))
+def logits_from(model):
+    """The model as captum asks it: a function of inputs that gives the logits and leaves the inputs alone."""
+    return lambda inputs: logits_of(call(model, inputs))
+
+
+def module_at(model, path):
+    """The layer with this path."""
+    modules = dict(model.named_modules())
+    if path not in modules:
+        raise ValueError(f"unknown layer {path!r}; the layers are: {', '.join(p for p in modules if p)}")
+    return modules[path]
 
 
 def _embedding(model):
@@ -186,7 +195,7 @@ def baseline_of(baseline, inputs):
     return baseline.to(inputs).expand_as(inputs)
 
 
-def _places(values):
+def _summed(values):
     return values.detach().sum(1) if values.ndim == 4 else values.detach()
 
 
