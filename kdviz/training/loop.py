@@ -9,6 +9,7 @@ import torch
 
 from kdviz.losses.objective import as_objective
 from kdviz.tracing import Trace
+from kdviz.training.mapped import each_value, over_teachers
 from kdviz.training.threads import limited_threads
 
 
@@ -48,8 +49,9 @@ class Run:
 
     Logits of shape (N, C) are one student's, logits of shape (students, 1, N, C) those of students that
     learn together. Those of the teacher may have shape (students, teachers, N, C), or (teachers, N, C)
-    for one student: its loss is the mean over its teachers. The losses of the students are added up, so
-    that students which share nothing learn as they would alone.
+    for one student: its loss is the mean over its teachers, or the sum with the ``weights`` of the teacher's
+    trace, (students, teachers) or (teachers,). The losses of the students are added up, so that students
+    which share nothing learn as they would alone.
     """
 
     student: torch.nn.Module
@@ -150,8 +152,11 @@ class Run:
             self._begin_to_learn(student, teacher)
         with self._turn:
             objective, self._begun = self.objective, self.step + 1
-        total, values = objective(student, teacher, labels, self.learned)
-        total, values = _over_teachers(total), {name: _over_teachers(v) for name, v in values.items()}
+        values = {
+            name: self._value(name, term.loss, student, teacher, labels)
+            for name, term in objective.named.items()
+        }
+        total = sum(term.weight * values[name] for name, term in objective.named.items())
         if not torch.isfinite(total).all():
             raise ValueError(self._what_diverged(values))
         self._optimizer.zero_grad()
@@ -161,6 +166,12 @@ class Run:
         self._optimizer.step()
         self.step += 1
         return total, values
+
+    def _value(self, name, loss, student, teacher, labels):
+        """What a term says to each student: the mean over its teachers, or by their weights."""
+        value = each_value(loss, student, teacher, labels, self.learned[name])
+        weights = teacher.weights if teacher is not None and loss.needs_teacher else None
+        return over_teachers(value, weights)
 
     def _begin_to_learn(self, student, teacher):
         """Take in what the losses themselves learn; its sizes are known once layers have been seen."""
@@ -200,11 +211,6 @@ class Run:
 def cosine(step, steps):
     """The share of the learning rate at a step: from 1 along half a cosine to 2 % after the last."""
     return 0.02 + 0.98 * (1 + math.cos(math.pi * step / steps)) / 2
-
-
-def _over_teachers(value):
-    """The mean over the last axis, that of a student's teachers; a single number stays as it is."""
-    return value.mean(-1)
 
 
 def _first(trace):
