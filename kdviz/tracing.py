@@ -33,7 +33,8 @@ class Trace:
 
     def __getitem__(self, rows):
         features = {path: feature[rows] for path, feature in self.features.items()}
-        return Trace(self.logits[rows], features, None if self.rows is None else self.rows[rows])
+        kept = None if self.rows is None else self.rows[rows]
+        return Trace(self.logits[rows], features, kept, self.weights)
 
     def __len__(self):
         return len(self.logits)

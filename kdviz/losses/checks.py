@@ -6,7 +6,7 @@ import torch
 
 
 def check_temperature(temperature):
-    """A temperature is a finite number above zero (or a tensor of them, one a student)."""
+    """A temperature is a finite number above zero."""
     check_above_zero("temperature", temperature)
 
 
@@ -45,7 +45,7 @@ def check_form(form, forms):
 
 
 def check_numbers(name, value, valid, expected):
-    """A number, or a tensor with one value for each student of a stack, must be finite and valid."""
+    """A number, or a tensor with several, must be finite and valid."""
     if isinstance(value, torch.Tensor):
         fine = not _can_be_read(value) or bool((torch.isfinite(value) & valid(value)).all())
     elif isinstance(value, (int, float)) and not isinstance(value, bool):
@@ -57,10 +57,10 @@ def check_numbers(name, value, valid, expected):
 
 
 def check_same_shape(student, teacher, what="logits"):
-    """Teacher and student must agree on samples and classes; a stack's leading axes may broadcast."""
+    """Teacher and student must agree on samples and classes."""
     if student.ndim < 2 or teacher.ndim < 2:
         raise ValueError(
-            f"{what} must have shape (..., samples, classes); the student's have {tuple(student.shape)}, "
+            f"{what} must have shape (samples, classes); the student's have {tuple(student.shape)}, "
             f"the teacher's {tuple(teacher.shape)}"
         )
     if student.shape[-2:] != teacher.shape[-2:]:

@@ -16,18 +16,12 @@ class LayerLoss:
     """
 
     forms: tuple[str, ...] = ()
+    remembers: tuple[str, ...] = ()
     symbol: str
 
     def __post_init__(self):
         if self.forms:
             check_form(self.form, self.forms)
-
-    def __call__(self, student, teacher, labels=None, learned=None):
-        if not isinstance(student, Trace):
-            student, teacher = self.traces(student, teacher)
-        if learned is None:
-            learned = self.initial(student, teacher)
-        return self.value(student, teacher, labels, learned)
 
     def latex(self):
         return self.symbol
@@ -99,6 +93,11 @@ def trace_of(paths, given):
     """
     if isinstance(given, torch.Tensor):
         given = [given]
-    features = given if isinstance(given, Mapping) else dict(zip(paths, given, strict=True))
+    features = given if isinstance(given, Mapping) else dict(zip(paths, given, strict=False))
+    if len(given) != len(paths) or any(path not in features for path in paths):
+        raise ValueError(
+            f"this loss compares {len(paths)} layers of each network; give a list with the features of each, or "
+            f"a dictionary with the keys {', '.join(map(repr, paths))}"
+        )
     first = next(iter(features.values()))
     return Trace(first, dict(features), torch.arange(len(first), device=first.device))

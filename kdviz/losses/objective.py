@@ -1,7 +1,7 @@
 """The objective: a weighted sum of losses that reads as the paper's formula."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
 import torch
@@ -47,7 +47,8 @@ class Loss(_Sum, ABC):
     students at once are the engine's business.
 
     A loss that learns something of its own, such as a regressor between two widths, gives the initial values
-    in ``initial(student, teacher)`` as tensors by name, and gets them back as ``learned``.
+    in ``initial(student, teacher)`` as tensors by name, and gets them back as ``learned``. Those of them that it
+    names in ``remembers`` are no parameters but a memory, which ``remembered`` renews after each step.
     """
 
     name: str
@@ -66,11 +67,12 @@ class Loss(_Sum, ABC):
     needs_labels = False
     student_layers: tuple[str, ...] = ()
     teacher_layers: tuple[str, ...] = ()
+    remembers: tuple[str, ...] = ()
 
     def __call__(
         self,
-        student: Tensor | Mapping | Trace,
-        teacher: Tensor | Mapping | Trace | None = None,
+        student: Tensor | Sequence | Mapping | Trace,
+        teacher: Tensor | Sequence | Mapping | Trace | None = None,
         labels: Tensor | None = None,
         learned: Mapping[str, Tensor] | None = None,
     ) -> Tensor:
@@ -78,9 +80,9 @@ class Loss(_Sum, ABC):
 
         Parameters
         ----------
-        student, teacher : what :func:`kdviz.trace` returns, or a plain tensor
-            The logits (N, C), or the features of the one layer that the loss reads, (N, ...); a dictionary of
-            tensors by layer where it reads several.
+        student, teacher : what :func:`kdviz.trace` returns for each, or plain tensors
+            The logits (N, C), or the features (N, ...) of the one layer that the loss reads; where it reads
+            several, a list with the features of each, or a dictionary by layer.
         labels : (N,) class numbers, or -1 for unlabelled; only where the loss needs them
         learned : what the loss has learned; by default it begins with ``initial``
 
@@ -92,10 +94,15 @@ class Loss(_Sum, ABC):
         ):
             if needed and given is None:
                 raise ValueError(f"{type(self).__name__} needs {what}")
-        student, teacher = _trace(student, self.student_layers), _trace(teacher, self.teacher_layers)
-        return self.value(
-            student, teacher, labels, self.initial(student, teacher) if learned is None else learned
-        )
+        if not isinstance(student, Trace):
+            student, teacher = self.traces(student, teacher)
+        if learned is None:
+            learned = self.initial(student, teacher)
+        return self.value(student, teacher, labels, learned)
+
+    def traces(self, student, teacher):
+        """What was given as plain tensors, as the traces that ``value`` reads: those of logits."""
+        return Trace(student), None if teacher is None else Trace(teacher)
 
     @abstractmethod
     def value(self, student: Trace, teacher: Trace, labels: Tensor, learned: Mapping[str, Tensor]) -> Tensor:
@@ -103,6 +110,10 @@ class Loss(_Sum, ABC):
 
     def initial(self, student: Trace, teacher: Trace) -> dict[str, Tensor]:
         """What this loss learns, before its first step, for traces like these."""
+        return {}
+
+    def remembered(self, student: Trace, teacher: Trace, labels: Tensor, learned) -> dict[str, Tensor]:
+        """The memory after this batch, of those that ``remembers`` names."""
         return {}
 
     def logit_gradient(self, student, teacher, labels):
@@ -119,21 +130,6 @@ class Loss(_Sum, ABC):
 
     def terms(self):
         return (Term(1.0, self),)
-
-
-def _trace(given, layers):
-    """What was given as a trace: a plain tensor holds the logits, or the features of the layer that is read."""
-    if given is None or isinstance(given, Trace):
-        return given
-    features = given if isinstance(given, Mapping) else dict.fromkeys(layers, given)
-    missing = [layer for layer in layers if layer not in features]
-    if missing or (len(layers) > 1 and features is not given):
-        raise ValueError(
-            f"this loss reads the layers {', '.join(layers)}; give a dictionary with a tensor for each, or what "
-            "kd.trace(model, inputs, layers) returns"
-        )
-    first = next(iter(features.values()), given)
-    return Trace(first.flatten(1) if first.ndim > 1 else first.unsqueeze(1), dict(features))
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import torch
 
 from kdviz.losses.objective import as_objective
 from kdviz.tracing import Trace
-from kdviz.training.mapped import each_value, over_teachers
+from kdviz.training.mapped import each_memory, each_value, over_teachers
 from kdviz.training.threads import limited_threads
 
 
@@ -156,9 +156,10 @@ class Run:
             name: self._value(name, term.loss, student, teacher, labels)
             for name, term in objective.named.items()
         }
-        total = sum(term.weight * values[name] for name, term in objective.named.items())
+        total = objective.total(values)
         if not torch.isfinite(total).all():
             raise ValueError(self._what_diverged(values))
+        self._remember(student, teacher, labels)
         self._optimizer.zero_grad()
         total.sum().backward()
         for group in self._optimizer.param_groups:
@@ -176,21 +177,34 @@ class Run:
     def _begin_to_learn(self, student, teacher):
         """Take in what the losses themselves learn; its sizes are known once layers have been seen."""
         self.learned = self._initial(student, teacher)
-        parts = [part for parts in self.learned.values() for part in parts.values()]
+        parts = self._learning()
         if parts:
             self._optimizer.add_param_group({"params": parts})
+
+    def _learning(self):
+        return [part for parts in self.learned.values() for part in parts.values() if part.requires_grad]
 
     def _initial(self, student, teacher):
         """What the losses learn, a copy of the same start for each of several students."""
         shape = student.logits.shape[:-2]
-        alone = self.objective.initial(_first(student), _first(teacher))
+        alone, named = self.objective.initial(_first(student), _first(teacher)), self.objective.named
         return {
             name: {
-                key: part.expand((*shape, *part.shape)).contiguous().clone().requires_grad_()
+                key: part.expand((*shape, *part.shape))
+                .contiguous()
+                .clone()
+                .requires_grad_(key not in named[name].loss.remembers)
                 for key, part in parts.items()
             }
             for name, parts in alone.items()
         }
+
+    @torch.no_grad()
+    def _remember(self, student, teacher, labels):
+        """Renew the memory of losses that have one, as they found it before this step."""
+        for name, term in self.objective.named.items():
+            if term.loss.remembers:
+                self.learned[name] |= each_memory(term.loss, student, teacher, labels, self.learned[name])
 
     def _what_diverged(self, values):
         bad = [name for name, value in values.items() if not torch.isfinite(value).all()]
@@ -219,7 +233,8 @@ def _first(trace):
         return None
     stack = trace.logits.ndim - 2
     features = {path: feature[(0,) * stack] for path, feature in trace.features.items()}
-    return Trace(trace.logits[(0,) * stack], features)
+    rows = None if trace.rows is None else trace.rows[(0,) * (trace.rows.ndim - 1)]
+    return Trace(trace.logits[(0,) * stack], features, rows)
 
 
 def _plain(value):

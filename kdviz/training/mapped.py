@@ -21,30 +21,15 @@ def each_value(loss, student, teacher, labels, learned=None):
     ``learned`` has the student's leading axes. Numbers of the loss may be tensors with a value for each of the
     last of these axes (the settings of a sweep), or for all.
     """
-    teacher = teacher if loss.needs_teacher else None
-    parts = _Parts()
-    parts.take_in("student", student)
-    parts.take_in("teacher", teacher)
-    parts.add("labels", "", labels, 1)
-    for name, tensor in (learned or {}).items():
-        parts.add("learned", name, tensor, tensor.ndim - (student.logits.ndim - 2))
-    for name, number in numbers(loss).items():
-        parts.add("numbers", name, number.to(student.logits), 0)
-    if parts.axes == 0:
-        return loss(student, teacher, labels, learned)
+    return _each(Loss.__call__, loss, student, teacher, labels, learned)
 
-    def alone(tensors):
-        groups = {group: {} for group, _ in tensors}
-        for (group, name), tensor in tensors.items():
-            groups[group][name] = tensor
-        return with_numbers(loss, groups.get("numbers", {}))(
-            _trace(groups.get("student")),
-            _trace(groups.get("teacher")),
-            groups.get("labels", {}).get(""),
-            groups.get("learned", {}),
-        )
 
-    return _mapped(alone, parts.aligned(), parts.axes)
+def each_memory(loss, student, teacher, labels, learned):
+    """What every student's loss remembers after a batch: :meth:`Loss.remembered`."""
+    found = _each(type(loss).remembered, loss, student, teacher, labels, learned)
+    if any(part.shape != learned[name].shape for name, part in found.items()):
+        raise ValueError(f"{type(loss).__name__} remembers what a teacher said, and can listen to one only")
+    return found
 
 
 def over_teachers(values, weights=None):
@@ -88,6 +73,34 @@ def with_numbers(loss, numbers):
     for name, number in numbers.items():
         object.__setattr__(loss, name, number)
     return loss
+
+
+def _each(function, loss, student, teacher, labels, learned):
+    teacher = teacher if loss.needs_teacher else None
+    parts = _Parts()
+    parts.take_in("student", student)
+    parts.take_in("teacher", teacher)
+    parts.add("labels", "", labels, 1)
+    for name, tensor in (learned or {}).items():
+        parts.add("learned", name, tensor, tensor.ndim - (student.logits.ndim - 2))
+    for name, number in numbers(loss).items():
+        parts.add("numbers", name, number.to(student.logits), 0)
+    if parts.axes == 0:
+        return function(loss, student, teacher, labels, learned)
+
+    def alone(tensors):
+        groups = {group: {} for group, _ in tensors}
+        for (group, name), tensor in tensors.items():
+            groups[group][name] = tensor
+        return function(
+            with_numbers(loss, groups.get("numbers", {})),
+            _trace(groups.get("student")),
+            _trace(groups.get("teacher")),
+            groups.get("labels", {}).get(""),
+            groups.get("learned", {}),
+        )
+
+    return _mapped(alone, parts.aligned(), parts.axes)
 
 
 class _Parts:
@@ -139,7 +152,9 @@ def _mapped(function, tensors, axes):
     shared = {key: len(tensor) == 1 for key, tensor in tensors.items()}
     tensors = {key: tensor[0] if shared[key] else tensor for key, tensor in tensors.items()}
     if all(shared.values()):
-        return _mapped(function, tensors, axes - 1).unsqueeze(0)
+        found = _mapped(function, tensors, axes - 1)
+        many = isinstance(found, dict)
+        return {name: part[None] for name, part in found.items()} if many else found[None]
     return vmap(
         lambda inner: _mapped(function, inner, axes - 1),
         in_dims=({key: None if shared[key] else 0 for key in tensors},),

@@ -75,6 +75,7 @@ class Stack(Run):
                 gradients = [self.student.chain.backward(pull.movedim(2, -1))]
             else:
                 gradients = self._differentiate(found, pull, student)
+            self._remember(student, teacher, labels)
         rate = self.learning_rate * cosine(self.step, self.steps)
         for learner, gradient in zip([self._adam, *self._learners], gradients, strict=True):
             learner.step(gradient, rate)
@@ -83,7 +84,7 @@ class Stack(Run):
 
     def _recorded(self, values):
         values = {name: values[name].detach() for name in self.objective.named}
-        total = sum(term.weight * values[name] for name, term in self.objective.named.items())
+        total = self.objective.total(values)
         bad = ~torch.isfinite(total).cpu().numpy()
         self.diverged[bad & (self.diverged == 0)] = self.step
         return total, values
@@ -92,7 +93,7 @@ class Stack(Run):
         """A copy for each student of what the losses learn, from the same start as alone."""
         self.learned = self._initial(student, teacher)
         shape = self.student.shape
-        for part in (part for parts in self.learned.values() for part in parts.values()):
+        for part in self._learning():
             rates = self._rates
             if rates is not None:
                 rates = rates.view(*shape, *[1] * (part.ndim - 2)).expand(part.shape)

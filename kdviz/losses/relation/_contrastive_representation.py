@@ -255,8 +255,9 @@ class ContrastiveRepresentation(Headed, Loss):
 
     def _taken(self, student, teacher, labels, learned):
         """The embeddings after their heads, the batch's rows, and the negatives drawn for each."""
-        features = self.embeddings(student, teacher)
-        embeddings = [headed(x, head) for x, head in zip(features, self.heads(learned), strict=True)]
+        ours, theirs = self.embeddings(student, teacher)
+        student_head, teacher_head = self.heads(learned)
+        embeddings = headed(ours, student_head), headed(theirs.detach(), teacher_head)
         rows, same_class = self._rows(teacher), None
         if self.other_classes and labels is not None:
             same_class = (learned["classes"] == labels[:, None]) & (labels >= 0)[:, None]

@@ -118,7 +118,3 @@ def check_other_classes(logits, what):
             f"{what} needs at least two classes; the logits have shape {tuple(logits.shape)}, "
             "samples by classes in the last two axes"
         )
-
-
-def for_each_student(value, logits):
-    return value.to(logits)[..., None, None] if isinstance(value, torch.Tensor) else value
