@@ -27,7 +27,7 @@ from kdviz.schemes import (
 )
 from kdviz.schemes.offline import ask
 from kdviz.schemes.stacked import Exam
-from kdviz.training.stacked_model import StackedModel
+from kdviz.training.stacked import StackedModel
 
 # --- 07: offline
 

@@ -76,8 +76,8 @@ def soft_targets_by_sample(student_logits: Tensor, teacher_logits: Tensor, tempe
     .. math:: \frac{1}{N} \sum_n T_n^2\, \mathrm{KL}(q_n \Vert p_n), \qquad
               p_n = \mathrm{softmax}(z_{S,n} / T_n), \quad q_n = \mathrm{softmax}(z_{T,n} / T_n)
 
-    ``temperatures`` are N numbers above 0, as from :func:`sample_temperature`. With the same number everywhere
-    it is ``soft_targets``. In nats times T².
+    ``temperatures`` are N numbers above 0, as from :func:`sample_temperature`. With the same number
+    everywhere it is ``soft_targets``. In nats times T².
     """
     check_temperature(temperatures)
     check_same_shape(student_logits, teacher_logits)
