@@ -69,7 +69,6 @@ def _weights(student_logits, teacher_logits, labels):
 class WeightedSoftLabels(ResponseLoss):
     """:func:`weighted_soft_labels` as a term of an objective.
 
-    >>> import torch
     >>> WeightedSoftLabels(1)(torch.zeros(1, 2), torch.zeros(1, 2), torch.tensor([0]))  # log 2 (1 - 1/e)
     tensor(0.4382)
     """
