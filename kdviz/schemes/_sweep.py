@@ -227,7 +227,7 @@ class Piece:
         first, recipe = self.settings[0], self.recipe
         materials = [recipe.materials(seed, first) for seed in self.seeds]
         return {
-            "recipe": "sweep",
+            "recipe": "sweep, 2",
             "kdviz": __version__,
             "data": [part.settings for part, _ in materials],
             "starts": [fingerprint(start) for _, start in materials],
@@ -298,7 +298,7 @@ def _measures(students, data, taught):
     answers = logits.argmax(-1)
     measures = {
         "validation_accuracy": 100 * validation.accuracy(students),
-        "test_accuracy": 100 * share(answers == test.labels),
+        "accuracy": 100 * share(answers == test.labels),
         "negative_log_likelihood": cross_entropy(logits, test.labels).cpu().numpy(),
     }
     if taught is not None and not any(isinstance(teacher, torch.Tensor) for teacher in taught):
