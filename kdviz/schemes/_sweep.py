@@ -9,14 +9,15 @@ import torch
 
 from kdviz import __version__
 from kdviz.datasets import digits
-from kdviz.losses.objective import Objective, as_objective, stacked_objective, structure
+from kdviz.losses.objective import Objective, as_objective
 from kdviz.losses.response import CrossEntropy, SoftTargets, cross_entropy
 from kdviz.models import mlp
 from kdviz.schemes.offline import ask, distill
 from kdviz.schemes.stacked import Exam, distill_stack, share, teachers, train_stack
 from kdviz.schemes.supervised import described_teacher, fingerprint, train
 from kdviz.tracing import trace
-from kdviz.training.stacked_model import StackedModel
+from kdviz.training.mapped import stacked_objective, structure
+from kdviz.training.stacked import StackedModel
 from kdviz.training.sweep import Sweep
 
 TRAINING = ("steps", "learning_rate", "batch_size")

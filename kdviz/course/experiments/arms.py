@@ -12,7 +12,7 @@ from kdviz.schemes import distill_stack, sweep, teachers, train_stack
 from kdviz.schemes._sweep import mixture
 from kdviz.schemes.stacked import Exam
 from kdviz.tracing import answer
-from kdviz.training.stacked_model import StackedModel
+from kdviz.training.stacked import StackedModel
 from kdviz.training.store import Store
 
 # --- learning
