@@ -28,7 +28,7 @@ from kdviz.measure import accuracy, class_bias, recall
 from kdviz.models import mlp
 from kdviz.schemes import distill_stack, sweep, teachers, train_stack
 from kdviz.schemes._sweep import SOFT_WEIGHTS, TEMPERATURES, mixture, small_student
-from kdviz.schemes.stacked import Exam
+from kdviz.schemes.stacked import Evaluator
 from kdviz.training.stacked_model import StackedModel
 from kdviz.training.store import Store
 
@@ -273,7 +273,7 @@ def _swept(points, seeds, objective=mixture, **settings):
 
 def _stack_accuracy(students, samples):
     """Percent right of each seed's student, on its own samples."""
-    return (100 * Exam(samples).accuracy(students)[:, 0]).tolist()
+    return (100 * Evaluator(samples).accuracy(students)[:, 0]).tolist()
 
 
 def _by_seed(run):

@@ -19,7 +19,7 @@ from kdviz.losses.response import CrossEntropy, SoftTargets
 from kdviz.measure import cka, paired
 from kdviz.models import convnet, mlp
 from kdviz.schemes import distill_stack, sweep, teachers, train_stack
-from kdviz.schemes.stacked import Exam
+from kdviz.schemes.stacked import Evaluator
 from kdviz.tracing import trace
 from kdviz.training.stacked_model import StackedModel
 from kdviz.training.store import Store
@@ -360,7 +360,7 @@ def deep_and_thin(seeds, first=500, second=1000):
     }
     whole = first + second
     ends["hard labels in one stage"] = _distilled(teachers(data), starts, data, BASES["hard labels"](), whole)
-    tests = Exam([part.test for part in data])
+    tests = Evaluator([part.test for part in data])
     return [
         {"seed": part.seed, "arm": arm, "accuracy": 100 * float(accuracy)}
         for arm, students in ends.items()

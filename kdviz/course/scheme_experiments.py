@@ -9,7 +9,7 @@ from functools import partial
 import torch
 
 from kdviz.datasets import digits
-from kdviz.datasets.distortions import SLIGHT_NOISE
+from kdviz.datasets.augmentations import SLIGHT_NOISE
 from kdviz.losses.response import CrossEntropy, LabelSmoothing, SoftTargets, permute_dark_knowledge
 from kdviz.measure import accuracy, agreement, kl_to_teacher
 from kdviz.models import gated_branches, mlp
@@ -25,8 +25,8 @@ from kdviz.schemes import (
     teachers,
     train_stack,
 )
-from kdviz.schemes.offline import ask
-from kdviz.schemes.stacked import Exam
+from kdviz.schemes.stacked import Evaluator
+from kdviz.tracing import answer
 from kdviz.training.stacked_model import StackedModel
 
 # --- 07: offline
@@ -255,7 +255,7 @@ def mutual_learning(seeds, regime):
 def _pairs(students, record, data):
     """What is measured of the two peers of each seed, on validation and on test."""
     twice = [part.test for part in data for _ in range(2)]
-    said = Exam(twice).logits(students)[:, 0].unflatten(0, (-1, 2))
+    said = Evaluator(twice).logits(students)[:, 0].unflatten(0, (-1, 2))
     validation = record.measures["accuracy"][:, 0].reshape(-1, 2)
     return [
         {"validation_accuracy": 100 * float(chosen_by.mean()), **_two(own, part.test.labels)}
@@ -298,8 +298,8 @@ def online_schemes(seeds, regime):
         "mutual": lambda: _pairs_of(mutual_stack(pairs, data)),
         "codistillation": one_by_one(codistillation, exchange=50),
         "codistillation, no delay": one_by_one(codistillation, exchange=1),
-        "KDCL": one_by_one(collaborative, distort=SLIGHT_NOISE),
-        "KDCL without teaching": one_by_one(collaborative, SILENT, distort=SLIGHT_NOISE),
+        "KDCL": one_by_one(collaborative, augment=SLIGHT_NOISE),
+        "KDCL without teaching": one_by_one(collaborative, SILENT, augment=SLIGHT_NOISE),
         "ONE": lambda: [_branches(pair[0], part) for pair, part in zip(pairs, data, strict=True)],
     }
     return [
@@ -319,13 +319,13 @@ def _pairs_of(stack):
 def _branches(network, data):
     gated = gated_branches(network, "activation1", 2, data.train.inputs, seed=data.seed)
     student = native_ensemble(gated, data).finish().student
-    return [student.alone(branch) for branch in student.branches]
+    return [student.subnetwork(branch) for branch in student.branches]
 
 
 def _tested(students, data):
     """Percent right of each seed's student, on test."""
-    return (100 * Exam([part.test for part in data]).accuracy(students)[:, 0]).tolist()
+    return (100 * Evaluator([part.test for part in data]).accuracy(students)[:, 0]).tolist()
 
 
 def _answer(model, samples):
-    return ask(model, samples.inputs).logits
+    return answer(model, samples.inputs).logits

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from kdviz.datasets import digits, multi_view, shown_views
-from kdviz.datasets.distortions import noisy
+from kdviz.datasets.augmentations import noisy
 from kdviz.losses.response import CrossEntropy, SoftTargets
 from kdviz.measure import accuracy, agreement
 from kdviz.models import Ensemble, cost, exits, mlp, patches
@@ -213,10 +213,10 @@ def early_exits(seeds, steps=600):
     for seed in seeds:
         data = digits(seed=seed)
         start = exit_network(data, seed)
-        parts = {head: start.alone(head) for head in start.heads}
+        parts = {head: start.subnetwork(head) for head in start.heads}
         for arm, objective in EXIT_OBJECTIVES.items():
             run = be_your_own_teacher(start, data, objective, steps=steps, record_every=steps).finish()
-            rows += _exit_rows(data, arm, {head: run.student.alone(head) for head in start.heads})
+            rows += _exit_rows(data, arm, {head: run.student.subnetwork(head) for head in start.heads})
         alone = {
             head: train(part, data, steps=steps, record_every=steps).finish().student
             for head, part in parts.items()
@@ -277,7 +277,7 @@ def averages(seeds, labels=50, steps=1000):
 def averaged(start, data, rise, steps):
     """A mean teacher whose consistency reaches its weight after this share of the steps; None for never."""
     objective = CrossEntropy() + (0.0 if rise is None else CONSISTENCY) * SoftTargets(1.0)
-    run = mean_teacher(start, data, objective, distort=noisy(0.3), steps=steps, record_every=steps // 40)
+    run = mean_teacher(start, data, objective, augment=noisy(0.3), steps=steps, record_every=steps // 40)
     if rise:
         for _ in ramp_up(run, "soft_targets.weight", CONSISTENCY, over=round(rise * steps)):
             pass

@@ -3,7 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 
-from kdviz.models import convnet, cost, mlp, patches
+from kdviz.models import convnet, cost, mlp, patch_network
 
 
 def test_mlp_has_named_layers():
@@ -58,7 +58,7 @@ def test_networks_built_in_many_threads_are_those_built_in_one():
 
 def test_patches_answer_alike_wherever_a_place_stands():
     images = torch.randn(6, 1, 8, 20)
-    network = patches(20, 10, 5)
+    network = patch_network(20, 10, 5)
     moved = images[:, :, torch.randperm(8)]
     torch.testing.assert_close(network(moved), network(images))
     units = network.units(images)[..., 0].relu() ** 3
@@ -67,4 +67,4 @@ def test_patches_answer_alike_wherever_a_place_stands():
 
 def test_patches_of_bad_sizes_say_what_is_expected():
     with pytest.raises(ValueError, match="positive whole numbers"):
-        patches(20, 0, 5)
+        patch_network(20, 0, 5)

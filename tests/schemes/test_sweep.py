@@ -11,7 +11,7 @@ from kdviz import CrossEntropy, SoftTargets
 from kdviz.datasets import digits
 from kdviz.measure import accuracy
 from kdviz.models import convnet, cost, mlp
-from kdviz.schemes._sweep import Piece, _products, small_student
+from kdviz.schemes._sweep import Job, _products, small_student
 from kdviz.training.store import Store
 
 GRID = {"temperature": [1.0, 8.0], "soft_weight": [0.0, 0.5, 0.9]}
@@ -49,7 +49,7 @@ def test_one_row_a_student_in_the_order_of_seeds_and_grid():
 def test_any_row_trained_alone_is_the_same_student():
     found = small_sweep().finish(progress=False)
     for place in (0, 10, 17):
-        row, student = found.table.loc[place], found.alone(place).finish().student
+        row, student = found.table.loc[place], found.single_run(place).finish().student
         test = FEW(seed=int(row.seed)).test
         with torch.no_grad():
             assert 100 * accuracy(student(test.inputs), test.labels) == pytest.approx(row.test_accuracy)
@@ -85,7 +85,7 @@ def test_an_interrupt_keeps_what_was_trained(monkeypatch, pieces_trained):
     found = small_sweep(students_at_once=6)
     next(found)
     with monkeypatch.context() as patch:
-        patch.setattr(Piece, "_rows", lambda *given: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(Job, "_table_rows", lambda *given: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             found.finish(progress=False)
     assert found.done == 6
@@ -140,7 +140,7 @@ def test_a_bad_value_is_reported_by_row_and_the_others_finish():
     assert found.problems.problem.str.contains("temperature must be a finite number above 0").all()
     assert found.table[found.table.temperature == 1].test_accuracy.notna().all()
     with pytest.raises(ValueError, match="could not be trained"):
-        found.alone(1)
+        found.single_run(1)
 
 
 def test_a_student_that_diverges_is_reported_by_row_and_the_others_finish():
@@ -176,7 +176,7 @@ def test_a_name_that_nothing_uses_is_an_error():
     with pytest.raises(ValueError, match="'warmth' is used by nothing"):
         small_sweep({"warmth": [1]}, CrossEntropy())
     with pytest.raises(ValueError, match="unknown setting|settings are"):
-        small_sweep({"soft_targets.warmth": [1]}, 1.0 * SoftTargets(2)).finish(progress=False).alone(0)
+        small_sweep({"soft_targets.warmth": [1]}, 1.0 * SoftTargets(2)).finish(progress=False).single_run(0)
 
 
 def test_an_own_network_of_any_kind_can_be_swept():

@@ -118,7 +118,7 @@ def test_a_students_loss_is_the_mean_over_its_teachers(data, student):
     def lesson(student, step):
         return trace(student, inputs), Trace(said), labels
 
-    settings = {"steps": 1, "learning_rate": 1e-3, "record_every": 1, "examine": lambda student: {}}
+    settings = {"steps": 1, "learning_rate": 1e-3, "record_every": 1, "evaluate": lambda student: {}}
     run = Run(student, lesson, objective, **settings).finish()
     total = 0
     for one in said:
@@ -138,7 +138,7 @@ def test_one_student_that_diverges_stops_all(data):
         logits = torch.stack([one(inputs) for one in pair]).unsqueeze(1)
         return Trace(logits * torch.tensor([1.0, float("inf")])[:, None, None, None]), None, labels
 
-    settings = {"steps": 5, "learning_rate": 1e-3, "record_every": 1, "examine": lambda student: {}}
+    settings = {"steps": 5, "learning_rate": 1e-3, "record_every": 1, "evaluate": lambda student: {}}
     run = Run(pair, lesson, CrossEntropy(), **settings)
     with pytest.raises(ValueError, match="step 0: cross_entropy"):
         run.finish()
@@ -172,7 +172,7 @@ def test_a_run_that_is_hurried_gives_its_record_at_once_and_keeps_its_beat(data,
 
     def hurried(student, step):
         if step == 13:
-            run.hurry()
+            run.record_now()
         return lesson(student, step)
 
     run.lesson = hurried
