@@ -68,7 +68,7 @@ def _parser():
     )
     data = command("data", _data, "print the cards of the data sets, or fetch one")
     data.add_argument("fetch", nargs="?", choices=["fetch"], help="bring a data set to this machine")
-    data.add_argument("name", nargs="?", help="fashion-mnist, cifar10, cifar100 or spoken-digits")
+    data.add_argument("name", nargs="?", help="of a data set; 'kdviz data' prints them all")
     data.add_argument("--from", dest="folder", type=Path, help="take its files from here, not the network")
     command("doctor", _doctor, "say what is missing and how to fix it")
     wheels = command("wheels", _wheels, "fill a folder from which laptops set up without network")

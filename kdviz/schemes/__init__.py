@@ -1,7 +1,7 @@
 """HOW: who is teacher at each step.
 
 Offline (``distill`` and its chains), online (``mutual`` ...), self (``born_again`` ...). Each scheme returns
-a run, or stages of runs, to be iterated. All are trained by the settings of :class:`kdviz.training.Training`.
+a run, or stages of runs, to be iterated. All take the settings of a training that ``distill`` explains.
 
 Many seeds at once: ``sweep`` for offline distillation and learning from labels. Underneath it are
 ``distill_stack`` and ``train_stack``; ``mutual_stack`` is for pairs, and ``stack_chains`` for born-again,

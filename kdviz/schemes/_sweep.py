@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from kdviz.datasets import digits
-from kdviz.losses.objective import Loss, Objective, as_objective, stacked_objective, structure
+from kdviz.losses.objective import Objective, as_objective, stacked_objective, structure
 from kdviz.losses.response import CrossEntropy, SoftTargets, cross_entropy
 from kdviz.models import mlp
 from kdviz.schemes.offline import distill
@@ -22,6 +22,7 @@ from kdviz.tracing import answer, rows_of
 from kdviz.training.describe import Undescribable, describe, versions
 from kdviz.training.jobs import Sweep
 from kdviz.training.loop import Run
+from kdviz.training.options import ObjectiveLike
 from kdviz.training.stacked_model import StackedModel
 from kdviz.training.store import Store
 
@@ -43,7 +44,7 @@ def small_student(width: int = 16, seed: int = 0) -> nn.Sequential:
 
 def sweep(
     grid: dict[str, list] | list[dict],
-    objective: Objective | Loss | Callable,
+    objective: ObjectiveLike | Callable,
     *,
     data: Callable = digits,
     student: Callable | nn.Module = small_student,
@@ -81,7 +82,7 @@ def sweep(
         Or a function of a Dataset that returns a network or its logits on ``data.transfer.inputs``.
     seeds : how many (0, 1, 2, ...), or a list of them
     steps, learning_rate, batch_size
-        See :class:`kdviz.training.Training`.
+        As in :func:`kdviz.distill`.
     curves : keep the validation accuracy of every student along its training, as (step, percent)
     students_at_once
         How many students make a job; by default as many as keep a step's work within the processor's

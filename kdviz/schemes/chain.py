@@ -6,11 +6,10 @@ from dataclasses import dataclass, field
 from torch import nn
 
 from kdviz.datasets.dataset import Dataset
-from kdviz.losses.objective import Loss, Objective
 from kdviz.schemes.offline import distill
 from kdviz.schemes.stacked import distill_stack, train_stack
 from kdviz.schemes.supervised import train
-from kdviz.training.options import Training
+from kdviz.training.options import ObjectiveLike, Training
 from kdviz.training.stacked_model import StackedModel
 from kdviz.training.stages import Stages
 
@@ -25,7 +24,7 @@ class Stage:
 
     teacher: nn.Module | None
     start: nn.Module
-    objective: Objective | Loss
+    objective: ObjectiveLike
     data: Dataset | None = None
     training: Training = field(default_factory=dict)
 
@@ -51,7 +50,7 @@ class Chain(Stages):
     data : Dataset, optional
         Of the stages that bring none.
     training : dictionary
-        The settings of every stage, where it says nothing else: see :class:`kdviz.training.Training`.
+        The settings of every stage, where it says nothing else: see :func:`kdviz.distill`.
     """
 
     def __init__(

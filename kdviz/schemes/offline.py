@@ -5,18 +5,18 @@ from torch import nn
 
 from kdviz.datasets.dataset import Dataset
 from kdviz.losses.checks import check_labels
-from kdviz.losses.objective import Loss, Objective
 from kdviz.schemes.evaluation import evaluate_student
 from kdviz.tracing import Trace, answer, size_of
 from kdviz.training.lesson import Lesson
 from kdviz.training.loop import Run
+from kdviz.training.options import ObjectiveLike
 
 
 def distill(
     teacher: nn.Module | torch.Tensor,
     student: nn.Module,
     data: Dataset,
-    objective: Objective | Loss,
+    objective: ObjectiveLike,
     *,
     steps: int = 600,
     learning_rate: float = 5e-3,
@@ -46,8 +46,16 @@ def distill(
         The student learns on ``data.transfer``; terms that need labels use those that are known.
     objective : Objective or Loss
         For example ``0.1 * CrossEntropy() + 0.9 * SoftTargets(temperature=4)``.
-    steps, learning_rate, batch_size, seed, record_every, threads
-        See :class:`kdviz.training.Training`.
+    steps, learning_rate
+        Of Adam; the learning rate falls along a cosine to 2 % of its start.
+    batch_size : int
+        A last short batch of an epoch is left out; a batch is never larger than the samples.
+    seed : int, default the data's
+        Draws the order of the batches. Runs with the same one see the same batches.
+    record_every : int, default steps // 20
+        Steps between two records.
+    threads : int
+        How many threads torch takes while it trains.
 
     Returns
     -------

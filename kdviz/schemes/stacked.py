@@ -29,7 +29,7 @@ def distill_stack(teachers, students, data, objective, *, batch_size=64, seeds=N
     seeds : list of int, default the data's
         They draw the order of the batches of each row of students.
     batch_size, steps, learning_rate, record_every, threads
-        See :class:`kdviz.training.Training`; ``learning_rate`` may be such a tensor too.
+        As in :func:`kdviz.distill`; ``learning_rate`` may be such a tensor too.
 
     Returns
     -------

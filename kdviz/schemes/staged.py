@@ -10,13 +10,13 @@ from torch import nn
 
 from kdviz.datasets.dataset import Dataset
 from kdviz.losses.feature import Hint
-from kdviz.losses.objective import Loss, Objective
+from kdviz.losses.objective import Objective
 from kdviz.losses.response import CrossEntropy
 from kdviz.models.frozen import Frozen, Residual, in_train_mode
 from kdviz.schemes.chain import Chain, Stage
 from kdviz.schemes.offline import OfflineLesson, offline_run
 from kdviz.training.loop import Run
-from kdviz.training.options import Training
+from kdviz.training.options import ObjectiveLike, Training
 
 
 def checkpoints(run: Run) -> dict[int, nn.Module]:
@@ -33,7 +33,7 @@ def assistants(
     teacher: nn.Module,
     students: list[nn.Module],
     data: Dataset,
-    objective: Objective | Loss,
+    objective: ObjectiveLike,
     **training: Unpack[Training],
 ) -> Chain:
     """Teacher assistants (TAKD): the teacher teaches the first, the first teaches the second, and so on.
@@ -44,10 +44,8 @@ def assistants(
     ----------
     students : list of networks
         Assistants from large to small, the student last. They are copied.
-    teacher, data, objective
-        As in :func:`kdviz.distill`.
-    **training
-        Of each student: see :class:`kdviz.training.Training`.
+    teacher, data, objective, **training
+        As in :func:`kdviz.distill`, of each student.
 
     Returns
     -------
@@ -65,7 +63,7 @@ def route_constrained(
     route: list[nn.Module],
     student: nn.Module,
     data: Dataset,
-    objective: Objective | Loss,
+    objective: ObjectiveLike,
     **training: Unpack[Training],
 ) -> Chain:
     """Route-constrained optimisation (RCO): the student follows the teacher along its own training.
@@ -77,10 +75,8 @@ def route_constrained(
     ----------
     route : list of teachers, early to late
         For example ``list(checkpoints(run).values())``.
-    student, data, objective
-        As in :func:`kdviz.distill`.
-    **training
-        Of each stage: see :class:`kdviz.training.Training`.
+    student, data, objective, **training
+        As in :func:`kdviz.distill`, of each stage.
     """
     route = list(route)
 
@@ -94,8 +90,8 @@ def two_stages(
     teacher: nn.Module,
     student: nn.Module,
     data: Dataset,
-    hints: Objective | Loss,
-    objective: Objective | Loss,
+    hints: ObjectiveLike,
+    objective: ObjectiveLike,
     **training: Unpack[Training],
 ) -> Chain:
     """Hints first (FitNets): the student's lower layers follow the teacher's, then all of it its answers.
@@ -109,10 +105,8 @@ def two_stages(
         Of the first stage, such as ``1.0 * Hint("activation1", adapter="linear")``.
     objective : Objective
         Of the second.
-    teacher, student, data
-        As in :func:`kdviz.distill`.
-    **training
-        Of each of the two stages: see :class:`kdviz.training.Training`.
+    teacher, student, data, **training
+        As in :func:`kdviz.distill`, of each of the two stages.
     """
 
     def link(index, before):
@@ -125,7 +119,7 @@ def early_stopped(
     teacher: nn.Module,
     student: nn.Module,
     data: Dataset,
-    objective: Objective | Loss,
+    objective: ObjectiveLike,
     *,
     until: int,
     **training: Unpack[Training],
@@ -165,7 +159,7 @@ def residual(
     student: nn.Module,
     assistant: nn.Module,
     data: Dataset,
-    objective: Objective | Loss,
+    objective: ObjectiveLike,
     **training: Unpack[Training],
 ) -> Chain:
     """Residual distillation: a student first, then an assistant that learns the student's error.
@@ -178,10 +172,8 @@ def residual(
     Parameters
     ----------
     student, assistant : networks with as many classes
-    teacher, data, objective
-        As in :func:`kdviz.distill`.
-    **training
-        Of each of the two stages: see :class:`kdviz.training.Training`.
+    teacher, data, objective, **training
+        As in :func:`kdviz.distill`, of each of the two stages.
 
     Returns
     -------
@@ -199,7 +191,7 @@ def block_wise(
     teacher: nn.Sequential,
     student: nn.Sequential,
     data: Dataset,
-    objective: Callable[[str], Objective] | Objective | Loss | None = None,
+    objective: Callable[[str], Objective] | ObjectiveLike | None = None,
     **training: Unpack[Training],
 ) -> Chain:
     """Block-wise progressive distillation: the teacher's blocks give way to the student's one by one.
@@ -215,10 +207,8 @@ def block_wise(
         :func:`kdviz.models.low_rank` of the teacher. Layers without weights make no stage.
     objective : function of the block's name, or an objective
         By default ``CrossEntropy() + Hint(name)``.
-    data
-        As in :func:`kdviz.distill`.
-    **training
-        Of each stage: see :class:`kdviz.training.Training`.
+    data, **training
+        As in :func:`kdviz.distill`, of each stage.
 
     Returns
     -------

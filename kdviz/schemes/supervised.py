@@ -5,13 +5,14 @@ import copy
 from torch import nn
 
 from kdviz.datasets.dataset import Dataset
-from kdviz.losses.objective import Loss, Objective, as_objective
+from kdviz.losses.objective import as_objective
 from kdviz.losses.response import CrossEntropy
 from kdviz.models._mlp import mlp
 from kdviz.schemes.evaluation import evaluate_student
 from kdviz.training.describe import fingerprint
 from kdviz.training.lesson import Lesson
 from kdviz.training.loop import Run
+from kdviz.training.options import ObjectiveLike
 from kdviz.training.store import Store
 
 # Fields of a data set's settings that concern only the student, and not what its training part holds:
@@ -22,7 +23,7 @@ _STUDENT_SETTINGS = ("labels", "omit", "transfer")
 def train(
     student: nn.Module,
     data: Dataset,
-    objective: Objective | Loss | None = None,
+    objective: ObjectiveLike | None = None,
     *,
     on: str = "labelled",
     steps: int = 600,
@@ -49,7 +50,7 @@ def train(
     on : {"labelled", "train"}
         Which part of the data to learn from.
     steps, learning_rate, batch_size, seed, record_every, threads
-        See :class:`kdviz.training.Training`.
+        As in :func:`kdviz.distill`, so that the two can be compared step for step.
 
     Returns
     -------

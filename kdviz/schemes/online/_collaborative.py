@@ -11,14 +11,13 @@ from torch import nn
 from kdviz.datasets.augmentations import SLIGHT_NOISE
 from kdviz.datasets.dataset import Dataset
 from kdviz.losses.checks import check_form
-from kdviz.losses.objective import Loss, Objective
 from kdviz.schemes.evaluation import evaluate_group
 from kdviz.schemes.group_traces import GroupLesson, together
 from kdviz.schemes.objectives import check_reads_no_layers, labels_and_soft_targets
 from kdviz.schemes.online.peers import peers_of
 from kdviz.tracing import Trace, answer, trace
 from kdviz.training.loop import Run
-from kdviz.training.options import Training
+from kdviz.training.options import ObjectiveLike, Training
 
 ENSEMBLES = ("minimum", "naive", "linear", "general")
 
@@ -26,7 +25,7 @@ ENSEMBLES = ("minimum", "naive", "linear", "general")
 def collaborative(
     peers: list[nn.Module],
     data: Dataset,
-    objective: Objective | Loss | None = None,
+    objective: ObjectiveLike | None = None,
     *,
     ensemble: str = "minimum",
     augment: Callable = SLIGHT_NOISE,
@@ -39,7 +38,7 @@ def collaborative(
 
     Parameters
     ----------
-    peers, data
+    peers, data, **training
         As in :func:`mutual`; all images must be labelled.
     objective : default ``CrossEntropy() + SoftTargets(temperature=2)``
         It may not read layers: the ensemble has logits only.
@@ -48,8 +47,6 @@ def collaborative(
         their errors on the validation images, anew each epoch, so those images are no longer unseen.
     augment : function of inputs and a generator
         See ``kdviz.datasets.augmentations``.
-    **training
-        See :class:`kdviz.training.Training`.
     """
     objective = labels_and_soft_targets(objective, temperature=2)
     check_form(ensemble, ENSEMBLES)

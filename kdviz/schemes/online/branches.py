@@ -7,7 +7,7 @@ import torch
 
 from kdviz.datasets.dataset import Dataset
 from kdviz.losses.checks import check_same_shape
-from kdviz.losses.objective import Loss, Objective, as_objective
+from kdviz.losses.objective import as_objective
 from kdviz.losses.response import CrossEntropy, SoftTargets
 from kdviz.losses.response.logits import for_each_student, log_softmax
 from kdviz.models.branches import FusedBranches, GatedBranches, GroupedBranches
@@ -16,13 +16,13 @@ from kdviz.schemes.group_traces import HeadsLesson, map_trace
 from kdviz.schemes.objectives import check_reads_no_layers, labels_and_soft_targets
 from kdviz.tracing import Trace
 from kdviz.training.loop import Run
-from kdviz.training.options import Training
+from kdviz.training.options import ObjectiveLike, Training
 
 
 def native_ensemble(
     student: GatedBranches,
     data: Dataset,
-    objective: Objective | Loss | None = None,
+    objective: ObjectiveLike | None = None,
     **training: Unpack[Training],
 ) -> Run:
     """On-the-fly native ensemble (ONE): the gated ensemble of a network's branches teaches each branch.
@@ -36,10 +36,8 @@ def native_ensemble(
     student : GatedBranches
         From :func:`kdviz.models.gated_branches`; it is copied.
     objective : default ``CrossEntropy() + SoftTargets(temperature=3)``
-    data
+    data, **training
         As in :func:`kdviz.distill`.
-    **training
-        See :class:`kdviz.training.Training`.
 
     Returns
     -------
@@ -54,7 +52,7 @@ def native_ensemble(
 def feature_fusion(
     student: FusedBranches,
     data: Dataset,
-    objective: Objective | Loss | None = None,
+    objective: ObjectiveLike | None = None,
     **training: Unpack[Training],
 ) -> Run:
     """Feature fusion learning (FFL): the branches and a classifier on all their features teach each other.
@@ -68,10 +66,8 @@ def feature_fusion(
     student : FusedBranches
         From :func:`kdviz.models.fused_branches`; it is copied.
     objective : default ``CrossEntropy() + SoftTargets(temperature=3)``
-    data
+    data, **training
         As in :func:`kdviz.distill`.
-    **training
-        See :class:`kdviz.training.Training`.
     """
     _check_heads(student, "fusion", "fused_branches")
     objective = labels_and_soft_targets(objective, temperature=3)
@@ -112,7 +108,7 @@ class GroupTargets(SoftTargets):
 def diverse_peers(
     student: GroupedBranches,
     data: Dataset,
-    objective: Objective | Loss | None = None,
+    objective: ObjectiveLike | None = None,
     **training: Unpack[Training],
 ) -> Run:
     r"""Diverse peers (OKDDip): auxiliary branches teach each other, each by weights of its own, and a leader.
@@ -131,10 +127,8 @@ def diverse_peers(
         From :func:`kdviz.models.grouped_branches`; it is copied.
     objective : default ``CrossEntropy() + GroupTargets(temperature=3)``
         It may not read layers. With ``SoftTargets`` the attention stays as it starts.
-    data
+    data, **training
         As in :func:`kdviz.distill`.
-    **training
-        See :class:`kdviz.training.Training`.
 
     Returns
     -------

@@ -4,11 +4,11 @@ import copy
 from typing import Unpack
 
 import torch
-from torch import nn
+from torch.nn import Module, ModuleList
+from torch.nn.utils import parameters_to_vector
 
 from kdviz.datasets.dataset import Dataset
 from kdviz.losses.checks import check_whole
-from kdviz.losses.objective import Loss, Objective
 from kdviz.models.frozen import in_train_mode
 from kdviz.schemes.evaluation import evaluate_group
 from kdviz.schemes.group_traces import GroupLesson, detached, map_trace, others, together
@@ -16,14 +16,11 @@ from kdviz.schemes.objectives import labels_and_soft_targets
 from kdviz.tracing import answer
 from kdviz.training.batches import batches
 from kdviz.training.loop import Run
-from kdviz.training.options import Training
+from kdviz.training.options import ObjectiveLike, Training
 
 
 def mutual(
-    peers: list[nn.Module],
-    data: Dataset,
-    objective: Objective | Loss | None = None,
-    **training: Unpack[Training],
+    peers: list[Module], data: Dataset, objective: ObjectiveLike | None = None, **training: Unpack[Training]
 ) -> Run:
     r"""Deep mutual learning: at every step each peer is taught by all the others.
 
@@ -37,11 +34,9 @@ def mutual(
     peers : list of two or more networks
         Where to start from, each with weights of its own; they are copied. They may differ in
         architecture where the objective reads no layers.
-    data : Dataset
-        They learn on ``data.transfer``; terms that need labels use those that are known.
+    data, **training
+        As in :func:`kdviz.distill`.
     objective : default ``CrossEntropy() + SoftTargets(temperature=1)``
-    **training
-        See :class:`kdviz.training.Training`.
 
     Returns
     -------
@@ -60,9 +55,9 @@ class Mutual(GroupLesson):
 
 
 def codistillation(
-    peers: list[nn.Module],
+    peers: list[Module],
     data: Dataset,
-    objective: Objective | Loss | None = None,
+    objective: ObjectiveLike | None = None,
     *,
     exchange: int = 50,
     burn_in: int = 0,
@@ -79,13 +74,11 @@ def codistillation(
 
     Parameters
     ----------
-    peers, data, objective
-        As in :func:`mutual`.
+    peers, data, objective, **training
+        As in :func:`mutual`; peer k draws its batches with seed + k.
     exchange, burn_in : int
         In steps. With ``exchange=1`` the copies are as the others are now.
-    **training
-        See :class:`kdviz.training.Training`; peer k draws its batches with seed + k.
-
+    
     Returns
     -------
     Run
@@ -133,12 +126,12 @@ class Codistillation(GroupLesson):
         )
 
 
-def peers_of(peers) -> nn.ModuleList:
+def peers_of(peers) -> ModuleList:
     """The peers as one module, in the modes in which they are to be trained; they must be able to differ."""
-    peers = nn.ModuleList(map(in_train_mode, peers))
+    peers = ModuleList(map(in_train_mode, peers))
     if len(peers) < 2:
         raise ValueError(f"peers teach each other, so there must be two or more; got {len(peers)}")
-    starts = [nn.utils.parameters_to_vector(peer.parameters()) for peer in peers]
+    starts = [parameters_to_vector(peer.parameters()) for peer in peers]
     for index, start in enumerate(starts):
         for other in starts[:index]:
             if start.shape == other.shape and torch.equal(start, other):

@@ -5,17 +5,16 @@ from typing import Unpack
 from torch import nn
 
 from kdviz.datasets.dataset import Dataset
-from kdviz.losses.objective import Loss, Objective
 from kdviz.losses.response import CrossEntropy
 from kdviz.schemes.chain import Chain, Stage
 from kdviz.schemes.objectives import labels_and_soft_targets
-from kdviz.training.options import Training
+from kdviz.training.options import ObjectiveLike, Training
 
 
 def born_again(
     students: list[nn.Module],
     data: Dataset,
-    objective: Objective | Loss | None = None,
+    objective: ObjectiveLike | None = None,
     **training: Unpack[Training],
 ) -> Chain:
     """Born-again networks: each generation starts afresh and is taught by the one before it.
@@ -28,12 +27,10 @@ def born_again(
     ----------
     students : list of networks
         Where each generation starts from, for example ``[mlp(64, 16, 10, seed=g) for g in range(3)]``.
-    data
-        As in :func:`kdviz.distill`.
+    data, **training
+        As in :func:`kdviz.distill`, of each generation.
     objective : default ``CrossEntropy() + SoftTargets(temperature=1)``
         Of the generations that have a teacher.
-    **training
-        Of each generation: see :class:`kdviz.training.Training`.
 
     Returns
     -------
@@ -49,10 +46,7 @@ def born_again(
 
 
 def teacher_free(
-    student: nn.Module,
-    data: Dataset,
-    objective: Objective | Loss | None = None,
-    **training: Unpack[Training],
+    student: nn.Module, data: Dataset, objective: ObjectiveLike | None = None, **training: Unpack[Training]
 ) -> Chain:
     """Teacher-free distillation (Tf-KD self): learn from the labels, then begin again, taught by oneself.
 
@@ -69,7 +63,7 @@ def teacher_free(
 def snapshot(
     student: nn.Module,
     data: Dataset,
-    objective: Objective | Loss | None = None,
+    objective: ObjectiveLike | None = None,
     *,
     generations: int = 4,
     **training: Unpack[Training],
@@ -82,13 +76,11 @@ def snapshot(
 
     Parameters
     ----------
-    student, data
-        As in :func:`kdviz.distill`.
+    student, data, **training
+        As in :func:`kdviz.distill`, of each cycle.
     objective : default ``CrossEntropy() + SoftTargets(temperature=2)``
     generations : int
         How many cycles, of ``steps`` each.
-    **training
-        Of each cycle: see :class:`kdviz.training.Training`.
 
     Returns
     -------

@@ -8,21 +8,17 @@ from torch import nn
 
 from kdviz.datasets.augmentations import SLIGHT_NOISE
 from kdviz.datasets.dataset import Dataset
-from kdviz.losses.objective import Loss, Objective
 from kdviz.schemes.evaluation import evaluate_student
 from kdviz.schemes.group_traces import GroupLesson, others, together
 from kdviz.schemes.objectives import labels_and_soft_targets
 from kdviz.tracing import answer, trace
 from kdviz.training.lesson import Lesson
 from kdviz.training.loop import Run
-from kdviz.training.options import Training
+from kdviz.training.options import ObjectiveLike, Training
 
 
 def class_wise(
-    student: nn.Module,
-    data: Dataset,
-    objective: Objective | Loss | None = None,
-    **training: Unpack[Training],
+    student: nn.Module, data: Dataset, objective: ObjectiveLike | None = None, **training: Unpack[Training]
 ) -> Run:
     """Class-wise self-distillation (CS-KD): images of one class are to be answered alike.
 
@@ -32,11 +28,9 @@ def class_wise(
 
     Parameters
     ----------
-    student, data
-        As in :func:`kdviz.train`; it learns on ``data.labelled``.
+    student, data, **training
+        As in :func:`kdviz.distill`; it learns on ``data.labelled``.
     objective : default ``CrossEntropy() + SoftTargets(temperature=4)``
-    **training
-        See :class:`kdviz.training.Training`.
     """
     objective = labels_and_soft_targets(objective, temperature=4)
     return Run(student, ClassWise(data, "labelled"), objective, evaluate_student(data), **training)
@@ -65,7 +59,7 @@ def same_class(labels, rows, random):
 def two_views(
     student: nn.Module,
     data: Dataset,
-    objective: Objective | Loss | None = None,
+    objective: ObjectiveLike | None = None,
     *,
     augment: Callable = SLIGHT_NOISE,
     **training: Unpack[Training],
@@ -78,14 +72,12 @@ def two_views(
 
     Parameters
     ----------
-    student, data
-        As in :func:`kdviz.distill`.
+    student, data, **training
+        As in :func:`kdviz.distill`. A record's losses hold one number for each view.
     objective : default ``CrossEntropy() + SoftTargets(temperature=3)``
     augment : function of inputs and a generator
         See ``kdviz.datasets.augmentations``.
-    **training
-        See :class:`kdviz.training.Training`. A record's losses hold one number for each view.
-    """
+        """
     objective = labels_and_soft_targets(objective, temperature=3)
     return Run(student, TwoViews(data, augment), objective, evaluate_student(data), **training)
 

@@ -10,7 +10,7 @@ from torch.optim.swa_utils import AveragedModel
 from kdviz.datasets.augmentations import SLIGHT_NOISE
 from kdviz.datasets.dataset import Dataset
 from kdviz.losses.checks import check_share
-from kdviz.losses.objective import Loss, Objective, as_objective
+from kdviz.losses.objective import as_objective
 from kdviz.losses.response import SoftTargets
 from kdviz.losses.response.logits import one_hot
 from kdviz.schemes.evaluation import evaluate_student
@@ -18,13 +18,13 @@ from kdviz.schemes.objectives import check_reads_no_layers, labels_and_soft_targ
 from kdviz.tracing import Trace, answer, trace
 from kdviz.training.lesson import Lesson
 from kdviz.training.loop import Run
-from kdviz.training.options import Training
+from kdviz.training.options import ObjectiveLike, Training
 
 
 def mean_teacher(
     student: nn.Module,
     data: Dataset,
-    objective: Objective | Loss | None = None,
+    objective: ObjectiveLike | None = None,
     *,
     decay: float = 0.99,
     augment: Callable = SLIGHT_NOISE,
@@ -44,14 +44,12 @@ def mean_teacher(
 
     Parameters
     ----------
-    student, data
+    student, data, **training
         As in :func:`kdviz.distill`; unlabelled images count in the terms that need no labels.
     objective : default ``CrossEntropy() + SoftTargets(temperature=1)``
     decay : float, alpha
     augment : function of inputs and a generator
         See ``kdviz.datasets.augmentations``.
-    **training
-        See :class:`kdviz.training.Training`.
 
     Returns
     -------
@@ -102,7 +100,7 @@ class MeanTeacher(Lesson):
 def progressive(
     student: nn.Module,
     data: Dataset,
-    objective: Objective | Loss | None = None,
+    objective: ObjectiveLike | None = None,
     *,
     own_weight: float = 0.8,
     **training: Unpack[Training],
@@ -117,13 +115,11 @@ def progressive(
 
     Parameters
     ----------
-    student, data
-        As in :func:`kdviz.train`; it learns on ``data.labelled``.
+    student, data, **training
+        As in :func:`kdviz.distill`; it learns on ``data.labelled``.
     objective : default ``SoftTargets(temperature=1)``
     own_weight : float
         The weight of its own answers in the last epoch, alpha, from 0 to 1.
-    **training
-        See :class:`kdviz.training.Training`.
     """
     check_share("own_weight", own_weight)
     objective = as_objective(SoftTargets(1) if objective is None else objective)

@@ -6,20 +6,17 @@ from torch import nn
 
 from kdviz.datasets.dataset import Dataset
 from kdviz.losses.feature import Hint
-from kdviz.losses.objective import Loss, Objective, as_objective
+from kdviz.losses.objective import as_objective
 from kdviz.losses.response import CrossEntropy, SoftTargets
 from kdviz.models.branches import Exits
 from kdviz.schemes.evaluation import evaluate_heads, evaluate_student
 from kdviz.schemes.group_traces import GroupLesson, HeadsLesson
 from kdviz.training.loop import Run
-from kdviz.training.options import Training
+from kdviz.training.options import ObjectiveLike, Training
 
 
 def be_your_own_teacher(
-    student: Exits,
-    data: Dataset,
-    objective: Objective | Loss | None = None,
-    **training: Unpack[Training],
+    student: Exits, data: Dataset, objective: ObjectiveLike | None = None, **training: Unpack[Training]
 ) -> Run:
     """Be your own teacher (BYOT): the last exit of a network teaches all the exits before it.
 
@@ -40,10 +37,8 @@ def be_your_own_teacher(
         From :func:`kdviz.models.exits`; it is copied.
     objective
         A layer it reads is looked up in each exit: ``"embedding"`` or ``"logits"``.
-    data
+    data, **training
         As in :func:`kdviz.distill`.
-    **training
-        See :class:`kdviz.training.Training`.
 
     Returns
     -------
@@ -61,7 +56,7 @@ def be_your_own_teacher(
 
 
 def self_attention(
-    student: nn.Module, data: Dataset, objective: Objective | Loss, **training: Unpack[Training]
+    student: nn.Module, data: Dataset, objective: ObjectiveLike, **training: Unpack[Training]
 ) -> Run:
     """Self-attention distillation (SAD): each layer is taught by a deeper layer of the same network.
 
