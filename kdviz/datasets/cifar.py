@@ -19,29 +19,27 @@ _SIZE = "60,000 images; kdviz splits them 45,000 train, 5,000 validation, 10,000
 
 
 _ADDRESS = "https://www.cs.toronto.edu/~kriz"
-_FILES = {
-    "cifar10": ("cifar-10-binary.tar.gz", "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"),
-    "cifar100": (
-        "cifar-100-binary.tar.gz",
-        "58a81ae192c23a4be8b1804d68e518ed807d710a4eb253b1f2a199162a40d8ec",
-    ),
+_CIFAR10, _CIFAR100 = "cifar-10-binary.tar.gz", "cifar-100-binary.tar.gz"
+_CHECKSUMS = {
+    _CIFAR10: "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
+    _CIFAR100: "58a81ae192c23a4be8b1804d68e518ed807d710a4eb253b1f2a199162a40d8ec",
 }
 
 
-def _registered(name, megabytes, title, what, classes):
+def _registered(name, file, megabytes, title, what, classes):
     pixels = "colour photographs, 32 × 32 pixels with values 0 to 255 (here divided by 255)"
-    file, checksum = _FILES[name]
     return register(
         Card(title, pixels + what, _SOURCE.format(name), _LICENCE, _SIZE, classes=tuple(classes.split())),
-        Source(name, {file: f"{_ADDRESS}/{file}"}, {file: checksum}, megabytes),
+        Source(name, {file: f"{_ADDRESS}/{file}"}, {file: _CHECKSUMS[file]}, megabytes),
     )
 
 
 CIFAR10_CARD = _registered(
-    "cifar10", 170, "CIFAR-10", "", "airplane automobile bird cat deer dog frog horse ship truck"
+    "cifar10", _CIFAR10, 170, "CIFAR-10", "", "airplane automobile bird cat deer dog frog horse ship truck"
 )
 CIFAR100_CARD = _registered(
     "cifar100",
+    _CIFAR100,
     169,
     "CIFAR-100",
     "; the fine labels",
@@ -67,7 +65,7 @@ def cifar10(
     """
     folder = "cifar-10-batches-bin"
     training, testing = read_cifar(
-        fetched("cifar10", _FILES["cifar10"][0]),
+        fetched("cifar10", _CIFAR10),
         [f"{folder}/data_batch_{part}.bin" for part in range(1, 6)],
         [f"{folder}/test_batch.bin"],
     )
@@ -80,7 +78,7 @@ def cifar100(
 ) -> Dataset:
     """CIFAR-100 with its fine labels, once it is fetched (``kdviz data fetch cifar100``); see ``cifar10``."""
     training, testing = read_cifar(
-        fetched("cifar100", _FILES["cifar100"][0]),
+        fetched("cifar100", _CIFAR100),
         ["cifar-100-binary/train.bin"],
         ["cifar-100-binary/test.bin"],
         label_bytes=2,

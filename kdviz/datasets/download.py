@@ -99,7 +99,7 @@ def _fetch_file(keeper, file, bring, source, folder):
 
 def _known(name):
     if name not in SOURCES:
-        raise ValueError(f"name a data set that kdviz can fetch: {', '.join(SOURCES)}; got {name!r}")
+        raise ValueError(f"name a data set that kdviz can fetch: {', '.join(sorted(SOURCES))}; got {name!r}")
     return SOURCES[name]
 
 

@@ -52,7 +52,7 @@ def split(name, card, training, testing, top=255, *, labels=None, train=None, te
 
 
 def _drawn(rows, truth, count, seed):
-    """So many of the rows, mixed, in the proportions of their classes; a smaller draw is part of a larger one."""
+    """So many of the rows, mixed, in proportion to their classes; a smaller draw is part of a larger one."""
     mixed = np.random.default_rng([seed, len(rows)]).permutation(rows)
     rank = np.empty(len(mixed))
     for label in np.unique(truth[mixed]):

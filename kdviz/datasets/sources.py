@@ -1,4 +1,4 @@
-"""The data sets that kdviz knows: each registers its card and, if it has to be fetched, where it comes from."""
+"""The data sets that kdviz knows: each registers its card, and where it is to be fetched from."""
 
 from dataclasses import dataclass
 
@@ -22,19 +22,17 @@ class Source:
 
 
 SOURCES: dict[str, Source] = {}
-_EMBEDDED, _FETCHED = [], []
+_EMBEDDED, _FETCHED = {}, {}
 
 
 def register(card: Card, source: Source | None = None) -> Card:
     """Make a data set known to ``kdviz data`` and, by its source, to ``kdviz data fetch``."""
-    if source is None:
-        _EMBEDDED.append(card)
-    else:
-        _FETCHED.append(card)
+    (_EMBEDDED if source is None else _FETCHED)[card.name] = card
+    if source is not None:
         SOURCES[source.name] = source
     return card
 
 
 def cards() -> list[Card]:
     """The cards of all data sets that kdviz can give you: first those embedded, then those to be fetched."""
-    return [*_EMBEDDED, *_FETCHED]
+    return [card for group in (_EMBEDDED, _FETCHED) for _, card in sorted(group.items())]

@@ -17,16 +17,15 @@ class Lesson:
     Where nothing has to be kept, a function of student and step is a lesson too.
 
     >>> import kdviz as kd
-    >>> class Teacher(Lesson):
+    >>> class Live(kd.training.Lesson):
     ...     def __init__(self, data, network):
     ...         super().__init__(data)
     ...         self.network = network
     ...     def traces(self, student, rows):
     ...         inputs = self.inputs(rows)
     ...         return kd.trace(student, inputs), kd.tracing.answer(self.network, inputs)
-    >>> data, network = kd.datasets.digits(labels=50), kd.models.mlp(64, 16, 10, seed=1)
-    >>> run = Run(kd.models.mlp(64, 8, 10), Teacher(data, network), kd.SoftTargets(4), steps=2).finish()
-    >>> run.step
+    >>> lesson = Live(kd.datasets.digits(labels=50), network=kd.models.mlp(64, 16, 10, seed=1))
+    >>> kd.training.Run(kd.models.mlp(64, 8, 10), lesson, kd.SoftTargets(4), steps=2).finish().step
     2
 
     Parameters

@@ -65,8 +65,8 @@ def test_one_network_misses_views_that_both_together_do_not_need():
     [
         ({"images": 10}, "from 50 up"),
         ({"images": 99.5}, "whole number"),
-        ({"single": 1.5}, "single must be a share"),
-        ({"test_single": -1}, "test_single must be a share"),
+        ({"single": 1.5}, "single must be a fraction"),
+        ({"test_single": -1}, "test_single must be a fraction"),
         ({"noise": -0.1}, "noise must be"),
         ({"seed": -1}, "seed must be"),
     ],

@@ -3,7 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 
-from kdviz.models import convnet, cost, mlp, patch_network
+from kdviz.models import Ensemble, convnet, cost, mlp, patch_network
 
 
 def test_mlp_has_named_layers():
@@ -68,3 +68,25 @@ def test_patches_answer_alike_wherever_a_place_stands():
 def test_patches_of_bad_sizes_say_what_is_expected():
     with pytest.raises(ValueError, match="positive whole numbers"):
         patch_network(20, 0, 5)
+
+
+def test_an_ensemble_answers_by_the_published_rules():
+    networks = [mlp(64, 8, 10, seed=seed) for seed in range(3)]
+    inputs = torch.randn(20, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    logits = torch.stack([network(3 * inputs) for network in networks])
+    for temperature in (1.0, 4.0):
+        softened = (Ensemble(networks, temperature=temperature)(3 * inputs) / temperature).softmax(-1)
+        torch.testing.assert_close(softened, (logits / temperature).softmax(-1).mean(0))
+    torch.testing.assert_close(Ensemble(networks, "logits")(3 * inputs), logits.mean(0))
+    # What the default gives when it is softened later is neither rule.
+    later = (Ensemble(networks)(3 * inputs) / 4).softmax(-1)
+    assert (later - (logits / 4).softmax(-1).mean(0)).abs().max() > 1e-3
+    assert (later - (logits.mean(0) / 4).softmax(-1)).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize(
+    "settings, says", [({"mean_of": "answers"}, "mean_of"), ({"temperature": 0}, "temperature")]
+)
+def test_an_ensemble_of_bad_settings_says_what_is_expected(settings, says):
+    with pytest.raises(ValueError, match=says):
+        Ensemble([mlp(64, 8, 10)], **settings)
