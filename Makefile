@@ -2,9 +2,17 @@
 # make can do the same: python -m kdviz lab | test | site | results | wheels
 PYTHON ?= python3
 
-.PHONY: lab test site results wheels doctor benchmark soak lint
+.PHONY: lab test test-complete site results verify wheels doctor benchmark soak lint
 lab test site results wheels doctor:
 	$(PYTHON) -m kdviz $@
+
+# What "make test" leaves out: every page in a real JupyterLab and as a static page, fresh installs, a cluster.
+test-complete:
+	$(PYTHON) -m kdviz test --complete
+
+# Tables whose code has changed: compute one seed of each again, and keep those that agree.
+verify:
+	$(PYTHON) -m kdviz results --verify
 
 benchmark soak:
 	$(PYTHON) -m kdviz setup

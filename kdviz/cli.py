@@ -75,7 +75,8 @@ def _parser():
     wheels.add_argument("folder", type=Path, nargs="?", default=Path("wheels"))
     if CLONE:
         command("setup", lambda options: 0, "prepare the environment in .venv")
-        command("test", _test, "run the tests; what follows is passed on to pytest")
+        test = command("test", _test, "run the tests; what follows is passed on to pytest")
+        test.add_argument("--complete", action="store_true", help="run those that take long instead")
         command("benchmark", _benchmark, "measure, side by side in one run")
         command("soak", _soak, "train for ten minutes in the training theatre, under 2,000 slider moves")
         command("lint", _lint, "check the code's style")
@@ -125,10 +126,10 @@ def _wheels(options):
 
 
 def _test(options):
-    # The whole of it side by side, a file in one process, so that what it prepares is prepared once.
+    # Side by side, a file in one process, so that what it prepares is prepared once.
     processes = min(4, max(2, (os.cpu_count() or 1) - 1))
-    side_by_side = ("-n", processes, "--dist", "loadfile", "--no-loadscope-reorder")
-    return _python("-m", "pytest", *(options.rest or side_by_side))
+    arguments = options.rest or ["-n", processes, "--dist", "loadfile", "--no-loadscope-reorder"]
+    return _python("-m", "pytest", *arguments, *(["-m", "complete"] if options.complete else []))
 
 
 def _benchmark(options):

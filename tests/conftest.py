@@ -22,21 +22,6 @@ CHROMIUM_FLAGS = [
 ]
 
 
-def pytest_addoption(parser):
-    parser.addoption("--setup", action="store_true", help="also run the tests that install kdviz")
-
-
-def pytest_collection_modifyitems(config, items):
-    # The longest go first, else one process would end long after the others.
-    items.sort(key=lambda item: not {"setup", "notebook"} & set(item.keywords))
-    if config.getoption("--setup") or os.environ.get("CI"):
-        return
-    skip = pytest.mark.skip(reason="installs kdviz afresh: runs in CI, or with --setup")
-    for item in items:
-        if "setup" in item.keywords:
-            item.add_marker(skip)
-
-
 @pytest.fixture(scope="session", autouse=True)
 def store_of_this_session(tmp_path_factory):
     """Teachers are trained once for all tests, and never come from the reader's own store."""

@@ -1,10 +1,13 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from kdviz import cli
 from kdviz.commands import doctor, setup
+
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(autouse=True)
@@ -51,17 +54,24 @@ def test_an_error_is_one_line_and_a_status(capsys):
 
 
 def test_options_of_pytest_are_passed_on_to_it(monkeypatch):
-    """The README says: python -m kdviz test --setup."""
     given = []
     monkeypatch.setattr(cli, "_python", lambda *arguments: given.append(arguments) or 0)
-    assert cli.main(["test", "--setup", "-k", "laptop", "tests/test_setup.py"]) == 0
-    assert given == [("-m", "pytest", "--setup", "-k", "laptop", "tests/test_setup.py")]
+    assert cli.main(["test", "--complete", "-k", "laptop", "tests/test_setup.py"]) == 0
+    assert given == [("-m", "pytest", "-k", "laptop", "tests/test_setup.py", "-m", "complete")]
+
+
+def test_what_is_left_to_the_complete_run_is_left_out_of_the_other(monkeypatch):
+    given = []
+    monkeypatch.setattr(cli, "_python", lambda *arguments: given.append(arguments) or 0)
+    cli.main(["test"]), cli.main(["test", "--complete"])
+    assert "complete" not in given[0] and given[1][:-2] == given[0] and given[1][-2:] == ("-m", "complete")
+    assert "-m 'not complete'" in (ROOT / "pyproject.toml").read_text()
 
 
 def test_other_commands_refuse_what_they_do_not_know(capsys):
     with pytest.raises(SystemExit):
-        cli.main(["doctor", "--setup"])
-    assert "--setup" in capsys.readouterr().err
+        cli.main(["doctor", "--complete"])
+    assert "--complete" in capsys.readouterr().err
 
 
 def test_an_old_python_is_told_what_to_do(monkeypatch, tmp_path):

@@ -1,4 +1,4 @@
-"""kdviz installed afresh, as a class, a pip user and a user of old versions would. Runs in CI."""
+"""kdviz installed afresh, as a class, a pip user and a user of old versions would."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 from kdviz.commands import setup, wheels
 
 ROOT = Path(__file__).parents[1]
-pytestmark = pytest.mark.setup
+pytestmark = pytest.mark.complete
 
 
 def run(*command, cwd=None, **environment):

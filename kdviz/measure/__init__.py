@@ -18,6 +18,7 @@ from kdviz.measure.predictions import (
 from kdviz.measure.similarity import (
     cka,
     cka_map,
+    hsic,
     neighbour_overlap,
     neighbours,
     procrustes,
@@ -37,6 +38,7 @@ __all__ = [
     "class_bias",
     "distillation_score",
     "distillation_scores",
+    "hsic",
     "kl_to_teacher",
     "negative_log_likelihood",
     "neighbour_overlap",

@@ -34,9 +34,11 @@ class StackedBatches:
         self._orders = [batches(self._count, self._count, seed) for seed in seeds]
         self._inputs = torch.cat([one_tensor(part.inputs) for part in samples])
         self._labels = torch.cat([part.labels for part in samples])
-        self._logits, self._features = None, {}
+        self._logits, self._features, self._rows = None, {}, None
         if answers is not None:
             self._logits = torch.cat([answer.logits for answer in answers])
+            if all(answer.rows is not None for answer in answers):
+                self._rows = torch.cat([answer.rows for answer in answers])
             for path in answers[0].features:
                 self._features[path] = torch.cat([answer.features[path] for answer in answers])
         self._batches = self._epochs()
@@ -63,11 +65,13 @@ class StackedBatches:
             inputs, labels = samples_last(gathered(self._inputs)), gathered(self._labels)
             logits = None if self._logits is None else samples_last(gathered(self._logits))
             features = {path: gathered(values) for path, values in self._features.items()}
+            numbers = None if self._rows is None else gathered(self._rows)
             for batch in range(len(order)):
                 teacher = None
                 if logits is not None:
                     here = {path: values[batch] for path, values in features.items()}
-                    teacher = Trace(logits[batch].movedim(-1, 2), here)
+                    known = None if numbers is None else numbers[batch]
+                    teacher = Trace(logits[batch].movedim(-1, 2), here, known)
                 yield inputs[batch], teacher, labels[batch]
 
 

@@ -1,5 +1,7 @@
 """What makes a scheme: who says what to whom at a step."""
 
+from dataclasses import replace
+
 import torch
 
 from kdviz.tracing import Trace, rows_of, trace
@@ -53,6 +55,9 @@ class Lesson:
     def __call__(self, student, step: int) -> tuple[Trace, Trace | None, torch.Tensor]:
         rows = next(self.batches)
         ours, theirs = self.traces(student, rows)
+        if theirs is not None:
+            # Of the data set, not of the batch: for losses that remember samples.
+            theirs = replace(theirs, rows=rows)
         return ours, theirs, self.samples.labels[rows]
 
     def traces(self, student, rows) -> tuple[Trace, Trace | None]:

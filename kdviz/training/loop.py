@@ -12,6 +12,7 @@ from kdviz.losses.objective import Objective, as_objective
 from kdviz.models.frozen import in_train_mode
 from kdviz.tracing import Trace
 from kdviz.training.lesson import Lesson
+from kdviz.training.mapped import each_memory, each_value, over_teachers
 from kdviz.training.threads import limited_threads
 
 
@@ -56,8 +57,9 @@ class Run:
 
     Logits of shape (N, C) are one student's, logits of shape (students, 1, N, C) those of students that
     learn together. Those of the teacher may have shape (students, teachers, N, C), or (teachers, N, C)
-    for one student: its loss is the mean over its teachers, by the trace's ``weights`` where it has them. The
-    losses of the students are added up, so that students which share nothing learn as they would alone.
+    for one student: its loss is the mean over its teachers, or the sum with the ``weights`` of the teacher's
+    trace, (students, teachers) or (teachers,). The losses of the students are added up, so that students
+    which share nothing learn as they would alone.
     """
 
     student: torch.nn.Module
@@ -184,10 +186,14 @@ class Run:
             self._begin_to_learn(student, teacher)
         with self._turn:
             objective, self._begun = self.objective, self.step + 1
-        total, values = objective(student, teacher, labels, self.learned)
-        total, values = _over_teachers(total), {name: _over_teachers(v) for name, v in values.items()}
+        values = {
+            name: self._value(name, term.loss, student, teacher, labels)
+            for name, term in objective.named.items()
+        }
+        total = objective.total(values)
         if not torch.isfinite(total).all():
             raise ValueError(self._what_diverged(values))
+        self._remember(student, teacher, labels)
         self._optimizer.zero_grad()
         total.sum().backward()
         for group in self._optimizer.param_groups:
@@ -196,22 +202,41 @@ class Run:
         self.step += 1
         return total, values
 
+    def _value(self, name, loss, student, teacher, labels):
+        """What a term says to each student: the mean over its teachers, or by their weights."""
+        value = each_value(loss, student, teacher, labels, self.learned[name])
+        weights = teacher.weights if teacher is not None and loss.needs_teacher else None
+        return over_teachers(value, weights)
+
     def _begin_to_learn(self, student, teacher):
         """Take in what the losses themselves learn; its sizes are known once layers have been seen."""
         self.learned = self._initial(student, teacher)
-        self._learn_too([part for parts in self.learned.values() for part in parts.values()])
+        self._learn_too(self._learning())
+
+    def _learning(self):
+        return [part for parts in self.learned.values() for part in parts.values() if part.requires_grad]
 
     def _initial(self, student, teacher):
         """What the losses learn, a copy of the same start for each of several students."""
         shape = student.logits.shape[:-2]
-        alone = self.objective.initial(_first(student), _first(teacher))
+        alone, named = self.objective.initial(_first(student), _first(teacher)), self.objective.named
         return {
             name: {
-                key: part.expand((*shape, *part.shape)).contiguous().clone().requires_grad_()
+                key: part.expand((*shape, *part.shape))
+                .contiguous()
+                .clone()
+                .requires_grad_(key not in named[name].loss.remembers)
                 for key, part in parts.items()
             }
             for name, parts in alone.items()
         }
+
+    @torch.no_grad()
+    def _remember(self, student, teacher, labels):
+        """Renew the memory of losses that have one, as they found it before this step."""
+        for name, term in self.objective.named.items():
+            if term.loss.remembers:
+                self.learned[name] |= each_memory(term.loss, student, teacher, labels, self.learned[name])
 
     def _what_diverged(self, values):
         bad = [name for name, value in values.items() if not torch.isfinite(value).all()]
@@ -234,18 +259,14 @@ def cosine(step, steps):
     return 0.02 + 0.98 * (1 + math.cos(math.pi * step / steps)) / 2
 
 
-def _over_teachers(value):
-    """The mean over the last axis, that of a student's teachers; a single number stays as it is."""
-    return value.mean(-1)
-
-
 def _first(trace):
     """The trace of the first student on its own, or of its first teacher."""
     if trace is None:
         return None
     stack = trace.logits.ndim - 2
     features = {path: feature[(0,) * stack] for path, feature in trace.features.items()}
-    return Trace(trace.logits[(0,) * stack], features)
+    rows = None if trace.rows is None else trace.rows[(0,) * (trace.rows.ndim - 1)]
+    return Trace(trace.logits[(0,) * stack], features, rows)
 
 
 def _plain(value):

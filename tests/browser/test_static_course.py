@@ -9,7 +9,7 @@ from kdviz.course.place import course_folder
 
 NAMES = sorted(path.stem for path in (course_folder() / "notebooks").glob("*.ipynb"))
 TRACES = ".points path, .js-line, .heatmaplayer image"
-pytestmark = [pytest.mark.browser, pytest.mark.notebook]
+pytestmark = [pytest.mark.browser, pytest.mark.complete]
 
 
 def _is_another_file(request):

@@ -28,6 +28,7 @@ def test_every_table_holds_each_seed_and_setting_once(table):
     assert set(rows_a_seed.index) == set(result.seeds) and rows_a_seed.nunique() == 1
 
 
+@pytest.mark.complete
 def test_a_sample_of_rows_computed_again_agrees(table):
     assert "rows computed again" in table.check(seeds=(7,))
 

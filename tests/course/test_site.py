@@ -159,7 +159,6 @@ kd.explorers.prediction("Which?", ["left", "right"])"""
 
 
 @pytest.mark.browser
-@pytest.mark.notebook
 def test_a_small_course_is_built_and_works_from_its_files(tmp_path, offline):
     write(tmp_path, new_code_cell(EVERY_OUTPUT))
     write(tmp_path, name="two")
@@ -191,7 +190,6 @@ def test_a_folder_with_other_work_is_not_replaced(tmp_path):
     assert other.read_text() == "years"
 
 
-@pytest.mark.notebook
 def test_an_error_in_a_cell_stops_the_build_and_leaves_the_old_site(tmp_path):
     write(tmp_path, new_code_cell("1 / 0"))
     old = tmp_path / "site" / "index.html"
@@ -203,7 +201,6 @@ def test_an_error_in_a_cell_stops_the_build_and_leaves_the_old_site(tmp_path):
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
-@pytest.mark.notebook
 def test_a_word_on_standard_error_stops_the_build(tmp_path):
     path = write(tmp_path, new_code_cell("import sys; print('careful', file=sys.stderr)"))
     with pytest.raises(site.SiteError, match="careful"):

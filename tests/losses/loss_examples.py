@@ -32,7 +32,8 @@ WITH_LAYERS = [
     relation.ProbabilisticTransfer("flatten"),
     relation.FlowOfSolution(*BOTH),
     relation.ChannelCorrelation("activation2"),
-    relation.ContrastiveRepresentation("flatten", width=16),
+    relation.ContrastiveRepresentation("flatten", samples=64, negatives=20, width=16),
+    relation.InfoNCE("flatten", width=16),
     relation.InstanceRelationshipGraph("activation2", "logits"),
     relation.DarkRank("flatten"),
     relation.LocalityPreserving("flatten"),
@@ -72,4 +73,5 @@ def made(side, samples, classes, seed, dtype):
 
     logits = random(classes)
     features = {layer: random(*shape) for layer, shape in MAPS.items()}
-    return Trace(logits, features | {"flatten": random(EMBEDDINGS[side]), "logits": logits})
+    features |= {"flatten": random(EMBEDDINGS[side]), "logits": logits}
+    return Trace(logits, features, torch.arange(samples))

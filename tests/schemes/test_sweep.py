@@ -268,8 +268,8 @@ def test_what_cannot_be_described_is_drawn_and_known_by_what_it_is(pieces_traine
 
 def own_loss(factor):
     class Own(SoftTargets):
-        def __call__(self, student, teacher, labels, learned=None):
-            return factor * super().__call__(student, teacher, labels, learned)
+        def value(self, student, teacher, labels, learned):
+            return factor * super().value(student, teacher, labels, learned)
 
     return Own(2)
 

@@ -39,7 +39,7 @@ class Shifted(Lesson):
 class Listening(LogitMatching):
     """A distance whose gradient reaches the teacher too."""
 
-    def __call__(self, student, teacher, labels, learned=None):
+    def value(self, student, teacher, labels, learned):
         return (student.logits - teacher.logits).square().mean((-2, -1))
 
 

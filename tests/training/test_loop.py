@@ -149,14 +149,14 @@ def test_a_change_from_another_thread_belongs_to_the_step_that_first_uses_it(dat
     answers, temperatures = torch.zeros(50, 10), {}
 
     class Watched(SoftTargets):
-        def __call__(self, student, teacher, labels, learned=None):
+        def value(self, student, teacher, labels, learned):
             # While the run computes this step, another thread changes the next one.
             temperatures[run.step] = self.temperature
             if run.step in (3, 9):
                 changing = threading.Thread(target=run.set, args=("soft_targets.temperature", run.step))
                 changing.start()
                 changing.join()
-            return super().__call__(student, teacher, labels, learned)
+            return super().value(student, teacher, labels, learned)
 
     run = distill(answers, student, data, CrossEntropy() + Watched(20), steps=20, record_every=5)
     changes = {record.step: record.changes for record in run}

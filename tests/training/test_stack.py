@@ -34,7 +34,7 @@ class FeatureMatching(Loss):
 
     teacher_layers = student_layers
 
-    def __call__(self, student, teacher, labels, learned=None):
+    def value(self, student, teacher, labels, learned):
         difference = student.features[self.layer] - teacher.features[self.layer].detach()
         return difference.square().flatten(labels.ndim).sum(-1).mean(-1)
 
@@ -55,7 +55,7 @@ class Regressed(Loss):
         generator = torch.Generator().manual_seed(0)
         return {"regressor": torch.randn(shape, generator=generator, dtype=torch.float64)}
 
-    def __call__(self, student, teacher, labels, learned):
+    def value(self, student, teacher, labels, learned):
         guess = student.features["activation1"] @ learned["regressor"]
         return (guess - teacher.features["hidden1"].detach()).square().sum(-1).mean(-1)
 
@@ -289,7 +289,7 @@ class LogitlessSquare(Loss):
     name = "square"
     needs_teacher = False
 
-    def __call__(self, student, teacher, labels, learned=None):
+    def value(self, student, teacher, labels, learned):
         return student.logits.square().sum(-1).mean(-1)
 
     def latex(self):

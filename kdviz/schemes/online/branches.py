@@ -9,7 +9,7 @@ from kdviz.datasets.dataset import Dataset
 from kdviz.losses.checks import check_same_shape
 from kdviz.losses.objective import as_objective
 from kdviz.losses.response import CrossEntropy, SoftTargets
-from kdviz.losses.response.logits import for_each_student, log_softmax
+from kdviz.losses.response.logits import divergence, log_softmax
 from kdviz.models.branches import FusedBranches, GatedBranches, GroupedBranches
 from kdviz.schemes.evaluation import evaluate_heads
 from kdviz.schemes.group_traces import HeadsLesson, map_trace
@@ -96,13 +96,11 @@ class GroupTargets(SoftTargets):
     name = "group_targets"
     paper = "OKDDip, Chen et al. 2020, equation 5"
 
-    def __call__(self, student, teacher, labels, learned=None):
+    def value(self, student, teacher, labels, learned):
         check_same_shape(student.logits, teacher.logits)
-        temperature = for_each_student(self.temperature, student.logits)
-        log_p = log_softmax(student.logits / temperature)
-        log_q = log_softmax(teacher.logits / temperature)
-        divergence = (log_q.exp() * (log_q - log_p)).sum(-1, keepdim=True)
-        return (temperature**2 * divergence).mean((-2, -1))
+        log_p = log_softmax(student.logits / self.temperature)
+        log_q = log_softmax(teacher.logits / self.temperature)
+        return self.temperature**2 * divergence(log_q, log_p).mean(-1)
 
 
 def diverse_peers(

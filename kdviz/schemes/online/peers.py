@@ -78,7 +78,7 @@ def codistillation(
         As in :func:`mutual`; peer k draws its batches with seed + k.
     exchange, burn_in : int
         In steps. With ``exchange=1`` the copies are as the others are now.
-    
+
     Returns
     -------
     Run

@@ -77,7 +77,7 @@ def two_views(
     objective : default ``CrossEntropy() + SoftTargets(temperature=3)``
     augment : function of inputs and a generator
         See ``kdviz.datasets.augmentations``.
-        """
+    """
     objective = labels_and_soft_targets(objective, temperature=3)
     return Run(student, TwoViews(data, augment), objective, evaluate_student(data), **training)
 
