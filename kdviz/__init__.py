@@ -2,8 +2,8 @@
 
 The package is laid out as the surveys tell it: *who* teaches whom (``models``), *what* is transferred
 (``losses``) and *how* (``schemes``), on one training engine (``training``). Everything is imported on first
-use, so that ``import kdviz`` itself is immediate. What is offered here stands in ``__init__.pyi``, which editors
-read too; all losses are ``kdviz.losses.<name>``.
+use, so that ``import kdviz`` itself is immediate. What is offered here stands in ``__init__.pyi``, which
+editors read too; all losses are ``kdviz.losses.<name>``.
 """
 
 # Only the standard library: ``python -m kdviz`` sets up a fresh clone.

@@ -15,7 +15,7 @@ from kdviz.losses.response import CrossEntropy, SoftTargets
 from kdviz.measure import accuracy, agreement, kl_to_teacher
 from kdviz.models import Ensemble, cost, mlp, quantised, separable_convnet
 from kdviz.schemes import assistants, distill_stack, stack_chains, teachers, train_stack
-from kdviz.training.stacked_model import StackedModel
+from kdviz.training.stacked import StackedModel
 
 
 def answers(model, samples):

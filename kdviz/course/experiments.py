@@ -29,7 +29,7 @@ from kdviz.models import mlp
 from kdviz.schemes import distill_stack, sweep, teachers, train_stack
 from kdviz.schemes._sweep import SOFT_WEIGHTS, TEMPERATURES, mixture, small_student
 from kdviz.schemes.stacked import Evaluator
-from kdviz.training.stacked_model import StackedModel
+from kdviz.training.stacked import StackedModel
 from kdviz.training.store import Store
 
 FEW_LABELS_ARMS = (
@@ -182,8 +182,8 @@ RESPONSE_LOSSES = {
     "soft targets": SoftTargets(),
     "decoupled (DKD)": Decoupled(),
     "correlation (DIST)": PredictionCorrelation(),
-    "reverse KL": ReverseKL(),
-    "Jensen-Shannon": JensenShannon(),
+    "reverse KL": ReverseKL(form="scaled"),
+    "Jensen-Shannon": JensenShannon(form="normalised"),
     "logit standardisation": StandardisedSoftTargets(),
     "logit matching": LogitMatching("limit"),
 }

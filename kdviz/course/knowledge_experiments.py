@@ -21,7 +21,7 @@ from kdviz.models import convnet, mlp
 from kdviz.schemes import distill_stack, sweep, teachers, train_stack
 from kdviz.schemes.stacked import Evaluator
 from kdviz.tracing import trace
-from kdviz.training.stacked_model import StackedModel
+from kdviz.training.stacked import StackedModel
 from kdviz.training.store import Store
 
 # --- which knowledge helps

@@ -19,9 +19,9 @@ _STYLE = """<style>
 </style>"""
 _CAPTION = (
     "N samples, C classes or channels, D width, H × W places, T temperature; p and s belong to the student, "
-    "q and t to the teacher. The formula is that of the default form. A form called “paper” is what the paper "
-    "prints, with T² or without; “scaled” is times a T² that it does not print. “Does not see”: what may be done "
-    "to the student's logits or features without changing the value."
+    "q and t to the teacher. The formula is that of the default form. A form called “paper” is what the "
+    "paper prints, with T² or without; “scaled” is times a T² that it does not print. “Does not see”: what "
+    "may be done to the student's logits or features without changing the value."
 )
 
 

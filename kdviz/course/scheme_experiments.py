@@ -27,7 +27,7 @@ from kdviz.schemes import (
 )
 from kdviz.schemes.stacked import Evaluator
 from kdviz.tracing import answer
-from kdviz.training.stacked_model import StackedModel
+from kdviz.training.stacked import StackedModel
 
 # --- 07: offline
 

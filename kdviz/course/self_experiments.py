@@ -23,7 +23,7 @@ from kdviz.schemes import (
     train,
     train_stack,
 )
-from kdviz.training.stacked_model import StackedModel
+from kdviz.training.stacked import StackedModel
 
 
 def answers(model, samples):

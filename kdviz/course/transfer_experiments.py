@@ -15,7 +15,7 @@ from kdviz.measure import accuracy, agreement, calibration_error, negative_log_l
 from kdviz.models import mlp
 from kdviz.schemes import distill_stack, teachers, train_stack
 from kdviz.tracing import trace
-from kdviz.training.stacked_model import StackedModel
+from kdviz.training.stacked import StackedModel
 
 # Added to a seed, it draws other initial weights and another order of the batches for the same split.
 OTHER = 1000

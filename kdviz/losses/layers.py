@@ -16,7 +16,6 @@ class LayerLoss:
     """
 
     forms: tuple[str, ...] = ()
-    remembers: tuple[str, ...] = ()
     symbol: str
 
     def __post_init__(self):
@@ -96,8 +95,8 @@ def trace_of(paths, given):
     features = given if isinstance(given, Mapping) else dict(zip(paths, given, strict=False))
     if len(given) != len(paths) or any(path not in features for path in paths):
         raise ValueError(
-            f"this loss compares {len(paths)} layers of each network; give a list with the features of each, or "
-            f"a dictionary with the keys {', '.join(map(repr, paths))}"
+            f"this loss compares {len(paths)} layers of each network; give a list with the features of each, "
+            f"or a dictionary with the keys {', '.join(map(repr, paths))}"
         )
     first = next(iter(features.values()))
     return Trace(first, dict(features), torch.arange(len(first), device=first.device))

@@ -4,7 +4,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
-import torch
 from torch import Tensor
 
 from kdviz.losses.checks import check_weight
@@ -47,8 +46,8 @@ class Loss(_Sum, ABC):
     students at once are the engine's business.
 
     A loss that learns something of its own, such as a regressor between two widths, gives the initial values
-    in ``initial(student, teacher)`` as tensors by name, and gets them back as ``learned``. Those of them that it
-    names in ``remembers`` are no parameters but a memory, which ``remembered`` renews after each step.
+    in ``initial(student, teacher)`` as tensors by name, and gets them back as ``learned``. Those of them that
+    it names in ``remembers`` are no parameters but a memory, which ``remembered`` renews after each step.
     """
 
     name: str
@@ -240,29 +239,4 @@ def as_objective(value) -> Objective:
     raise TypeError(
         "an objective is a weighted sum of losses, for example "
         f"0.1 * CrossEntropy() + 0.9 * SoftTargets(temperature=4); got {type(value).__name__}"
-    )
-
-
-def stacked_objective(objectives) -> Objective:
-    """Objectives that differ only in numbers as one, whose numbers are tensors with a value for each."""
-    first = objectives[0]
-    if any(structure(other) != structure(first) for other in objectives):
-        raise ValueError(
-            "the objectives of a stack must have the same terms and forms and differ in numbers only; got "
-            f"{first} and {next(o for o in objectives if structure(o) != structure(first))}"
-        )
-    every = [objective.settings() for objective in objectives]
-    changes = {}
-    for address in every[0]:
-        values = [settings[address] for settings in every]
-        if any(value != values[0] for value in values):
-            changes[address] = torch.tensor(values, dtype=torch.float64)
-    return first.replace(changes)
-
-
-def structure(objective) -> tuple:
-    """What two objectives must share to run in one stack: all of them but their numbers."""
-    return tuple(
-        (address, None if isinstance(value, (int, float)) and not isinstance(value, bool) else value)
-        for address, value in objective.settings().items()
     )

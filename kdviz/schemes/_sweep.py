@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from kdviz.datasets import digits
-from kdviz.losses.objective import Objective, as_objective, stacked_objective, structure
+from kdviz.losses.objective import Objective, as_objective
 from kdviz.losses.response import CrossEntropy, SoftTargets, cross_entropy
 from kdviz.models import mlp
 from kdviz.schemes.offline import distill
@@ -22,8 +22,9 @@ from kdviz.tracing import answer, rows_of
 from kdviz.training.describe import Undescribable, describe, versions
 from kdviz.training.jobs import Sweep
 from kdviz.training.loop import Run
+from kdviz.training.mapped import stacked_objective, structure
 from kdviz.training.options import ObjectiveLike
-from kdviz.training.stacked_model import StackedModel
+from kdviz.training.stacked import StackedModel
 from kdviz.training.store import Store
 
 TRAINING = ("steps", "learning_rate", "batch_size")

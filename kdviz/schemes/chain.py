@@ -10,7 +10,7 @@ from kdviz.schemes.offline import distill
 from kdviz.schemes.stacked import distill_stack, train_stack
 from kdviz.schemes.supervised import train
 from kdviz.training.options import ObjectiveLike, Training
-from kdviz.training.stacked_model import StackedModel
+from kdviz.training.stacked import StackedModel
 from kdviz.training.stages import Stages
 
 

@@ -11,8 +11,7 @@ from kdviz.schemes.offline import teacher_trace
 from kdviz.schemes.online.peers import peers_of
 from kdviz.schemes.supervised import described_teacher
 from kdviz.training.batches import StackedBatches, one_tensor, samples_last
-from kdviz.training.stack import Stack
-from kdviz.training.stacked_model import StackedModel
+from kdviz.training.stacked import Stack, StackedModel
 from kdviz.training.store import Store
 
 

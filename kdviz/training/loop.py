@@ -190,7 +190,7 @@ class Run:
             name: self._value(name, term.loss, student, teacher, labels)
             for name, term in objective.named.items()
         }
-        total = objective.total(values)
+        total = sum(_per_student(term.weight) * values[name] for name, term in objective.named.items())
         if not torch.isfinite(total).all():
             raise ValueError(self._what_diverged(values))
         self._remember(student, teacher, labels)
@@ -257,6 +257,12 @@ class Run:
 def cosine(step, steps):
     """The fraction of the learning rate at a step: from 1 along half a cosine to 2 % after the last."""
     return 0.02 + 0.98 * (1 + math.cos(math.pi * step / steps)) / 2
+
+
+def _per_student(weight):
+    """A weight; one for each of several students may be written as a column, (students, 1)."""
+    column = isinstance(weight, torch.Tensor) and weight.ndim == 2
+    return weight.squeeze(-1) if column else weight
 
 
 def _first(trace):

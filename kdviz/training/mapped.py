@@ -2,8 +2,8 @@
 
 Before the axes that one student's tensors have, logits (N, C), features (N, ...) and labels (N,), others may
 stand: seeds, settings, several students, the teachers of each. They broadcast as in arithmetic, and
-``torch.func.vmap`` maps the loss over them. What all share, as the settings of a sweep share their teacher, is
-computed once.
+``torch.func.vmap`` maps the loss over them. What all share, as the settings of a sweep share their teacher,
+is computed once.
 """
 
 import copy
@@ -11,15 +11,15 @@ import copy
 import torch
 from torch.func import vmap
 
-from kdviz.losses.objective import Loss
+from kdviz.losses.objective import Loss, Objective
 from kdviz.tracing import Trace
 
 
 def each_value(loss, student, teacher, labels, learned=None):
     """The loss of every student and teacher: a tensor of the axes before those of one student.
 
-    ``learned`` has the student's leading axes. Numbers of the loss may be tensors with a value for each of the
-    last of these axes (the settings of a sweep), or for all.
+    ``learned`` has the student's leading axes. Numbers of the loss may be tensors with a value for each of
+    the last of these axes (the settings of a sweep), or for all.
     """
     return _each(Loss.__call__, loss, student, teacher, labels, learned)
 
@@ -33,12 +33,12 @@ def each_memory(loss, student, teacher, labels, learned):
 
 
 def over_teachers(values, weights=None):
-    """A student's loss from those under each of its teachers, the last axis: their mean, or a weighted sum."""
+    """A student's loss from those under its teachers, the last axis: their mean, or a weighted sum."""
     return values.mean(-1) if weights is None else (values * weights.to(values)).sum(-1)
 
 
 def each_gradient(objective, student, teacher, labels):
-    """The gradient by the logits of every student, of the terms that have it in closed form; None without any.
+    """The gradient by every student's logits of the terms that have it in closed form; None without any.
 
     Closed forms broadcast over leading axes by themselves, so these are not mapped.
     """
@@ -56,6 +56,31 @@ def each_gradient(objective, student, teacher, labels):
         factor = torch.as_tensor(weight * factor, dtype=direction.dtype, device=direction.device)
         total = direction.mul_(factor) if total is None else total.addcmul_(direction, factor)
     return total
+
+
+def stacked_objective(objectives) -> Objective:
+    """Objectives that differ only in numbers as one, whose numbers are tensors with a value for each."""
+    first = objectives[0]
+    if any(structure(other) != structure(first) for other in objectives):
+        raise ValueError(
+            "the objectives of a stack must have the same terms and forms and differ in numbers only; got "
+            f"{first} and {next(o for o in objectives if structure(o) != structure(first))}"
+        )
+    every = [objective.settings() for objective in objectives]
+    changes = {}
+    for address in every[0]:
+        values = [settings[address] for settings in every]
+        if any(value != values[0] for value in values):
+            changes[address] = torch.tensor(values, dtype=torch.float64)
+    return first.replace(changes)
+
+
+def structure(objective) -> tuple:
+    """What two objectives must share to run in one stack: all of them but their numbers."""
+    return tuple(
+        (address, None if isinstance(value, (int, float)) and not isinstance(value, bool) else value)
+        for address, value in objective.settings().items()
+    )
 
 
 def has_closed_form(loss):
@@ -78,73 +103,54 @@ def with_numbers(loss, numbers):
 
 
 def _each(function, loss, student, teacher, labels, learned):
-    teacher = teacher if loss.needs_teacher else None
-    parts = _Parts()
-    parts.take_in("student", student)
-    parts.take_in("teacher", teacher)
-    parts.add("labels", "", labels, 1)
-    for name, tensor in (learned or {}).items():
-        parts.add("learned", name, tensor, tensor.ndim - (student.logits.ndim - 2))
-    for name, number in numbers(loss).items():
-        parts.add("numbers", name, number.to(student.logits), 0)
-    if parts.axes == 0:
+    """A function of a loss and what it is given, for each of many students."""
+    parts = _parts(loss, student, teacher if loss.needs_teacher else None, labels, learned or {})
+    axes = max(before for _, before in parts.values())
+    if axes == 0:
         return function(loss, student, teacher, labels, learned)
 
     def alone(tensors):
-        groups = {group: {} for group, _ in tensors}
+        groups = {"student": {}, "teacher": {}, "labels": {}, "learned": {}, "numbers": {}}
         for (group, name), tensor in tensors.items():
             groups[group][name] = tensor
         return function(
-            with_numbers(loss, groups.get("numbers", {})),
-            _trace(groups.get("student")),
-            _trace(groups.get("teacher")),
-            groups.get("labels", {}).get(""),
-            groups.get("learned", {}),
+            with_numbers(loss, groups["numbers"]),
+            _trace(groups["student"]),
+            _trace(groups["teacher"]),
+            groups["labels"].get(None),
+            groups["learned"],
         )
 
-    return _mapped(alone, parts.aligned(), parts.axes)
-
-
-class _Parts:
-    """Tensors, each with the axes that it has before those of one student."""
-
-    def __init__(self):
-        self._tensors, self._own = {}, {}
-
-    @property
-    def axes(self):
-        return max(tensor.ndim - self._own[key] for key, tensor in self._tensors.items())
-
-    def add(self, group, name, tensor, own):
-        """Take in a tensor that has ``own`` axes for one student."""
-        if tensor is not None:
-            self._tensors[group, name], self._own[group, name] = tensor, own
-
-    def take_in(self, group, trace):
-        if trace is None:
-            return
-        self.add(group, _LOGITS, trace.logits, 2)
-        self.add(group, _ROWS, trace.rows, 1)
-        for path, feature in trace.features.items():
-            self.add(group, path, feature, feature.ndim - (trace.logits.ndim - 2))
-
-    def aligned(self):
-        """The tensors, all with equally many leading axes."""
-        axes = self.axes
-        return {
-            key: tensor[(None,) * (axes + self._own[key] - tensor.ndim)]
-            for key, tensor in self._tensors.items()
-        }
+    aligned = {key: tensor[(None,) * (axes - before)] for key, (tensor, before) in parts.items()}
+    return _mapped(alone, aligned, axes)
 
 
 _LOGITS, _ROWS = object(), object()  # no layer has such a name
 
 
+def _parts(loss, student, teacher, labels, learned):
+    """All tensors, each with how many axes it has before those of one student."""
+    own, before = numbers(loss), student.logits.ndim - 2
+    parts = {("numbers", name): (value.to(student.logits), value.ndim) for name, value in own.items()}
+    parts |= {("learned", name): (part, before) for name, part in learned.items()}
+    if labels is not None:
+        parts["labels", None] = labels, labels.ndim - 1
+    for group, trace in (("student", student), ("teacher", teacher)):
+        if trace is None:
+            continue
+        before = trace.logits.ndim - 2
+        parts |= {(group, path): (feature, before) for path, feature in trace.features.items()}
+        parts[group, _LOGITS] = trace.logits, before
+        if trace.rows is not None:
+            parts[group, _ROWS] = trace.rows, trace.rows.ndim - 1
+    return parts
+
+
 def _trace(parts):
-    if parts is None:
+    if not parts:
         return None
-    features = {path: part for path, part in parts.items() if path not in (_LOGITS, _ROWS)}
-    return Trace(parts[_LOGITS], features, parts.get(_ROWS))
+    logits, rows = parts.pop(_LOGITS), parts.pop(_ROWS, None)
+    return Trace(logits, parts, rows)
 
 
 def _mapped(function, tensors, axes):

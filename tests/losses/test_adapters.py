@@ -1,5 +1,7 @@
 """Adapters against torch's own layers; a stack's against each student's."""
 
+import doctest
+
 import pytest
 import torch
 from torch.func import vmap
@@ -78,3 +80,7 @@ def test_a_vector_of_zeros_stays_one_and_passes_no_gradient_on():
     torch.testing.assert_close(found, torch.tensor([[0.0, 0.0], [0.6, 0.8]]))
     found.sum().backward()
     assert torch.isfinite(vectors.grad).all() and not vectors.grad[0].any()
+
+
+def test_its_examples_run():
+    assert doctest.testmod(adapters).failed == 0

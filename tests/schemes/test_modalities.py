@@ -13,7 +13,7 @@ from kdviz.datasets.dataset import PARTS, Samples
 from kdviz.losses.feature import Hint
 from kdviz.models import Reads, cost, mlp
 from kdviz.schemes import mean_teacher, mutual, train_stack, two_views
-from kdviz.training.stacked_model import StackedModel
+from kdviz.training.stacked import StackedModel
 
 OBJECTIVE = 0.5 * CrossEntropy() + 0.5 * SoftTargets(2)
 

@@ -134,7 +134,7 @@ def test_teacher_free_learns_again_from_the_same_start(data, student):
 
 
 def test_a_virtual_teacher_needs_no_scheme(data, student):
-    run = train(student, data, 0.1 * CrossEntropy() + 0.9 * VirtualTeacher(), steps=200).finish()
+    run = train(student, data, 0.1 * CrossEntropy() + 0.9 * VirtualTeacher(form="scaled"), steps=200).finish()
     first, last = (run.records[place].losses["virtual_teacher"] for place in (0, -1))
     assert last < first / 2
 

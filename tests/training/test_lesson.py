@@ -10,8 +10,7 @@ from kdviz.datasets import digits
 from kdviz.models import mlp
 from kdviz.tracing import Trace, answer
 from kdviz.training import Lesson, Run
-from kdviz.training.stack import Stack
-from kdviz.training.stacked_model import StackedModel
+from kdviz.training.stacked import Stack, StackedModel
 
 
 @pytest.fixture(scope="module")

@@ -10,11 +10,12 @@ from torch import nn
 
 from kdviz import CrossEntropy, LabelSmoothing, LogitMatching, SoftTargets, distill, teacher, train
 from kdviz.datasets import digits
-from kdviz.losses.objective import Loss, stacked_objective
+from kdviz.losses.objective import Loss
 from kdviz.models import convnet, mlp, patches
 from kdviz.schemes import distill_stack, teachers, train_stack
 from kdviz.tracing import trace
-from kdviz.training.stacked_model import StackedModel
+from kdviz.training.mapped import stacked_objective
+from kdviz.training.stacked import StackedModel
 from kdviz.training.store import Store
 
 SEEDS = (0, 1)

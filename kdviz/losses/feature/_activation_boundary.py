@@ -39,9 +39,6 @@ def activation_boundary(student: Tensor, teacher: Tensor, form: str = "paper", m
     margin : above 0
 
     Memory: N × D. Errors: ValueError for unequal shapes, an unknown form or a margin of 0 or below.
-
-    >>> activation_boundary(torch.tensor([[0.5, -3.0]]), torch.tensor([[2.0, -0.1]]))
-    tensor(0.2500)
     """
     check_form(form, FORMS)
     check_above_zero("margin", margin)

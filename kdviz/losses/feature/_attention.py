@@ -52,9 +52,6 @@ def attention_transfer(student: Tensor, teacher: Tensor, form: str = "paper", po
 
     Memory: N × C × H × W. A map of zeros has Q = 0. Errors: ValueError for other samples, heights or widths,
     an unknown form or a power below 1.
-
-    >>> attention_transfer(torch.tensor([[[[3.0, 0.0]]]]), torch.tensor([[[[0.0, -1.0]]]]))
-    tensor(1.4142)
     """
     check_form(form, FORMS)
     check_from_one("power", power)

@@ -30,9 +30,6 @@ def layer_projection(students: list[Tensor], teachers: list[Tensor]) -> Tensor:
     students, teachers : lists of (N, D), all of the same width
 
     Memory: N × D × layers. Errors: ValueError for unequal shapes.
-
-    >>> layer_projection([torch.zeros(1, 2)], [torch.ones(1, 2), 3 * torch.ones(1, 2)])
-    tensor(4.)
     """
     for features in (*students, *teachers):
         check_same_features(students[0], features)
@@ -59,10 +56,6 @@ def semantic_calibration(
     attention : (N, S, T)
 
     Memory: N × C × HW for each pair. Errors: ValueError for unequal shapes.
-
-    >>> ours, theirs = torch.zeros(1, 1, 1, 1), torch.full((1, 1, 1, 1), 2.0)
-    >>> semantic_calibration([[ours]], [[theirs]], torch.ones(1, 1, 1))
-    tensor(4.)
     """
     costs = torch.stack(
         [

@@ -31,15 +31,8 @@ def factor_transfer(student: Tensor, teacher: Tensor, form: str = "paper") -> Te
     weight of 500. Blind to a positive scale of a sample's factor. RepDistiller averages a factor over its
     channels first, :math:`\frac{1}{C} \sum_c F_c^2`, which leaves attention and no factor: not offered.
 
-    Parameters
-    ----------
-    student, teacher : (N, C, H, W), the translated and the paraphrased factor
-
-    Memory: N × C × HW. A factor of zeros has length 0. Errors: ValueError for unequal shapes or an unknown
-    form.
-
-    >>> factor_transfer(torch.tensor([[[[3.0, 4.0]]]]), torch.tensor([[[[1.0, 0.0]]]]))
-    tensor(1.2000)
+    Shapes: student and teacher (N, C, H, W), the translated and the paraphrased factor. Memory: N × C × HW. A
+    factor of zeros has length 0. Errors: ValueError for unequal shapes or an unknown form.
     """
     check_form(form, FORMS)
     check_maps(student, teacher)

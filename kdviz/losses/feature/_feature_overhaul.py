@@ -35,9 +35,6 @@ def feature_overhaul(student: Tensor, teacher: Tensor, margins: Tensor, form: st
     margins : (C,), 0 or below: :func:`margins_of_batch_norm` or :func:`margins_of_batch`
 
     Memory: N × C × HW. Errors: ValueError for unequal shapes, not one margin a channel, or an unknown form.
-
-    >>> feature_overhaul(torch.zeros(1, 1, 1, 2), torch.tensor([[[[-3.0, 2.0]]]]), torch.tensor([-1.0]))
-    tensor(5.)
     """
     check_form(form, FORMS)
     check_maps(student, teacher)

@@ -31,14 +31,8 @@ def feature_statistics(student: Tensor, teacher: Tensor, form: str = "sample") -
 
     Deviations divide by the count. In squared features; blind to where in the map a value stands.
 
-    Parameters
-    ----------
-    student, teacher : (N, C, H, W) with the same channels; heights and widths may differ
-
-    Memory: N × C × HW. Errors: ValueError for other samples or channels, or an unknown form.
-
-    >>> feature_statistics(torch.tensor([[[[0.0, 2.0]]]]), torch.tensor([[[[3.0, 3.0]]]]))
-    tensor(5.)
+    Shapes: student and teacher (N, C, H, W) with the same channels; heights and widths may differ. Memory: N
+    × C × HW. Errors: ValueError for other samples or channels, or an unknown form.
     """
     check_form(form, STATISTICS_FORMS)
     check_maps(student, teacher, positions=False)
@@ -65,14 +59,7 @@ def normalised_hint(student: Tensor, teacher: Tensor) -> Tensor:
     et al. 2019, *Patient Knowledge Distillation for BERT Model Compression*, section 3.2, where it is summed
     over layers. Features of zeros have length 0.
 
-    Parameters
-    ----------
-    student, teacher : (N, D) or (N, C, H, W)
-
-    Memory: N × D. Errors: ValueError for unequal shapes.
-
-    >>> normalised_hint(torch.tensor([[3.0, 4.0]]), torch.tensor([[5.0, 0.0]]))
-    tensor(0.8000)
+    Shapes: student and teacher (N, D) or (N, C, H, W). Memory: N × D. Errors: ValueError for unequal shapes.
     """
     check_same_features(student, teacher)
     difference = unit(student.flatten(1)) - unit(teacher.detach().flatten(1))
@@ -111,10 +98,6 @@ def feature_normalised(
 
     Memory: N × C and N × D. Errors: ValueError for unequal logits or samples, an unknown form or a length of
     0 or below.
-
-    >>> features = torch.tensor([[0.0, 4.0]])
-    >>> feature_normalised(torch.zeros(1, 2), torch.tensor([[0.0, 4.0]]), features, features)
-    tensor(0.3278)
     """
     check_form(form, LENGTH_FORMS)
     check_above_zero("length", length)

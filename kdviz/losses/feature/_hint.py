@@ -37,9 +37,6 @@ def hint(student: Tensor, teacher: Tensor, form: str = "paper") -> Tensor:
     teacher : as the student
 
     Memory: N × D. Errors: ValueError for unequal shapes or an unknown form.
-
-    >>> hint(torch.zeros(2, 3), torch.ones(2, 3))
-    tensor(1.5000)
     """
     check_form(form, FORMS)
     check_same_features(student, teacher)

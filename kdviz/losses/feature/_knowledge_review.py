@@ -25,14 +25,7 @@ def hierarchical_context(student: Tensor, teacher: Tensor) -> Tensor:
     code, which mdistiller and torchdistill share. Since averaging is linear, only the difference is
     averaged.
 
-    Parameters
-    ----------
-    student, teacher : (N, C, H, W)
-
-    Memory: N × C × HW. Errors: ValueError for unequal shapes.
-
-    >>> hierarchical_context(torch.zeros(1, 1, 1, 1), torch.full((1, 1, 1, 1), 2.0))
-    tensor(4.)
+    Shapes: student and teacher (N, C, H, W). Memory: N × C × HW. Errors: ValueError for unequal shapes.
     """
     check_maps(student, teacher)
     difference = student - teacher.detach()

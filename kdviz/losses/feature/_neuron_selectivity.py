@@ -44,9 +44,6 @@ def neuron_selectivity(student: Tensor, teacher: Tensor, kernel: str = "polynomi
 
     Memory: polynomial N × the smaller of (HW)² and C²; linear N × C × HW; gaussian N × C².
     Errors: ValueError for other samples, heights or widths, or an unknown kernel.
-
-    >>> neuron_selectivity(torch.tensor([[[[3.0, 0.0]]]]), torch.tensor([[[[0.0, -1.0]]]]))
-    tensor(2.)
     """
     check_choice("kernel", kernel, KERNELS)
     check_maps(student, teacher, channels=False)

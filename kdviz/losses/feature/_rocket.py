@@ -23,9 +23,6 @@ def rocket_hint(light_logits: Tensor, booster_logits: Tensor) -> Tensor:
     light_logits, booster_logits : (N, C)
 
     Memory: N × C. Sees everything, a constant added to all logits too. Errors: ValueError for unequal shapes.
-
-    >>> rocket_hint(torch.zeros(2, 3), torch.ones(2, 3))
-    tensor(3.)
     """
     check_same_shape(light_logits, booster_logits)
     return (light_logits - booster_logits.detach()).square().sum(1).mean()

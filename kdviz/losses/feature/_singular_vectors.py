@@ -48,10 +48,6 @@ def singular_vectors(students: list[Tensor], teachers: list[Tensor], vectors: in
     Memory: N × C × C' × k for each pair of neighbours, N × min(C, HW)² to decompose. On a GPU the
     decomposition waits for its result. Errors: ValueError for other samples or channels; torch refuses
     NaN.
-
-    >>> maps = [torch.randn(2, 3, 4, 4), torch.randn(2, 5, 2, 2)]
-    >>> singular_vectors(maps, [-4 * maps[0], maps[1]]).round(decimals=6)
-    tensor(0.)
     """
     if len(students) != len(teachers) or len(students) < 2:
         raise ValueError(

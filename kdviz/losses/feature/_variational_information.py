@@ -44,9 +44,6 @@ def variational_information(
     raw_variance : (C,), :math:`\alpha`
 
     Memory: N × C × HW. Errors: ValueError for unequal shapes or an unknown form.
-
-    >>> variational_information(torch.zeros(1, 1), torch.ones(1, 1), torch.tensor([20.0]))
-    tensor(1.5229)
     """
     check_form(form, FORMS)
     check_same_features(predicted, teacher)

@@ -33,14 +33,8 @@ def channel_correlation(student: Tensor, teacher: Tensor, form: str = "cifar") -
     2021, *Exploring Inter-Channel Correlation for Diversity-preserved Knowledge Distillation*, section 3.
     The authors' student goes through ``adapter="convolution_batch_norm"`` first.
 
-    Parameters
-    ----------
-    student, teacher : (N, C, H, W) with the same channels C; heights and widths may differ
-
-    Memory: N × C × C. Errors: ValueError for other samples or channels, or an unknown form.
-
-    >>> channel_correlation(torch.eye(2).view(1, 2, 2, 1), torch.ones(1, 2, 2, 1))
-    tensor(0.5858)
+    Shapes: student and teacher (N, C, H, W) with the same channels C; heights and widths may differ. Memory:
+    N × C × C. Errors: ValueError for other samples or channels, or an unknown form.
     """
     check_form(form, FORMS)
     check_same_channels(student, teacher, ADVICE)

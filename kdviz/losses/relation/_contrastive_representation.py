@@ -256,6 +256,7 @@ class ContrastiveRepresentation(Headed, Loss):
     def _taken(self, student, teacher, labels, learned):
         """The embeddings after their heads, the batch's rows, and the negatives drawn for each."""
         ours, theirs = self.embeddings(student, teacher)
+        check_samples(ours, theirs, least=1)
         student_head, teacher_head = self.heads(learned)
         embeddings = headed(ours, student_head), headed(theirs.detach(), teacher_head)
         rows, same_class = self._rows(teacher), None

@@ -46,9 +46,6 @@ def correlation_congruence(
 
     Memory: some N × N matrices, one more for each power. Errors: ValueError for other samples, a batch of
     one, an unknown form, a gamma of 0 or below or an order below 1.
-
-    >>> correlation_congruence(torch.tensor([[1.0], [1.0]]), torch.eye(2), form="bilinear")
-    tensor(0.5000)
     """
     check_form(form, FORMS)
     check_above_zero("gamma", gamma)

@@ -54,9 +54,6 @@ def dark_rank(
 
     Memory: N × N; "soft" N × length! × length. Errors: ValueError for other samples, fewer than 3 of them,
     settings out of range or an unknown form.
-
-    >>> dark_rank(torch.eye(5), torch.randn(5, 3)).exp().round()  # 4! orders, all as likely
-    tensor(24.)
     """
     _check_settings(alpha, beta, length, form)
     check_samples(student, teacher, least=3)

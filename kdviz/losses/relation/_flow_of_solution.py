@@ -46,10 +46,6 @@ def flow_of_solution(
     student_second, teacher_second : (N, C2, H', W')
 
     Memory: N × C1 × C2. Errors: ValueError for other samples or channels, or an unknown form.
-
-    >>> ones = torch.ones(1, 1, 2, 2)
-    >>> flow_of_solution(ones, 2 * ones, ones, 5 * ones)
-    tensor(9.)
     """
     check_form(form, FORMS)
     check_same_channels(student_first, teacher_first, ADVICE, "first maps")

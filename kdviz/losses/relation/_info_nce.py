@@ -44,9 +44,6 @@ def info_nce(
 
     Memory: N × N and N × F. Errors: ValueError for other samples, a batch of one, embeddings whose widths
     still differ or a temperature of 0 or below.
-
-    >>> info_nce(torch.ones(4, 2), torch.ones(4, 2)).exp().round()  # 4 × 4: they tell nothing
-    tensor(16.)
     """
     check_temperature(temperature)
     check_samples(student, teacher)

@@ -122,10 +122,6 @@ def instance_relationship_graph(
 
     Memory: some N × N matrices a layer. Errors: ValueError for other samples, classes or numbers of layers, a
     batch of one, and, with form "vertices", layers whose sizes do not match.
-
-    >>> layers = [torch.tensor([[0.0], [1.0]]), torch.tensor([[0.0], [5.0]])]
-    >>> instance_relationship_graph(torch.zeros(2, 1), torch.ones(2, 1), layers, layers)
-    tensor(0.1000)
     """
     _check_settings(vertex, edge, change, form)
     check_same_shape(student_logits, teacher_logits)

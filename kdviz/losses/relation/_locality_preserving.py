@@ -36,9 +36,6 @@ def locality_preserving(student: Tensor, teacher: Tensor, neighbours: int = 5, w
 
     Memory: some N × N matrices. Errors: ValueError for other samples, a batch of one or settings out of
     range.
-
-    >>> locality_preserving(torch.tensor([[0.0], [3.0]]), torch.tensor([[5.0], [5.0]]))
-    tensor(9.)
     """
     check_whole("neighbours", neighbours, 1)
     check_above_zero("width", width)

@@ -56,10 +56,6 @@ def multi_head_graph(
     senders, receivers : A of shape (H, W, D2) and B of shape (H, W, D1)
 
     Memory: H × N × N. Errors: ValueError for other samples or widths, a batch of one or an unknown form.
-
-    >>> samples, heads = torch.randn(4, 3), torch.randn(2, 5, 3)
-    >>> multi_head_graph(samples, samples, samples, samples, heads, heads)
-    tensor(0.)
     """
     check_form(form, FORMS)
     _check_widths(student_first, teacher_first)

@@ -36,15 +36,8 @@ def probabilistic_transfer(student: Tensor, teacher: Tensor, form: str = "paper"
     zeros has cosine 0 with all. Kernel values of form "paper" are at least the rounding error of 1, so that
     samples pointing opposite ways give a finite loss.
 
-    Parameters
-    ----------
-    student, teacher : (N, D), N of at least 2; the widths D may differ
-
-    Memory: some N × N matrices. Errors: ValueError for other samples, a batch of one or an unknown form.
-
-    >>> samples = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
-    >>> probabilistic_transfer(3 * samples, samples).abs()
-    tensor(0.)
+    Shapes: student and teacher (N, D), N of at least 2; the widths D may differ. Memory: some N × N matrices.
+    Errors: ValueError for other samples, a batch of one or an unknown form.
     """
     check_form(form, FORMS)
     check_samples(student, teacher)

@@ -40,14 +40,8 @@ def distance_relation(student: Tensor, teacher: Tensor, form: str = "authors") -
     and pass on no gradient. Other code adds 1e-7 to the mean; here a batch whose samples all agree has
     distances 0.
 
-    Parameters
-    ----------
-    student, teacher : (N, D), N of at least 2; the widths D may differ
-
-    Memory: some N × N matrices. Errors: ValueError for other samples, one sample or an unknown form.
-
-    >>> distance_relation(torch.tensor([[0.0], [1.0], [2.0]]), torch.tensor([[0.0], [1.0], [0.0]]))
-    tensor(0.2361)
+    Shapes: student and teacher (N, D), N of at least 2; the widths D may differ. Memory: some N × N matrices.
+    Errors: ValueError for other samples, one sample or an unknown form.
     """
     check_form(form, FORMS)
     check_samples(student, teacher)
@@ -96,10 +90,6 @@ def angle_relation(student: Tensor, teacher: Tensor, form: str = "authors") -> T
     student, teacher : (N, D), N of at least 3; the widths D may differ
 
     Errors: ValueError for other samples, fewer than 3 of them or an unknown form.
-
-    >>> corner = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
-    >>> angle_relation(4 * corner, corner)
-    tensor(0.)
     """
     check_form(form, FORMS)
     check_samples(student, teacher, least=3)

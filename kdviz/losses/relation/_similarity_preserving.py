@@ -23,14 +23,8 @@ def similarity_preserving(student: Tensor, teacher: Tensor) -> Tensor:
     RepDistiller and mdistiller. Code that writes ``normalize(G, 1)`` names the norm and not the axis:
     its rows have an absolute sum of 1, and its value is some N times smaller.
 
-    Parameters
-    ----------
-    student, teacher : (N, D), N of at least 2; the widths D may differ
-
-    Memory: some N × N matrices. Errors: ValueError for other samples or a batch of one.
-
-    >>> similarity_preserving(torch.tensor([[1.0], [1.0]]), torch.eye(2))
-    tensor(0.2929)
+    Shapes: student and teacher (N, D), N of at least 2; the widths D may differ. Memory: some N × N matrices.
+    Errors: ValueError for other samples or a batch of one.
     """
     check_samples(student, teacher)
     return mean_square(unit_gram(student) - unit_gram(teacher.detach()))

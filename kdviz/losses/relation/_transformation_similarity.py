@@ -46,9 +46,6 @@ def transformation_similarity(
 
     Memory: M × N. Errors: ValueError for other samples, fewer than 2 originals, an M that is no multiple of N
     or settings out of range.
-
-    >>> transformation_similarity(torch.eye(2), torch.eye(2), torch.eye(2), torch.ones(2, 2), keep=0.0)
-    tensor(0.1084)
     """
     check_temperature(temperature)
     check_share("keep", keep)

@@ -3,9 +3,9 @@
 Every function takes logits of shape (N, C), samples by classes, and where it needs them labels of shape (N,):
 class numbers from 0 to C - 1, or -1 for a sample that is left out. It returns the loss averaged over the
 samples, in nats and 0 or more, unless it says otherwise. A temperature is above 0; for the factor T² see
-:mod:`kdviz.losses.response.logits`. Adding a constant to a sample's logits changes nothing unless the function
-says so; the memory is N × C. The teacher's logits never receive a gradient. Errors: ValueError for shapes that
-do not fit, labels out of range and settings outside their range.
+:mod:`kdviz.losses.response.logits`. Adding a constant to a sample's logits changes nothing unless the
+function says so; the memory is N × C. The teacher's logits never receive a gradient. Errors: ValueError for
+shapes that do not fit, labels out of range and settings outside their range.
 """
 
 # ruff: noqa: F401 - these lines are the table of losses: what they import is offered.

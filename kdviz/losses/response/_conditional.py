@@ -68,7 +68,6 @@ def _is_wrong(teacher_logits, labels):
 class ConditionalTargets(ResponseLoss):
     """:func:`conditional_targets` as a term of an objective.
 
-    >>> import torch
     >>> right = torch.tensor([[1.0, -1.0]])
     >>> ConditionalTargets(form="scaled")(right, right, torch.tensor([0]))
     tensor(0.)

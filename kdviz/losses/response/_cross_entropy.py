@@ -48,7 +48,6 @@ def label_smoothing(logits: Tensor, labels: Tensor, amount: float = 0.1) -> Tens
 class CrossEntropy(ResponseLoss):
     """:func:`cross_entropy` as a term of an objective.
 
-    >>> import torch
     >>> CrossEntropy()(torch.zeros(1, 10), labels=torch.tensor([3]))
     tensor(2.3026)
     """
@@ -74,7 +73,6 @@ class CrossEntropy(ResponseLoss):
 class LabelSmoothing(ResponseLoss):
     """:func:`label_smoothing` as a term of an objective.
 
-    >>> import torch
     >>> LabelSmoothing(0.1)(torch.zeros(1, 10), labels=torch.tensor([3]))
     tensor(2.3026)
     """

@@ -106,9 +106,8 @@ def _pull(log_a, log_b, share, log_share, log_rest):
 class ReverseKL(ResponseLoss):
     """:func:`reverse_kl` as a term of an objective.
 
-    >>> import torch
     >>> ReverseKL()(torch.tensor([[2.0, 0.0]]), torch.tensor([[0.0, 0.0]]))
-    tensor(0.3279)
+    tensor(0.3278)
     """
 
     temperature: float = 1.0
@@ -140,7 +139,6 @@ class ReverseKL(ResponseLoss):
 class JensenShannon(ResponseLoss):
     """:func:`jensen_shannon` as a term of an objective.
 
-    >>> import torch
     >>> JensenShannon()(torch.tensor([[90.0, 0.0]]), torch.tensor([[0.0, 90.0]]))  # log 2
     tensor(0.6931)
     """

@@ -43,7 +43,6 @@ def _scale(form, difference):
 class LogitMatching(ResponseLoss):
     """:func:`logit_matching` as a term of an objective.
 
-    >>> import torch
     >>> LogitMatching()(torch.tensor([[3.0, 0.0]]), torch.tensor([[1.0, 0.0]]))
     tensor(2.)
     """

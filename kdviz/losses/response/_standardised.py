@@ -68,7 +68,6 @@ def standardised_soft_targets(
 class StandardisedSoftTargets(ResponseLoss):
     """:func:`standardised_soft_targets` as a term of an objective.
 
-    >>> import torch
     >>> teacher = torch.tensor([[3.0, 1.0, 0.0]])
     >>> round(StandardisedSoftTargets()(5 * teacher - 1, teacher).item(), 5)
     0.0

@@ -90,7 +90,6 @@ def _scale(logits, temperature, form):
 class VirtualTeacher(ResponseLoss):
     """:func:`virtual_teacher` as a term of an objective.
 
-    >>> import torch
     >>> VirtualTeacher(temperature=1)(torch.zeros(1, 10), labels=torch.tensor([3]))
     tensor(2.2246)
     """

@@ -39,9 +39,9 @@ def weighted_soft_labels(
     The weights are constants for the gradient.
 
     form="authors"
-        :math:`\mathrm{soft}_n = -\sum_c q_{nc} \log p_{nc}`, the cross-entropy, as in the authors' code and in
-        mmrazor. It is larger than the divergence by the teacher's entropy times the weight, so its value may
-        rise while the student learns nothing wrong.
+        :math:`\mathrm{soft}_n = -\sum_c q_{nc} \log p_{nc}`, the cross-entropy, as in the authors' code and
+        in mmrazor. It is larger than the divergence by the teacher's entropy times the weight, so its value
+        may rise while the student learns nothing wrong.
     form="divergence"
         :math:`\mathrm{soft}_n = \mathrm{KL}(q_n \Vert p_n)`. Its gradient is the same.
 
@@ -69,7 +69,6 @@ def _weights(student_logits, teacher_logits, labels):
 class WeightedSoftLabels(ResponseLoss):
     """:func:`weighted_soft_labels` as a term of an objective.
 
-    >>> import torch
     >>> WeightedSoftLabels(1)(torch.zeros(1, 2), torch.zeros(1, 2), torch.tensor([0]))  # log 2 (1 - 1/e)
     tensor(0.4382)
     """

@@ -1,10 +1,10 @@
 r"""What the losses on logits have in common: softmax, temperature, labels, and the rule for :math:`T^2`.
 
 A divergence between softened probabilities has a gradient that shrinks as :math:`1/T^2`. Hinton et al. 2015
-multiply by :math:`T^2` where soft targets stand beside hard labels, and much code does so everywhere. One rule
-holds for all losses here: a form called ``"paper"`` is what its paper prints, with :math:`T^2` or without; a
-form that multiplies by a :math:`T^2` of which the paper knows nothing is called ``"scaled"``. The card and the
-docstring of each loss say which form is the default, and whose it is.
+multiply by :math:`T^2` where soft targets stand beside hard labels, and much code does so everywhere. One
+rule holds for all losses here: a form called ``"paper"`` is what its paper prints, with :math:`T^2` or
+without; a form that multiplies by a :math:`T^2` of which the paper knows nothing is called ``"scaled"``. The
+card and the docstring of each loss say which form is the default, and whose it is.
 """
 
 from dataclasses import dataclass

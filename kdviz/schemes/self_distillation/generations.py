@@ -53,7 +53,7 @@ def teacher_free(
     The second time round begins at the same initial weights. Source: Yuan et al. 2020, *Revisiting Knowledge
     Distillation via Label Smoothing Regularization*, section 4. Their other form, with a teacher made up
     from the labels, is a loss and needs no scheme:
-    ``train(student, data, 0.1 * CrossEntropy() + 0.9 * VirtualTeacher())``.
+    ``train(student, data, 0.1 * CrossEntropy() + 0.9 * VirtualTeacher(form="scaled"))``.
 
     Parameters are those of :func:`born_again`, for one student; by default its objective too.
     """

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kdviz.losses import relation
-from kdviz.losses.objective import Loss, stacked_objective
+from kdviz.losses.objective import Loss
 from kdviz.tracing import Trace
-from kdviz.training.mapped import each_value
+from kdviz.training.mapped import each_value, stacked_objective
 
 SAMPLES = 12
 WIDTHS = {"student": (6, 5), "teacher": (8, 7)}

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from kdviz.losses import response
-from kdviz.losses.objective import Loss, as_objective, stacked_objective
+from kdviz.losses.objective import Loss, as_objective
 from kdviz.tracing import Trace
-from kdviz.training.mapped import each_gradient, each_value
+from kdviz.training.mapped import each_gradient, each_value, stacked_objective
 
 # Every class and form, with other numbers for the other students of a stack.
 LOSSES = [
