@@ -296,11 +296,12 @@ class Job:
                 "teacher": describe(recipe.teacher) if with_teacher else None,
             }
         except Undescribable:
-            data, starts = zip(*self.materials, strict=True)
-            drawn = [data, starts, recipe.teachers(data) if with_teacher else None]
+            pass
         try:
-            return {"versions": versions(), "drawn": describe(drawn)}
-        except Undescribable:
+            data, starts = zip(*self.materials, strict=True)
+            teachers = recipe.teachers(data) if with_teacher else None
+            return {"versions": versions(), "drawn": describe([data, starts, teachers])}
+        except (Undescribable, _NoData):
             # Nothing is better than something else's rows: it is trained whenever it is asked for.
             return {"unknown": uuid4().hex}
 

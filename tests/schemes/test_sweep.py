@@ -281,13 +281,15 @@ def test_the_code_of_a_loss_of_ones_own_is_part_of_it(pieces_trained):
         assert len(pieces_trained) == trained
 
 
-def test_what_was_in_the_way_is_not_kept():
+@pytest.mark.parametrize("known", [True, False])
+def test_what_was_in_the_way_is_not_kept(known):
     def late(seed):
         if not there:
             raise ValueError("the file is broken")
         return FEW(seed=seed)
 
-    there, late.described_as = False, "late data"
+    # Whether or not it can be described: a module of one's own cannot.
+    there, late.described_as = False, "late data" if known else remote_work
     broken = small_sweep(data=late, seeds=2).finish(progress=False)
     assert broken.table.problem.unique().tolist() == ["the file is broken"] and broken.done == 12
     there = True
