@@ -10,11 +10,14 @@ from kdviz.measure._distillation_score import (
 from kdviz.measure.predictions import (
     accuracy,
     agreement,
+    calibration_bins,
     calibration_error,
+    calibration_gap,
     kl_to_teacher,
     negative_log_likelihood,
     recall,
 )
+from kdviz.measure.selection import rank_in_class, stratified_rows
 from kdviz.measure.similarity import (
     cka,
     cka_map,
@@ -32,7 +35,9 @@ __all__ = [
     "agreement",
     "best_by_weight",
     "bootstrap",
+    "calibration_bins",
     "calibration_error",
+    "calibration_gap",
     "cka",
     "cka_map",
     "class_bias",
@@ -46,8 +51,10 @@ __all__ = [
     "paired",
     "procrustes",
     "procrustes_distance",
+    "rank_in_class",
     "recall",
     "score_lines",
     "seeds_needed",
+    "stratified_rows",
     "unpaired",
 ]

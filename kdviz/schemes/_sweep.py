@@ -360,7 +360,7 @@ def _measures(students, data, teachers):
     classes = logits.argmax(-1)
     measures = {
         "validation_accuracy": 100 * validation.accuracy(students),
-        "test_accuracy": 100 * fraction(classes == test.labels),
+        "accuracy": 100 * fraction(classes == test.labels),
         "negative_log_likelihood": cross_entropy(logits, test.labels).cpu().numpy(),
     }
     if teachers is not None and not any(isinstance(teacher, torch.Tensor) for teacher in teachers):

@@ -43,7 +43,7 @@ def test_one_row_a_student_in_the_order_of_seeds_and_grid():
     assert found.table.temperature.tolist() == ([1.0] * 3 + [8.0] * 3) * 3
     assert found.table.soft_weight.tolist() == [0.0, 0.5, 0.9] * 6
     assert (found.table.problem == "").all()
-    for column in ("validation_accuracy", "test_accuracy", "agreement"):
+    for column in ("validation_accuracy", "accuracy", "agreement"):
         assert found.table[column].between(0, 100).all() and found.table[column].nunique() > 3
 
 
@@ -53,7 +53,7 @@ def test_any_row_trained_alone_is_the_same_student():
         row, student = found.table.loc[place], found.single_run(place).finish().student
         test = FEW(seed=int(row.seed)).test
         with torch.no_grad():
-            assert 100 * accuracy(student(test.inputs), test.labels) == pytest.approx(row.test_accuracy)
+            assert 100 * accuracy(student(test.inputs), test.labels) == pytest.approx(row.accuracy)
 
 
 @pytest.mark.parametrize("changes", [{"students_at_once": 1}, {"students_at_once": 12}, {"threads": 2}])
@@ -62,7 +62,7 @@ def test_the_numbers_do_not_depend_on_pieces_or_threads(changes, tmp_path):
     other = small_sweep(**changes, store=Store(tmp_path / "other")).finish(progress=False).table
     # An answer may turn where rounding decides; the losses are close to the last digits.
     pd.testing.assert_series_equal(whole.negative_log_likelihood, other.negative_log_likelihood, rtol=1e-4)
-    assert (whole.test_accuracy - other.test_accuracy).abs().max() < 0.6
+    assert (whole.accuracy - other.accuracy).abs().max() < 0.6
 
 
 def test_the_first_seeds_of_every_point_come_first():
@@ -139,7 +139,7 @@ def test_a_bad_value_is_reported_by_row_and_the_others_finish():
     assert found.done == 6 and len(found.problems) == 3
     assert (found.problems.temperature == -2).all()
     assert found.problems.problem.str.contains("temperature must be a finite number above 0").all()
-    assert found.table[found.table.temperature == 1].test_accuracy.notna().all()
+    assert found.table[found.table.temperature == 1].accuracy.notna().all()
     with pytest.raises(ValueError, match="could not be trained"):
         found.single_run(1)
 
@@ -149,9 +149,9 @@ def test_a_student_that_diverges_is_reported_by_row_and_the_others_finish():
     found = small_sweep(grid).finish(progress=False)
     assert found.problems.learning_rate.tolist() == [1e38] * 3
     assert found.problems.problem.str.contains("no finite number").all()
-    assert found.problems.test_accuracy.isna().all()
+    assert found.problems.accuracy.isna().all()
     healthy = small_sweep({**grid, "learning_rate": [1e-3]}).finish(progress=False).table
-    assert found.table.test_accuracy.dropna().tolist() == healthy.test_accuracy.tolist()
+    assert found.table.accuracy.dropna().tolist() == healthy.accuracy.tolist()
 
 
 def test_an_objective_is_swept_by_its_addresses():
@@ -159,7 +159,7 @@ def test_an_objective_is_swept_by_its_addresses():
     grid = {"soft_targets.temperature": [1.0, 8.0], "soft_targets.weight": [0.5]}
     by_address = small_sweep(grid, objective).finish(progress=False).table
     by_name = small_sweep({"temperature": [1.0, 8.0], "soft_weight": [0.5]}).finish(progress=False).table
-    assert by_address.test_accuracy.tolist() == by_name.test_accuracy.tolist()
+    assert by_address.accuracy.tolist() == by_name.accuracy.tolist()
 
 
 def test_labels_and_steps_can_be_swept_too():
@@ -183,7 +183,7 @@ def test_a_name_that_nothing_uses_is_an_error():
 def test_an_own_network_of_any_kind_can_be_swept():
     network = nn.Sequential(nn.Flatten(), nn.Linear(64, 4), nn.Tanh(), nn.Linear(4, 10))
     table = small_sweep(student=network).finish(progress=False).table
-    assert (table.problem == "").all() and table.test_accuracy.nunique() > 3
+    assert (table.problem == "").all() and table.accuracy.nunique() > 3
 
 
 @pytest.mark.parametrize("network", [mlp(64, 5, 3), convnet(4, 8)], ids=["mlp", "convnet"])
@@ -294,7 +294,7 @@ def test_what_was_in_the_way_is_not_kept(known):
     assert broken.table.problem.unique().tolist() == ["the file is broken"] and broken.done == 12
     there = True
     mended = small_sweep(data=late, seeds=2).finish(progress=False)
-    assert (mended.table.problem == "").all() and mended.table.test_accuracy.notna().all()
+    assert (mended.table.problem == "").all() and mended.table.accuracy.notna().all()
 
 
 def test_a_sweep_of_no_seeds_is_refused():
