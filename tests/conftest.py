@@ -3,9 +3,14 @@
 import os
 
 import pytest
+from hypothesis import settings
 
 # Kernels and workers share this machine: libraries that each took all its cores would wait for one another.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A busy machine is slow: no test is timed.
+settings.register_profile("kdviz", deadline=None)
+settings.load_profile("kdviz")
 
 HOW_TO_GET_A_BROWSER = (
     "NO BROWSER TEST RUNS: no Chromium was found. Get one by 'apt-get install chromium' or "
@@ -20,21 +25,6 @@ CHROMIUM_FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-
-
-def pytest_addoption(parser):
-    parser.addoption("--setup", action="store_true", help="also run the tests that install kdviz")
-
-
-def pytest_collection_modifyitems(config, items):
-    # The longest go first, else one process would end long after the others.
-    items.sort(key=lambda item: not {"setup", "notebook"} & set(item.keywords))
-    if config.getoption("--setup") or os.environ.get("CI"):
-        return
-    skip = pytest.mark.skip(reason="installs kdviz afresh: runs in CI, or with --setup")
-    for item in items:
-        if "setup" in item.keywords:
-            item.add_marker(skip)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,10 +1,13 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from kdviz import cli
 from kdviz.commands import doctor, setup
+
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(autouse=True)
@@ -51,17 +54,59 @@ def test_an_error_is_one_line_and_a_status(capsys):
 
 
 def test_options_of_pytest_are_passed_on_to_it(monkeypatch):
-    """The README says: python -m kdviz test --setup."""
     given = []
     monkeypatch.setattr(cli, "_python", lambda *arguments: given.append(arguments) or 0)
-    assert cli.main(["test", "--setup", "-k", "laptop", "tests/test_setup.py"]) == 0
-    assert given == [("-m", "pytest", "--setup", "-k", "laptop", "tests/test_setup.py")]
+    assert cli.main(["test", "--complete", "-k", "laptop", "tests/test_setup.py"]) == 0
+    assert given == [("-m", "pytest", "-k", "laptop", "tests/test_setup.py", "-m", "complete")]
+
+
+def test_what_is_left_to_the_complete_run_is_left_out_of_the_other(monkeypatch):
+    given = []
+    monkeypatch.setattr(cli, "_python", lambda *arguments: given.append(arguments) or 0)
+    cli.main(["test"]), cli.main(["test", "--complete"])
+    assert "complete" not in given[0] and given[1][:-2] == given[0] and given[1][-2:] == ("-m", "complete")
+    assert "-m 'not complete'" in (ROOT / "pyproject.toml").read_text()
 
 
 def test_other_commands_refuse_what_they_do_not_know(capsys):
     with pytest.raises(SystemExit):
-        cli.main(["doctor", "--setup"])
-    assert "--setup" in capsys.readouterr().err
+        cli.main(["doctor", "--complete"])
+    assert "--complete" in capsys.readouterr().err
+
+
+def test_the_help_names_every_data_set_that_can_be_fetched(capsys):
+    from kdviz.datasets.sources import SOURCES
+
+    with pytest.raises(SystemExit):
+        cli.main(["data", "--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"NAME is one of {', '.join(SOURCES)}." in said
+
+
+def test_the_help_on_data_comes_also_before_anything_is_installed(capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "kdviz.datasets.sources", None)
+    with pytest.raises(SystemExit):
+        cli.main(["data", "--help"])
+    assert "'kdviz data fetch' says which there are" in " ".join(capsys.readouterr().out.split())
+
+
+def test_fetching_without_a_name_says_which_there_are(capsys):
+    assert cli.main(["data", "fetch"]) == 1
+    assert "spoken-digits" in capsys.readouterr().err
+
+
+def test_the_tables_of_a_page_are_computed_by_its_name(monkeypatch):
+    from kdviz.course import results
+
+    asked = []
+    monkeypatch.setattr(results, "main", lambda names, verify: asked.append((names, verify)) or [])
+    assert cli.main(["results", "03_responses", "sizes", "--verify"]) == 0
+    assert asked == [(["response_losses", "sizes"], True)]
+
+
+def test_a_page_without_tables_computes_none(monkeypatch, capsys):
+    assert cli.main(["results", "00_start_here"]) == 1
+    assert "no table belongs to 00_start_here" in capsys.readouterr().err
 
 
 def test_an_old_python_is_told_what_to_do(monkeypatch, tmp_path):

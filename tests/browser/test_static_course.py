@@ -5,11 +5,11 @@ import statistics
 import pytest
 from controls import EXPLORERS, frame_times, move_every_control
 
-from kdviz.course.place import course_folder
+from kdviz.course.paths import course_folder
 
 NAMES = sorted(path.stem for path in (course_folder() / "notebooks").glob("*.ipynb"))
 TRACES = ".points path, .js-line, .heatmaplayer image"
-pytestmark = [pytest.mark.browser, pytest.mark.notebook]
+pytestmark = [pytest.mark.browser, pytest.mark.complete]
 
 
 def _is_another_file(request):

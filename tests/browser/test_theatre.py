@@ -9,7 +9,7 @@ import nbformat
 import pytest
 from lab import LabPage
 
-pytestmark = [pytest.mark.browser, pytest.mark.notebook]
+pytestmark = [pytest.mark.browser, pytest.mark.complete]
 
 CELLS = [
     """

@@ -5,15 +5,13 @@ import torch
 from exercise_answers import not_yet, solve
 from torch.nn.functional import kl_div, log_softmax, softmax
 
-from kdviz.course.exercises import exercise, exercises, soft_targets, start_here
+from kdviz.course.exercises import exercise, exercises
+from kdviz.course.exercises import n01_soft_targets as page
+from kdviz.course.exercises.draws import logits_of_both
 from kdviz.losses import response
 
 ALL = list(exercises().values())
 NAMES = [one.name for one in ALL]
-
-
-def named(table):
-    return {"argvalues": table, "ids": [one.name for one in table]}
 
 
 @pytest.fixture
@@ -77,64 +75,13 @@ def test_nonsense_is_answered_and_never_raises(one, nonsense):
     assert not one.check(nonsense).passed
 
 
-# --- each diagnosis is found, and only it
+# --- diagnoses; test_exercise_tables.py goes through all that are known by a wrong function
 
 
-@pytest.mark.parametrize("mistake", **named(start_here.AGREEMENT_MISTAKES))
-def test_agreement_mistakes(mistake):
-    assert exercise("0.1").check(lambda s, t: mistake.function(student_logits=s, teacher_logits=t)) == (
-        not_yet(mistake.message)
-    )
-
-
-@pytest.mark.parametrize("slip", **named(start_here.AGREEMENT_SLIPS))
-def test_agreement_slips(slip):
-    right = solve("0.1")
-    feedback = exercise("0.1").check(
-        lambda s, t: right(s, t) * slip.factor(student_logits=s, teacher_logits=t)
-    )
-    assert feedback == not_yet(slip.message)
-
-
-@pytest.mark.parametrize("mistake", **named(soft_targets.LOSS_MISTAKES))
-def test_loss_mistakes(mistake):
-    assert exercise("1.1").check(mistake.function) == not_yet(mistake.message)
-
-
-@pytest.mark.parametrize("slip", **named(soft_targets.LOSS_SLIPS))
-def test_loss_slips(slip):
-    def wrong(student_logits, teacher_logits, temperature):
-        call = {"student_logits": student_logits, "teacher_logits": teacher_logits}
-        return response.soft_targets(**call, temperature=temperature) * slip.factor(
-            **call, temperature=temperature
-        )
-
-    assert exercise("1.1").check(wrong) == not_yet(slip.message)
-
-
-@pytest.mark.parametrize("mistake", **named(soft_targets.ENTROPY_MISTAKES))
-def test_entropy_mistakes(mistake):
-    assert exercise("1.2").check(mistake.function) == not_yet(mistake.message)
-
-
-@pytest.mark.parametrize("mistake", **named(soft_targets.LIMIT_MISTAKES))
-def test_limit_mistakes(mistake):
-    assert exercise("1.3").check(mistake.function) == not_yet(mistake.message)
-
-
-@pytest.mark.parametrize("slip", **named(soft_targets.LIMIT_SLIPS))
-def test_limit_slips(slip):
-    def wrong(student, teacher):
-        factor = slip.factor(student_logits=student, teacher_logits=teacher)
-        return response.logit_matching(student, teacher, form="limit") * factor
-
-    assert exercise("1.3").check(wrong) == not_yet(slip.message)
-
-
-@pytest.mark.parametrize("recipe", soft_targets.RECIPES)
+@pytest.mark.parametrize("recipe", page.RIGHT_WEIGHTS)
 def test_convention_mistakes(recipe):
-    for value, message in soft_targets.CONVENTION_MISTAKES[recipe]:
-        feedback = exercise("1.5").check(soft_targets.RECIPES | {recipe: value})
+    for value, message in page.WRONG_WEIGHTS[recipe].items():
+        feedback = exercise("1.5").check(page.RIGHT_WEIGHTS | {recipe: value})
         assert feedback == not_yet(message)
 
 
@@ -161,12 +108,54 @@ def test_a_loss_without_gradient_is_noticed():
     assert message.startswith("The value is right") and "no gradient can flow" in message
 
 
+def test_an_answer_that_stops_only_where_gradients_flow_is_told_so():
+    def through_numpy(student, teacher, temperature):
+        return response.soft_targets(torch.from_numpy(student.numpy()), teacher, temperature)
+
+    message = exercise("1.1").check(through_numpy).message
+    assert "RuntimeError" in message and "requires grad" in message
+
+
 def test_a_partly_detached_student_is_noticed():
     def half(student, teacher, temperature):
         loss = response.soft_targets(student, teacher, temperature)
         return (loss + loss.detach()) / 2
 
     assert "the student's gradient is not" in exercise("1.1").check(half).message
+
+
+def test_exchanged_arguments_of_kl_div_are_noticed():
+    def exchanged(student, teacher, temperature):
+        log_p, q = log_softmax(student / temperature, -1), softmax(teacher / temperature, -1)
+        return temperature**2 * kl_div(q, log_p, reduction="batchmean")
+
+    assert "`kl_div` wants the student's log-probabilities" in exercise("1.1").check(exchanged).message
+
+
+def test_the_logarithm_of_a_softmax_fails_on_large_logits():
+    def by_probabilities(student, teacher, temperature):
+        p, q = softmax(student / temperature, -1), softmax(teacher.detach() / temperature, -1)
+        return temperature**2 * (q * (q.log() - p.log())).sum(-1).mean()
+
+    message = exercise("1.1").check(by_probabilities).message
+    assert message.startswith(
+        "Right on ordinary logits, but on logits of up to 1000: Your function returned nan"
+    )
+
+
+def test_double_precision_alone_is_not_enough():
+    def double_only(student, teacher):
+        centre = torch.eye(student.shape[-1]).double() - 1 / student.shape[-1]
+        return ((student - teacher) @ centre).square().sum(-1).mean() / (2 * student.shape[-1])
+
+    message = exercise("1.3").check(double_only).message
+    assert message.startswith("Right in double precision, but in single") and "RuntimeError" in message
+
+
+def test_a_limit_by_way_of_a_softmax_is_noticed():
+    for loss in (response.soft_targets, solve("1.1")):
+        message = exercise("1.3").check(lambda s, t, loss=loss: loss(s, t, 1e5)).message
+        assert "The limit needs none" in message
 
 
 @pytest.mark.parametrize(
@@ -265,9 +254,60 @@ def _no_chance(probabilities, labels, generator):
     return _shuffled(probabilities, labels, lambda image, n: torch.arange(n).roll(image + 1))
 
 
+def _first_image_only(probabilities, labels, generator):
+    return _shuffled(
+        probabilities,
+        labels,
+        lambda image, n: torch.arange(n) if image else torch.randperm(n, generator=generator),
+    )
+
+
+def _largest_kept(probabilities, labels, generator):
+    result = probabilities.clone()
+    for row, label in zip(result, labels, strict=True):
+        row_without = row.clone()
+        row_without[label] = -1
+        rest = [c for c in range(len(row)) if c not in (int(label), int(row_without.argmax()))]
+        row[rest] = row[rest][torch.randperm(len(rest), generator=generator)]
+    return result
+
+
+def _two_exchanged(probabilities, labels, generator):
+    def order(image, n):
+        first, second = torch.randperm(n, generator=generator)[:2]
+        order = torch.arange(n)
+        order[first], order[second] = second, first
+        return order
+
+    return _shuffled(probabilities, labels, order)
+
+
+def _rolled(probabilities, labels, generator):
+    def order(image, n):
+        return torch.arange(n).roll(int(torch.randint(1, n, (1,), generator=generator)))
+
+    return _shuffled(probabilities, labels, order)
+
+
+def _nobody_stays(probabilities, labels, generator):
+    """Drawn until no probability is where it was: then where it went still tells where it was not."""
+
+    def order(image, n):
+        while ((order := torch.randperm(n, generator=generator)) == torch.arange(n)).any():
+            pass
+        return order
+
+    return _shuffled(probabilities, labels, order)
+
+
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
+        (_first_image_only, "96% of the images keep all"),
+        (_largest_kept, "the largest of the wrong classes, for instance, stays in 100% of the images"),
+        (_two_exchanged, "only 36 different orders"),
+        (_rolled, "different orders occur"),
+        (_nobody_stays, "stays in 0% of the images, and fair is 11%"),
         (lambda p, y, g: p.clone(), "Nothing was permuted"),
         (lambda p, y, g: p[:, :3], "same shape"),
         (lambda p, y, g: None, "NoneType"),
@@ -284,12 +324,35 @@ def test_wrong_controls(wrong, words):
     assert not feedback.passed and words in feedback.message
 
 
+def test_other_fair_shuffles_pass():
+    """Without a loop, by sorting random numbers; and by exchanging two at a time, from the last one down."""
+
+    def sorted_noise(probabilities, labels, generator):
+        noise = torch.rand(probabilities.shape[0], probabilities.shape[1] - 1, generator=generator)
+        wrong = torch.ones_like(probabilities, dtype=torch.bool).scatter(1, labels[:, None], False)
+        rest = probabilities[wrong].view(noise.shape).gather(1, noise.argsort(1))
+        return probabilities.clone().masked_scatter(wrong, rest)
+
+    def exchanges(probabilities, labels, generator):
+        def order(image, n):
+            order = torch.arange(n)
+            for last in range(n - 1, 0, -1):
+                other = int(torch.randint(0, last + 1, (1,), generator=generator))
+                order[[last, other]] = order[[other, last]]
+            return order
+
+        return _shuffled(probabilities, labels, order)
+
+    assert exercise("1.4").check(sorted_noise).passed
+    assert exercise("1.4").check(exchanges).passed
+
+
 # --- 1.5: other answers
 
 
 def test_conventions_agree_with_training_on_the_recipe_itself():
     """At the converted weight, the gradient points where the recipe's own gradient points."""
-    call = soft_targets._pair(8, 10, 0)
+    call = logits_of_both(8, 10, seed=0)
     labels = torch.arange(8)
 
     def direction(loss):
@@ -303,16 +366,17 @@ def test_conventions_agree_with_training_on_the_recipe_itself():
         "B": lambda hard, soft: 0.1 * hard + 0.9 * soft / 4**2,
         "C": lambda hard, soft: 0.1 * hard + 0.9 * soft / 10,
     }
-    for name, weight in soft_targets.RECIPES.items():
+    for name, weight in page.RIGHT_WEIGHTS.items():
         kdviz = direction(lambda hard, soft, weight=weight: (1 - weight) * hard + weight * soft)
         assert torch.allclose(direction(recipes[name]), kdviz)
 
 
 def test_conventions_other_answers():
-    right, check = soft_targets.RECIPES, exercise("1.5").check
+    right, check = page.RIGHT_WEIGHTS, exercise("1.5").check
     assert "one number for each recipe" in check({"A": 0.5}).message
     assert "share from 0 to 1" in check(right | {"A": 1.5}).message
     assert "too small" in check(right | {"A": 0.5}).message
+    assert check(right | {"A": "0.9"}).message == "Recipe A: hand in a number; got '0.9'."
 
 
 # --- how exercises speak

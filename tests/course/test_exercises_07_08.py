@@ -5,7 +5,7 @@ import pytest
 import torch
 from exercise_answers import solve
 
-from kdviz.course.exercises import offline
+from kdviz.course.exercises.draws import logits
 from kdviz.losses.response import permute_dark_knowledge
 from kdviz.models import mlp
 from kdviz.schemes import mutual
@@ -39,6 +39,6 @@ def test_the_least_agreement_is_reached_and_never_passed_below():
 
 
 def test_reheated_probabilities_are_those_of_the_logits():
-    logits = permute_dark_knowledge(offline._logits(5, 10, 1), torch.zeros(5, dtype=torch.long))
-    found = solve("7.2")(logits.softmax(-1), 8.0)
-    assert torch.allclose(found, (logits / 8).softmax(-1).amax(-1).mean())
+    dark = permute_dark_knowledge(logits(5, 10, seed=1), torch.zeros(5, dtype=torch.long))
+    found = solve("7.2")(dark.softmax(-1), 8.0)
+    assert torch.allclose(found, (dark / 8).softmax(-1).amax(-1).mean())

@@ -22,7 +22,7 @@ from kdviz.training.store import Store
 LOCAL = {"threads_per_worker": 1, "processes": True, "dashboard_address": None, "host": "127.0.0.1"}
 HOME = os.getpid()
 # Without a dashboard Dask still asks for its port, and takes another if it is in use.
-pytestmark = pytest.mark.filterwarnings("ignore:Port 8787:UserWarning")
+pytestmark = [pytest.mark.complete, pytest.mark.filterwarnings("ignore:Port 8787:UserWarning")]
 
 
 def processes(count):

@@ -1,39 +1,75 @@
-"""The exercises: a question, a check that says what is wrong, two hints and a solution.
+'''The exercises: a question, a check that says what is wrong, two hints and a solution.
 
-One file a notebook. Every check runs on this machine in a moment and needs no network.
-"""
+Each page has two files: ``n04_features.md`` holds what the learner reads, ``n04_features.py`` what
+judges her answer. Every check runs on this machine in a moment and needs no network.
 
+To add an exercise to page 04, write into its Markdown file::
+
+    ## 4.3 Half of it
+
+    easy, 3 minutes, answer: `half`
+
+    Write `half(value)`: ...
+
+and below it the parts ``### Hint 1``, ``### Hint 2``, ``### Solution`` (one block of Python) and
+``### When it is right``, as the other exercises have them. Into its Python file write the grader,
+named ``grade_`` and what the learner hands in::
+
+    grade_half = NumberGrader(lambda value: value / 2, calls=[{"value": 3.0}, {"value": 5.0}])
+
+
+    @grade_half.mistake
+    def doubled(value):
+        """You multiply by 2. Divide."""
+        return 2 * value
+
+The first argument is a right answer, ``calls`` what answers are called with; name the argument that
+needs a gradient if the answer is a loss (``gradient_for="student"``). A mistake is a wrong answer,
+and its docstring is what is said to the learner whose values are the same. An answer that does not
+return one number has a function ``grade_...(answer)`` of its own, which raises :class:`NotYet`.
+
+Then ask for it in the notebook with ``exercise("4.3")``. Nothing else: the tests find it, and hand
+its solution, its mistakes and a zoo of other wrong answers to its grader.
+'''
+
+from collections.abc import Callable
+from functools import cache
 from importlib import import_module
+from importlib.resources import files
 
-from kdviz.course.exercises.base import Exercise, Feedback
+from kdviz.course.exercises.base import Exercise, Feedback, NotYet
+from kdviz.course.exercises.reading import read
 
-__all__ = ["Exercise", "Feedback", "exercise", "exercises"]
-
-_NOTEBOOKS = (
-    "start_here",
-    "soft_targets",
-    "temperature_and_weight",
-    "responses",
-    "features",
-    "relations",
-    "offline",
-    "online",
-    "self_distillation",
-    "who_teaches_whom",
-    "see_what_was_transferred",
-    "your_own_models",
-)
+__all__ = ["Exercise", "Feedback", "NotYet", "exercise", "exercises"]
 
 
-def exercises():
-    """All exercises by name, in the order of the course."""
-    rooms = (import_module(f"{__name__}.{notebook}") for notebook in _NOTEBOOKS)
-    return {one.name: one for room in rooms for one in room.EXERCISES}
-
-
-def exercise(name):
+def exercise(name: str) -> Exercise:
     """The exercise of that name, for instance "1.1"; the same one each time, so it counts its hints."""
     every = exercises()
     if name not in every:
         raise ValueError(f"no exercise is named {name!r}; there are {', '.join(every)}")
     return every[name]
+
+
+@cache
+def exercises() -> dict[str, Exercise]:
+    """All exercises by name, in the order of the course."""
+    texts = {
+        file.name: file.read_text("utf-8") for file in files(__name__).iterdir() if file.name.endswith(".md")
+    }
+    return {
+        known["name"]: Exercise(**known, grade=_grader(text, known))
+        for text in sorted(texts)
+        for known in read(texts[text], text)
+    }
+
+
+def _grader(text: str, known: dict) -> Callable:
+    page, name = text.removesuffix(".md"), f"grade_{known['answer']}"
+    grader = getattr(import_module(f"{__name__}.{page}"), name, None)
+    if grader is None:
+        raise ValueError(
+            f"{text}, exercise {known['name']}: the learner hands in `{known['answer']}`; write {name} in "
+            f"{page}.py"
+        )
+    return grader

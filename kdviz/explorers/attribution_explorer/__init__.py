@@ -5,9 +5,7 @@ import math
 import numpy as np
 import traitlets
 
-from kdviz.explain._side_by_side import interval, side_by_side
-from kdviz.explain.likeness import rank_correlation, top_overlap, top_places
-from kdviz.explain.methods import METHODS
+from kdviz.explain import METHODS, compare_attributions, interval, rank_correlation, strongest, top_overlap
 from kdviz.explorers.base import ImageExplorer
 from kdviz.explorers.selection import pixels, stratified_rows
 from kdviz.explorers.validation import Index, array, check_count, checked_images, class_numbers
@@ -108,7 +106,9 @@ def ask_all(teacher, student, inputs, baselines=(), methods=None, top=None):
     maps, targets = {}, None
     for name in METHODS if methods is None else methods:
         try:
-            found = side_by_side(teacher, student, inputs, targets, baselines=baselines, method=name, top=top)
+            found = compare_attributions(
+                teacher, student, inputs, targets, baselines=baselines, method=name, top=top
+            )
         except ValueError as problem:
             if methods is None and "Grad-CAM needs" in str(problem):
                 continue
@@ -143,7 +143,7 @@ def _method(name, maps, top):
     return {
         "name": name,
         "maps": pack([_of_largest(values) for values in maps], "int8"),
-        "tops": pack([top_places(values, top) for values in maps], "uint1"),
+        "tops": pack([strongest(values, top) for values in maps], "uint1"),
         "ranks": [_plain(values) for values in ranks],
         "shared": [_plain(values) for values in shared],
         "mean_ranks": [_interval(values) for values in ranks],

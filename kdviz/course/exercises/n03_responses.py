@@ -1,0 +1,192 @@
+"""Notebook 03: the other direction, the muted half, a correlation, and five pushes."""
+
+from functools import partial
+
+import torch
+from torch.nn.functional import cosine_similarity
+
+from kdviz.course.exercises.diagnosis import (
+    AVERAGED_OVER_CLASSES,
+    SUMMED_OVER_SAMPLES,
+    LetterGrader,
+    NumberGrader,
+)
+from kdviz.course.exercises.draws import logits, logits_of_both
+from kdviz.losses.response import prediction_correlation, reverse_kl, soft_targets
+
+
+def _softmax(logits, temperature=1.0):
+    return torch.softmax(logits / temperature, -1)
+
+
+# --- 3.1 the other direction
+
+grade_reverse_kl = NumberGrader(
+    partial(reverse_kl, form="scaled"),
+    calls=[logits_of_both(4, 3, seed=0) | {"temperature": 4.0}]
+    + [logits_of_both(6, 10, seed=1) | {"temperature": 1.5}],
+    gradient_for="student_logits",
+    forbidden=(
+        r"torch\.nn\.functional\.(kl_div|\w*cross_entropy|\w*loss)|torch\.distributions\..*|kdviz\.losses\..*",
+        "The value is right, but a library made it. Write the sums yourself, from log-probabilities.",
+    ),
+)
+
+
+@grade_reverse_kl.mistake
+def forward_direction(student, teacher, temperature):
+    """That is the forward direction, the soft targets of notebook 01. Which of the two distributions
+    takes the mean of the logarithms here?"""
+    return soft_targets(student, teacher, temperature)
+
+
+@grade_reverse_kl.mistake
+def both_at_one(student, teacher, temperature):
+    """Both distributions are at temperature 1 in your answer. Divide the logits by T first."""
+    return temperature**2 * reverse_kl(student, teacher, 1.0)
+
+
+@grade_reverse_kl.mistake
+def unweighted(student, teacher, temperature):
+    """The logarithms of the ratio are added unweighted. Each class counts by the student's probability."""
+    p, q = _softmax(student, temperature), _softmax(teacher, temperature)
+    return temperature**2 * (p.log() - q.log()).sum(-1).mean()
+
+
+@grade_reverse_kl.mistake
+def cross_entropy_with_the_teacher(student, teacher, temperature):
+    """That is the cross-entropy of the student with the teacher. In this direction the student's own
+    entropy does depend on the student, so it must stay in."""
+    p, q = _softmax(student, temperature), _softmax(teacher, temperature)
+    return -(temperature**2) * (p * q.log()).sum(-1).mean()
+
+
+grade_reverse_kl.slip(lambda student, teacher, temperature: temperature**-2, "The factor T² is missing.")
+grade_reverse_kl.slip(
+    lambda student, teacher, temperature: 1 / temperature, "There is a factor T; it should be T²."
+)
+grade_reverse_kl.slip(-1, "The sign is the wrong way round: a divergence is never negative.")
+grade_reverse_kl.slip(lambda student, *rest: 1 / student.shape[1], AVERAGED_OVER_CLASSES)
+grade_reverse_kl.slip(lambda student, *rest: len(student), SUMMED_OVER_SAMPLES)
+
+
+# --- 3.2 what reaches the student
+
+
+def _share_of_others(teacher_logits, labels, temperature):
+    """The mean factor with which soft targets pass on what DKD calls NCKD."""
+    q = _softmax(teacher_logits, temperature)
+    return 1 - q.gather(1, labels[:, None]).mean()
+
+
+# On these images the teacher is not always right.
+_labels = torch.tensor([0, 2, 1, 1, 0])
+grade_share_of_others = NumberGrader(
+    _share_of_others,
+    calls=[
+        {"teacher_logits": logits(5, 3, seed=4), "labels": _labels, "temperature": 4.0},
+        {"teacher_logits": logits(5, 6, seed=5), "labels": _labels, "temperature": 2.0},
+    ],
+)
+
+
+@grade_share_of_others.mistake
+def share_of_the_label(teacher_logits, labels, temperature):
+    """That is the mean probability of the label itself. What is left for the others?"""
+    return 1 - _share_of_others(teacher_logits, labels, temperature)
+
+
+@grade_share_of_others.mistake
+def first_choice_taken_away(teacher_logits, labels, temperature):
+    """You take away the teacher's first choice. Take away the class of the label: the two differ where
+    the teacher is wrong."""
+    return 1 - _softmax(teacher_logits, temperature).max(-1).values.mean()
+
+
+@grade_share_of_others.mistake
+def share_at_one(teacher_logits, labels, temperature):
+    """The teacher is at temperature 1 in your answer. The identity holds at the temperature of the loss."""
+    return _share_of_others(teacher_logits, labels, 1.0)
+
+
+@grade_share_of_others.mistake
+def multiplied_by_the_temperature(teacher_logits, labels, temperature):
+    """You multiply the logits by the temperature. Divide: a higher T is softer."""
+    return _share_of_others(teacher_logits, labels, 1 / temperature)
+
+
+@grade_share_of_others.mistake
+def share_of_each_other_class(teacher_logits, labels, temperature):
+    """That is the share of each other class on average. All the others together are asked."""
+    return _share_of_others(teacher_logits, labels, temperature) / (teacher_logits.shape[-1] - 1)
+
+
+# --- 3.3 a correlation
+
+
+def _inter_class(student_logits, teacher_logits):
+    """The first half of DIST at temperature 1."""
+    return prediction_correlation(student_logits, teacher_logits, 1.0, 1.0, 0.0)
+
+
+grade_inter_class = NumberGrader(
+    _inter_class,
+    gradient_for="student_logits",
+    calls=[logits_of_both(5, 4, seed=6), logits_of_both(3, 10, seed=7)],
+)
+
+
+def _centred(values):
+    return values - values.mean(-1, keepdim=True)
+
+
+@grade_inter_class.mistake
+def between_the_samples(student, teacher):
+    """That is the other half of DIST: the correlation over the samples, within each class. Here go along
+    a row: over the classes, within each sample."""
+    return prediction_correlation(student, teacher, 1.0, 0.0, 1.0)
+
+
+@grade_inter_class.mistake
+def logits_correlated(student, teacher):
+    """You correlate the logits. DIST correlates the probabilities."""
+    return 1 - cosine_similarity(_centred(student), _centred(teacher), dim=-1).mean()
+
+
+@grade_inter_class.mistake
+def not_centred(student, teacher):
+    """That is the cosine of the probabilities. For Pearson's correlation take each row's mean away first."""
+    return 1 - cosine_similarity(_softmax(student), _softmax(teacher), dim=-1).mean()
+
+
+@grade_inter_class.mistake
+def the_correlation_itself(student, teacher):
+    """That is the mean correlation, which grows as the student gets better. A loss should fall."""
+    return 1 - _inter_class(student, teacher)
+
+
+@grade_inter_class.mistake
+def all_at_once(student, teacher):
+    """You correlate all numbers at once. One correlation for each sample, then the mean of them."""
+    p, q = (_centred(_softmax(each).flatten()) for each in (student, teacher))
+    return 1 - cosine_similarity(p, q, dim=-1)
+
+
+grade_inter_class.slip(lambda student, teacher: len(student), SUMMED_OVER_SAMPLES)
+
+
+# --- 3.4 five pushes: their table stands in the question, and a test works it out anew
+
+grade_senders = LetterGrader(
+    {"A": "reverse KL", "B": "hard labels", "C": "NCKD", "D": "logit matching", "E": "soft targets"},
+    choices=("hard labels", "soft targets", "reverse KL", "NCKD", "logit matching"),
+    questions={
+        "A": "The student gives the second class almost nothing. Which loss hardly cares about such a class?",
+        "B": "Which loss knows one class, and treats all the others alike but for the student's own mistake?",
+        "C": "One logit gets no push at all. Which loss never looks at the label's class?",
+        "D": "Add the four numbers up. Which loss minds a constant added to all logits?",
+        "E": "Take the student's probabilities from the teacher's, class by class, and look for that row.",
+    },
+    one="loss",
+    each="push",
+)
