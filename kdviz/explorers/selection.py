@@ -15,11 +15,6 @@ def probabilities(logits):
     return torch.from_numpy(logits).softmax(1).numpy()
 
 
-def pixels(inputs, data):
-    """Inputs of a data set as images from 0 to 1: they are stored less the mean of the training images."""
-    return (inputs + data.mean).clamp(0, 1)
-
-
 def mask_true_class(values, labels):
     """Values with that of the true class out of the running."""
     values = values.copy()

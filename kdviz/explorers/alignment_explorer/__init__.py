@@ -7,7 +7,6 @@ import torch
 import traitlets
 
 from kdviz.explorers.base import ImageExplorer
-from kdviz.explorers.selection import pixels
 from kdviz.explorers.validation import Index, checked_images, is_whole
 from kdviz.explorers.wire import pack
 from kdviz.measure.similarity import (
@@ -166,7 +165,7 @@ def alignment(
     seen, steps = {}, None
     for name, run in runs.items():
         steps, seen[name] = _followed(run, inputs, student_layers, snapshots)
-    return AlignmentExplorer.from_features(pixels(inputs, data), labels, data.classes, known, seen, steps)
+    return AlignmentExplorer.from_features(data.pixels(inputs), labels, data.classes, known, seen, steps)
 
 
 def _check_runs(runs):

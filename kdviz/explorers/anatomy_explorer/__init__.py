@@ -6,7 +6,7 @@ import torch
 import traitlets
 
 from kdviz.explorers.base import ImageExplorer
-from kdviz.explorers.selection import best_start, logits_of, most_informative, pixels
+from kdviz.explorers.selection import best_start, logits_of, most_informative
 from kdviz.explorers.validation import Index, check_count, checked_images
 from kdviz.explorers.wire import Array
 from kdviz.losses.objective import as_objective
@@ -128,7 +128,7 @@ def anatomy(
         ],
         scales={name: _scale(objective) for name, objective in losses.items()},
         tempered={name: bool(_temperatures(objective)) for name, objective in losses.items()},
-        images=checked_images(pixels(test.inputs[rows], data), len(rows)),
+        images=checked_images(data.pixels(test.inputs[rows]), len(rows)),
         index=best_start(z_teacher[rows], labels[rows]),
         temperature=_check_stop(temperature),
         **chosen,

@@ -7,7 +7,7 @@ import torch
 import traitlets
 
 from kdviz.explorers.base import ImageExplorer
-from kdviz.explorers.selection import pixels, stratified_rows
+from kdviz.explorers.selection import stratified_rows
 from kdviz.explorers.validation import (
     Index,
     array,
@@ -110,7 +110,7 @@ def attention(teacher, students, data, layers, *, teacher_layers=None, images=20
     layers, teacher_layers = _paths(layers), _paths(teacher_layers or layers)
     shown = test[stratified_rows(test.labels.numpy(), images)]
     return AttentionExplorer.from_features(
-        pixels(shown.inputs, data),
+        data.pixels(shown),
         shown.labels,
         _features("the teacher", teacher, shown.inputs, teacher_layers),
         {name: _features(name, each, shown.inputs, layers) for name, each in named(students).items()},

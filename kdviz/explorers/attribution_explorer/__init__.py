@@ -7,7 +7,7 @@ import traitlets
 
 from kdviz.explain import METHODS, compare_attributions, interval, rank_correlation, strongest, top_overlap
 from kdviz.explorers.base import ImageExplorer
-from kdviz.explorers.selection import pixels, stratified_rows
+from kdviz.explorers.selection import stratified_rows
 from kdviz.explorers.validation import Index, array, check_count, checked_images, class_numbers
 from kdviz.explorers.wire import pack
 
@@ -97,7 +97,7 @@ def attribution(teacher, student, data, *, baselines=(), methods=None, images=20
     images = check_count("images", images, 5, len(test))
     shown = test[stratified_rows(test.labels.numpy(), images)]
     maps, targets = ask_all(teacher, student, shown.inputs, baselines, methods, top)
-    images = pixels(shown.inputs, data)
+    images = data.pixels(shown)
     return AttributionExplorer.from_maps(images, shown.labels, targets, maps, data.classes, top)
 
 

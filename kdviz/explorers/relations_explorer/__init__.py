@@ -5,7 +5,7 @@ import torch
 import traitlets
 
 from kdviz.explorers.base import ImageExplorer
-from kdviz.explorers.selection import pixels, stratified_rows
+from kdviz.explorers.selection import stratified_rows
 from kdviz.explorers.validation import (
     Index,
     array,
@@ -121,7 +121,7 @@ def relations(teacher, students, data, layer, *, teacher_layer=None, samples=60)
     samples = check_count("samples", samples, 3, min(MOST, len(test)))
     shown = test[stratified_rows(test.labels.numpy(), samples)]
     return RelationExplorer.from_embeddings(
-        pixels(shown.inputs, data),
+        data.pixels(shown),
         shown.labels,
         _embedded("the teacher", teacher, shown.inputs, teacher_layer or layer),
         {name: _embedded(name, each, shown.inputs, layer) for name, each in named(students).items()},

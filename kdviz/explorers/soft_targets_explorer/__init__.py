@@ -4,7 +4,7 @@ import torch
 import traitlets
 
 from kdviz.explorers.base import ImageExplorer
-from kdviz.explorers.selection import best_start, logits_of, mask_true_class, most_informative, pixels
+from kdviz.explorers.selection import best_start, logits_of, mask_true_class, most_informative
 from kdviz.explorers.validation import Index, array, check_count, check_index, checked_images, class_numbers
 from kdviz.explorers.wire import Array
 from kdviz.losses.response import permute_dark_knowledge
@@ -117,7 +117,7 @@ def soft_targets(teacher, student, data, count=40, temperature=4.0):
     teacher_logits = logits_of(teacher, test.inputs)
     rows = most_informative(teacher_logits, labels, count)
     return SoftTargetExplorer.from_logits(
-        pixels(test.inputs[rows], data),
+        data.pixels(test.inputs[rows]),
         labels[rows],
         teacher_logits[rows],
         logits_of(student, test.inputs)[rows],

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from kdviz.explorers.selection import best_start, most_informative, pixels, stratified_rows
+from kdviz.explorers.selection import best_start, most_informative, stratified_rows
 from kdviz.explorers.validation import checked_images
 from kdviz.explorers.wire import pack
 from kdviz.measure import cka_map
@@ -193,7 +193,7 @@ def _images(inputs, data):
     """The images as a page shows them; nothing where the inputs are none."""
     if inputs.ndim != 4 or inputs.shape[1] not in (1, 3):
         return np.zeros(0)
-    return checked_images(pixels(inputs, data), len(inputs))
+    return checked_images(data.pixels(inputs), len(inputs))
 
 
 def _packed(logits):
