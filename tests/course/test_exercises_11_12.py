@@ -8,7 +8,7 @@ from kdviz.course.exercises import exercise
 
 
 def test_two_logits_that_are_not_returned():
-    assert "`return`" in exercise("12.2").check(lambda z: None).message
+    assert "`return`" in exercise("12.2").check(lambda z: print(end="")).message
 
 
 def test_the_solution_works_on_the_logits_of_a_comparison():

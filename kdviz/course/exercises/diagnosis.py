@@ -210,7 +210,8 @@ class LetterGrader(Grader):
         right, each = self.right, self._each
         if not isinstance(answer, dict) or set(answer) != set(right):
             raise NotYet(
-                f'Hand in a dictionary with one {self._one} for each {each}: {{"A": "…", …, "E": "…"}}.'
+                f"Hand in a dictionary with one {self._one} for each {each}: "
+                f'{{"A": "…", …, "{max(right)}": "…"}}.'
             )
         for letter, chosen in answer.items():
             if chosen not in self.choices:

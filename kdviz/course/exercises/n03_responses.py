@@ -33,8 +33,8 @@ grade_reverse_kl = NumberGrader(
 
 @grade_reverse_kl.mistake
 def forward_direction(student, teacher, temperature):
-    """That is the forward direction, the soft targets of notebook 01. Which of the two distributions
-    takes the mean of the logarithms here?"""
+    """That is KL(q ‖ p), the soft targets of notebook 01: the teacher's probabilities are the weights.
+    Whose are the weights here?"""
     return soft_targets(student, teacher, temperature)
 
 

@@ -58,8 +58,8 @@ def lessons_averaged_over_classes(logits, labels, own):
 
 @grade_peer_loss.mistake
 def reversed_divergence(logits, labels, own):
-    """The divergence is the wrong way round: the teacher is the *other* peer, so it takes the mean of the
-    logarithms."""
+    """The divergence is the wrong way round: the teacher is the *other* peer, so the weights are its
+    probabilities."""
     return cross_entropy(logits[own], labels) + _lessons(logits, own, reverse_kl).mean()
 
 
