@@ -21,7 +21,7 @@ def ask(answer: Callable, **arguments: Any) -> Any:
         return answer(*arguments.values())
     except Exception as problem:
         raise NotYet(
-            f"Your function stopped with `{type(problem).__name__}: {problem}`{_line_of(problem)}. "
+            f"Your function stopped with `{type(problem).__name__}: {problem}`{line_of(problem)}. "
             f"It was called as `{_call(answer, arguments)}`."
         ) from problem
 
@@ -91,7 +91,7 @@ def _call(answer: Callable, arguments: Call) -> str:
     return f"{getattr(answer, '__name__', 'your function')}({shown})"
 
 
-def _line_of(problem: Exception) -> str:
+def line_of(problem: Exception) -> str:
     """Where in the learner's own code it happened: the frame just below ours."""
     frames = traceback.extract_tb(problem.__traceback__)[1:]
     if not frames or not frames[0].line:
