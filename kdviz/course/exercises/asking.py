@@ -16,7 +16,7 @@ Call = dict[str, Any]
 def ask(answer: Callable, **arguments: Any) -> Any:
     """Call the learner's function. What goes wrong in it becomes a message, with the call we made."""
     if not callable(answer):
-        raise NotYet(f"Hand in the function itself, without calling it. What came in is {_kind(answer)}.")
+        raise NotYet(f"Hand in the function itself, without calling it. What came in is {kind_of(answer)}.")
     try:
         return answer(*arguments.values())
     except Exception as problem:
@@ -45,7 +45,7 @@ def as_number(value: Any, call: Call) -> float:
     try:
         tensor = torch.as_tensor(value)
     except (TypeError, ValueError, RuntimeError):
-        raise NotYet(f"Your function should return one number; it returned {_kind(value)}.") from None
+        raise NotYet(f"Your function should return one number; it returned {kind_of(value)}.") from None
     if tensor.numel() != 1:
         raise NotYet(
             f"Your function should return one number; it returned a tensor of shape "
@@ -99,7 +99,7 @@ def line_of(problem: Exception) -> str:
     return f" at line {frames[0].lineno}, `{frames[0].line}`"
 
 
-def _kind(value: Any) -> str:
+def kind_of(value: Any) -> str:
     if isinstance(value, torch.Tensor):
         return f"a tensor of shape {tuple(value.shape)}"
     name = type(value).__name__
