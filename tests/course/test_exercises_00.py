@@ -17,7 +17,7 @@ INGREDIENTS = exercise("0.3").grade
         0.25 * CrossEntropy() + 0.75 * SoftTargets(2),
         0.75 * SoftTargets(2.0) + 0.25 * CrossEntropy(),
         0.25 * (CrossEntropy() + 3 * SoftTargets(2)),
-        1 * CrossEntropy() * 0.25 + 0.75 * SoftTargets(temperature=2),
+        0.5 * (0.5 * CrossEntropy()) + 0.75 * SoftTargets(temperature=2),
     ],
 )
 def test_the_objective_may_be_written_in_other_ways(objective):
