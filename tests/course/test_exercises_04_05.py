@@ -72,3 +72,61 @@ def test_other_answers_about_changes():
     assert "two entries" in check({"distances": "A"}).message
     assert "letters from A to E" in check({"distances": "F", "similarities": "B"}).message
     assert "letters from A to E" in check({"distances": 3, "similarities": "B"}).message
+
+
+def learner(*changes):
+    """The solution of 4.4 with some of its text replaced."""
+    source = exercise("4.4").source
+    for present, instead in changes:
+        assert present in source
+        source = source.replace(present, instead)
+    scope = {}
+    exec(source, scope)
+    return scope["learn_by_hint"]
+
+
+BOTH = "[*student.parameters(), *regressor.parameters()]"
+FORGET, STEP = "        optimizer.zero_grad()\n", "        optimizer.step()\n"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ([(BOTH, "regressor.parameters()")], "only the regressor has learned"),
+        ([("student(images)", "student(images).detach()")], "only the regressor has learned"),
+        ([(BOTH, "student.parameters()")], "Is it in the optimizer"),
+        ([("return regressor", "return torch.nn.Linear(4, 12)")], "is it the one that learned"),
+        ([(STEP, "")], "What moves the parameters"),
+        ([(FORGET, "")], "Are old gradients forgotten"),
+        ([("loss.backward()", "(-loss).backward()")], "Is its sign right"),
+        ([("    regressor =", "    theirs = theirs.roll(1, 0)\n    regressor =")], "beside its own numbers"),
+        ([("- theirs)", "- theirs[torch.randperm(120)])")], "The student has learned little"),
+        ([(FORGET, FORGET + "        regressor = torch.nn.Linear(4, 12)\n")], "one and the same regressor"),
+        ([("200", "10")], "Are there so many"),
+        ([("0.02", "0.0002")], "200 steps of Adam at 0.02"),
+        ([("Adam", "SGD")], "Nearly: "),
+        ([("    return regressor", "    regressor")], "`return regressor`"),
+        ([("return regressor", "return loss")], "returned a tensor of shape ()"),
+        ([("return regressor", "return student")], "makes 12 numbers of the student's 4"),
+        ([("    regressor =", "    theirs.zero_()\n    regressor =")], "your function changed one of them"),
+        ([("images, theirs):", "images):")], "TypeError"),
+    ],
+)
+def test_a_hint_that_is_not_learned_is_told_why(changes, words):
+    feedback = exercise("4.4").check(learner(*changes))
+    assert not feedback.passed and words in feedback.message
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        [("Linear(4, 12)", "Linear(4, 12, bias=False)")],
+        [(".square().sum(-1).mean() / 2", ".square().mean()")],
+        [("optimizer.zero_grad()", "student.zero_grad(), regressor.zero_grad()")],
+        [(FORGET, ""), (STEP, STEP + FORGET)],
+        [(f"parameters = {BOTH}", "parameters = torch.nn.ModuleList([student, regressor]).parameters()")],
+    ],
+)
+def test_a_hint_may_be_learned_in_other_ways(changes):
+    feedback = exercise("4.4").check(learner(*changes))
+    assert feedback.passed, feedback.message
