@@ -130,3 +130,91 @@ def test_a_hint_that_is_not_learned_is_told_why(changes, words):
 def test_a_hint_may_be_learned_in_other_ways(changes):
     feedback = exercise("4.4").check(learner(*changes))
     assert feedback.passed, feedback.message
+
+
+# --- 5.4: another image of the same class
+
+
+def class_by_class(order):
+    """Puts the rows of each class into the order that ``order(how many, generator)`` gives."""
+
+    def answer(labels, generator):
+        result = torch.arange(len(labels))
+        for label in labels.unique():
+            rows = (labels == label).nonzero().flatten()
+            result[rows] = rows[order(len(rows), generator)]
+        return result
+
+    return answer
+
+
+def nobody_stays(count, generator):
+    while ((order := torch.randperm(count, generator=generator)) == torch.arange(count)).any():
+        pass
+    return order
+
+
+def mostly_the_next(count, generator):
+    shift = 1 if torch.rand((), generator=generator) < 0.7 else 2
+    return torch.arange(count).roll(shift)
+
+
+def own_source(count, generator):
+    own = torch.Generator()
+    own.seed()
+    return nobody_stays(count, own)
+
+
+def labels_overwritten(labels, generator):
+    labels.zero_()
+    return torch.arange(len(labels))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (lambda y, g: torch.arange(len(y)), "17 of 17 images keep their own"),
+        (class_by_class(lambda n, g: torch.randperm(n, generator=g)), "keep their own features"),
+        (class_by_class(lambda n, g: torch.randint(n, (n,), generator=g)), "Some image is taken twice"),
+        (class_by_class(lambda n, g: torch.arange(n).roll(1)), "different seeds gave the same order"),
+        (class_by_class(own_source), "Two calls with equally seeded generators"),
+        (class_by_class(mostly_the_next), "more often than others"),
+        (lambda y, g: torch.randperm(len(y), generator=g), "of another class"),
+        (lambda y, g: y.sort().indices, "of another class"),
+        (lambda y, g: torch.arange(len(y)).double(), "whole numbers"),
+        (lambda y, g: list(range(len(y))), "returned a list"),
+        (lambda y, g: torch.arange(5), "17 whole numbers"),
+        (lambda y, g: print(end=""), "`return`"),
+        (labels_overwritten, "changed the labels"),
+    ],
+)
+def test_a_wrong_exchange_is_told_why(wrong, words):
+    feedback = exercise("5.4").check(wrong)
+    assert not feedback.passed and words in feedback.message
+
+
+def test_an_exchange_may_be_drawn_in_other_ways():
+    def all_at_once(labels, generator):
+        mixed = torch.randperm(len(labels), generator=generator)
+        mixed = mixed[labels[mixed].argsort(stable=True)]
+        ends = labels.unique(return_counts=True)[1].cumsum(0)
+        before = mixed.roll(1)
+        before[[0, *ends[:-1].tolist()]] = mixed[ends - 1]
+        return torch.empty_like(labels).scatter(0, mixed, before)
+
+    for answer in (all_at_once, class_by_class(nobody_stays)):
+        feedback = exercise("5.4").check(answer)
+        assert feedback.passed, feedback.message
+
+
+def test_the_exchange_is_that_of_the_experiment():
+    """As often as not another order, but with the properties that the exercise asks for."""
+    from kdviz.course.knowledge_experiments import shuffled
+    from kdviz.datasets import digits
+
+    data = digits(labels=60, transfer="labelled", seed=3)
+    order, labels = shuffled(data, within_class=True), data.transfer.labels
+    own = solve("5.4")(labels, torch.Generator().manual_seed(3))
+    for one in (order, own):
+        assert torch.equal(labels[one], labels) and torch.equal(one.sort().values, torch.arange(60))
+        assert not (one == torch.arange(60)).any()

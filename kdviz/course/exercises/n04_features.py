@@ -268,14 +268,14 @@ def _check_fit(learned: float, best: float, alone: float) -> None:
     if best < 0.7:
         raise NotYet(
             f"The student has learned little: even the best regressor explains only {best:.0%} of the "
-            "teacher. 200 steps of Adam at 0.02 reach 90 % and more. Are there so many, all with the right pairs and "
-            "with one and the same regressor?"
+            "teacher. 200 steps of Adam at 0.02 reach 90 % and more. Are there so many, all with the right "
+            "pairs and with one and the same regressor?"
         )
     if learned < best - 0.2:
         raise NotYet(
             f"The student has learned: the best regressor would explain {best:.0%} of the teacher's "
-            f"variance. The one you return explains {max(learned, 0):.0%}. Is it in the optimizer, and is it the one "
-            "that learned?"
+            f"variance. The one you return explains {max(learned, 0):.0%}. Is it in the optimizer, and is it "
+            "the one that learned?"
         )
     if learned < 0.85:
         raise NotYet(
