@@ -1,9 +1,9 @@
 # Every target sets up what it needs by itself. The logic lives in kdviz/cli.py, so that Windows without
-# make can do the same: python -m kdviz lab | test | site | results | wheels
+# make can do the same: python -m kdviz lab | test | site | results | pages | wheels
 PYTHON ?= python3
 
-.PHONY: lab test test-complete site results verify wheels doctor benchmark soak lint
-lab test site results wheels doctor:
+.PHONY: lab test test-complete site results verify pages wheels doctor benchmark soak lint help
+lab test site results pages wheels doctor lint:
 	$(PYTHON) -m kdviz $@
 
 # What "make test" leaves out: every page in a real JupyterLab and as a static page, fresh installs, a cluster.
@@ -18,5 +18,5 @@ benchmark soak:
 	$(PYTHON) -m kdviz setup
 	$(PYTHON) -m kdviz $@
 
-lint:
-	$(PYTHON) -m kdviz lint
+help:
+	$(PYTHON) -m kdviz --help

@@ -1,4 +1,4 @@
-"""The command line: ``kdviz lab | site | results | data | doctor | wheels``, and in a clone ``setup | test``.
+"""The command line: ``kdviz COMMAND``, or ``python -m kdviz COMMAND``.
 
 Only the standard library is imported here, so that a fresh clone can set itself up with
 ``python -m kdviz``.
@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from kdviz.commands import setup
-from kdviz.course.place import CLONE, course_folder
+from kdviz.course.paths import CLONE, course_folder
 
 
 def main(arguments=None):
@@ -48,7 +48,8 @@ def _must_set_up(command):
 
 
 def _parser():
-    parser = argparse.ArgumentParser(prog="kdviz", description=__doc__.splitlines()[0])
+    about = "Open the course, build its static site, fetch data, or set a machine up."
+    parser = argparse.ArgumentParser(prog="kdviz", description=about)
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
 
     def command(name, run, what):
@@ -57,26 +58,30 @@ def _parser():
         return added
 
     lab = command("lab", _lab, "open the course in JupyterLab")
-    lab.add_argument("--no-browser", action="store_true", help="print the address only")
+    lab.add_argument("--no-browser", action="store_true", help="only print the address")
     lab.add_argument("--port", type=int, help="the port to serve on")
     site = command("site", _site, "build the static course: pages that need no kernel and no network")
-    site.add_argument("--output", type=Path, default=Path("site"), help="where to put it (site)")
-    results = command("results", _results, "compute the long results again")
-    results.add_argument("names", nargs="*", help="only these tables")
+    site.add_argument("--output", type=Path, default=Path("site"), help="the folder to write (default: site)")
+    data = command("data", _data, "describe the data sets, or fetch one")
+    data.add_argument("fetch", nargs="?", choices=["fetch"], help="bring a data set to this machine")
+    data.add_argument("name", nargs="?", metavar="NAME", help="the data set to fetch")
+    data.add_argument("--from", dest="folder", type=Path, help="a folder that has its files already")
+    data.format_help = lambda: _help_on_data(data)
+    command("doctor", _doctor, "say what is missing on this machine and how to fix it")
+    wheels = command("wheels", _wheels, "fill a folder from which other machines set up without network")
+    wheels.add_argument("folder", type=Path, nargs="?", default=Path("wheels"), help="(default: wheels)")
+    results = command("results", _results, "compute the stored tables whose code has changed")
+    results.add_argument(
+        "names", nargs="*", metavar="NAME", help="only these tables, or those of these pages"
+    )
     results.add_argument(
         "--verify", action="store_true", help="keep a table whose first seed comes out as it is stored"
     )
-    data = command("data", _data, "print the cards of the data sets, or fetch one")
-    data.add_argument("fetch", nargs="?", choices=["fetch"], help="bring a data set to this machine")
-    data.add_argument("name", nargs="?", help="fashion-mnist, cifar10, cifar100 or spoken-digits")
-    data.add_argument("--from", dest="folder", type=Path, help="take its files from here, not the network")
-    command("doctor", _doctor, "say what is missing and how to fix it")
-    wheels = command("wheels", _wheels, "fill a folder from which laptops set up without network")
-    wheels.add_argument("folder", type=Path, nargs="?", default=Path("wheels"))
     if CLONE:
         command("setup", lambda options: 0, "prepare the environment in .venv")
-        test = command("test", _test, "run the tests; what follows is passed on to pytest")
+        test = command("test", _test, "run the tests; pytest's options are passed on")
         test.add_argument("--complete", action="store_true", help="run those that take long instead")
+        command("pages", _pages, "write the table of pages in README.md, from kdviz/course/pages.toml")
         command("benchmark", _benchmark, "measure, side by side in one run")
         command("soak", _soak, "train for ten minutes in the training theatre, under 2,000 slider moves")
         command("lint", _lint, "check the code's style")
@@ -97,11 +102,26 @@ def _site(options):
 
 
 def _results(options):
-    from kdviz.course import results
+    from kdviz.course import pages, results
 
-    different = results.main(options.names, options.verify)
+    tables = {page.name: page.results for page in pages.pages()}
+    names = [table for name in options.names for table in tables.get(name, (name,))]
+    if options.names and not names:
+        raise ValueError(f"no table belongs to {' '.join(options.names)}")
+    different = results.main(names, options.verify)
     if different:
-        raise ValueError(f"these tables must be made again: kdviz results {' '.join(different)}")
+        raise ValueError(f"these tables must be computed again: kdviz results {' '.join(different)}")
+
+
+def _help_on_data(parser):
+    """The help names the data sets that can be fetched; a fresh clone cannot import them yet."""
+    try:
+        from kdviz.datasets.sources import SOURCES
+
+        parser.epilog = f"NAME is one of {', '.join(SOURCES)}."
+    except ImportError:
+        parser.epilog = "Without a NAME, 'kdviz data fetch' says which there are."
+    return argparse.ArgumentParser.format_help(parser)
 
 
 def _data(options):
@@ -130,6 +150,13 @@ def _test(options):
     processes = min(4, max(2, (os.cpu_count() or 1) - 1))
     arguments = options.rest or ["-n", processes, "--dist", "loadfile", "--no-loadscope-reorder"]
     return _python("-m", "pytest", *arguments, *(["-m", "complete"] if options.complete else []))
+
+
+def _pages(options):
+    from kdviz.course.pages import with_table
+
+    readme = CLONE / "README.md"
+    readme.write_text(with_table(readme.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 def _benchmark(options):

@@ -23,16 +23,18 @@ class Trace:
     """What a forward pass gave: ``logits`` of shape (n, ...) and ``features`` by layer path.
 
     ``trace[rows]`` are some of its samples. ``rows`` says which samples of a data set they are, where that is
-    known: losses that remember samples need it.
+    known: losses that remember samples need it. ``weights`` says how much each of several teachers counts.
     """
 
     logits: torch.Tensor
     features: dict[str, torch.Tensor] = field(default_factory=dict)
     rows: torch.Tensor | None = None
+    weights: torch.Tensor | None = None
 
     def __getitem__(self, rows):
         features = {path: feature[rows] for path, feature in self.features.items()}
-        return Trace(self.logits[rows], features, None if self.rows is None else self.rows[rows])
+        kept = None if self.rows is None else self.rows[rows]
+        return Trace(self.logits[rows], features, kept, self.weights)
 
     def __len__(self):
         return len(self.logits)
@@ -99,16 +101,45 @@ def watch(model, layers):
     A layer that runs more than once keeps its last output, as the layer gave it, also where an in-place layer
     goes on with it. The hooks are removed whatever happens.
     """
+    features = {}
+
+    def keep(path, module, output):
+        if not isinstance(output, torch.Tensor):
+            raise TypeError(
+                f"layer {path!r} returns {type(output).__name__}, not a tensor; "
+                "name a layer inside it that returns one"
+            )
+        # A copy, since the next layer may be an in-place ReLU.
+        features[path] = output.clone()
+
+    with hooked(model, keep, layers):
+        yield features
+
+
+@contextmanager
+def hooked(model, note, layers=None):
+    """Call ``note(path, module, output)`` after each run of the layers named, or of every module.
+
+    :func:`watch` where one tensor a layer is not enough. The hooks are removed whatever happens.
+    """
     modules = dict(model.named_modules())
+    layers = modules if layers is None else layers
     unknown = [path for path in layers if path not in modules]
     if unknown:
         there = ", ".join(path for path in modules if path)
         raise ValueError(f"unknown layer {unknown[0]!r}; the layers there are: {there}")
-    features, handles = {}, []
+
+    def hook(path):
+        def after(module, inputs, output):
+            note(path, module, output)
+
+        return after
+
+    handles = []
     try:
         for path in layers:
-            handles.append(modules[path].register_forward_hook(_keeper(path, features)))
-        yield features
+            handles.append(modules[path].register_forward_hook(hook(path)))
+        yield
     finally:
         for handle in handles:
             handle.remove()
@@ -209,19 +240,6 @@ def _device_of_inputs(inputs):
 
 def _random_state_kept(device):
     return torch.random.fork_rng([device] if device.type == "cuda" else [])
-
-
-def _keeper(path, features):
-    def keep(module, inputs, output):
-        if not isinstance(output, torch.Tensor):
-            raise TypeError(
-                f"layer {path!r} returns {type(output).__name__}, not a tensor; "
-                "name a layer inside it that returns one"
-            )
-        # A copy, since the next layer may be an in-place ReLU.
-        features[path] = output.clone()
-
-    return keep
 
 
 def _check_device(model, inputs):

@@ -74,6 +74,41 @@ def test_other_commands_refuse_what_they_do_not_know(capsys):
     assert "--complete" in capsys.readouterr().err
 
 
+def test_the_help_names_every_data_set_that_can_be_fetched(capsys):
+    from kdviz.datasets.sources import SOURCES
+
+    with pytest.raises(SystemExit):
+        cli.main(["data", "--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"NAME is one of {', '.join(SOURCES)}." in said
+
+
+def test_the_help_on_data_comes_also_before_anything_is_installed(capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "kdviz.datasets.sources", None)
+    with pytest.raises(SystemExit):
+        cli.main(["data", "--help"])
+    assert "'kdviz data fetch' says which there are" in " ".join(capsys.readouterr().out.split())
+
+
+def test_fetching_without_a_name_says_which_there_are(capsys):
+    assert cli.main(["data", "fetch"]) == 1
+    assert "spoken-digits" in capsys.readouterr().err
+
+
+def test_the_tables_of_a_page_are_computed_by_its_name(monkeypatch):
+    from kdviz.course import results
+
+    asked = []
+    monkeypatch.setattr(results, "main", lambda names, verify: asked.append((names, verify)) or [])
+    assert cli.main(["results", "03_responses", "sizes", "--verify"]) == 0
+    assert asked == [(["response_losses", "sizes"], True)]
+
+
+def test_a_page_without_tables_computes_none(monkeypatch, capsys):
+    assert cli.main(["results", "00_start_here"]) == 1
+    assert "no table belongs to 00_start_here" in capsys.readouterr().err
+
+
 def test_an_old_python_is_told_what_to_do(monkeypatch, tmp_path):
     for name in ("pyproject.toml", "constraints.txt"):
         (tmp_path / name).write_text("")

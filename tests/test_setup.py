@@ -52,7 +52,7 @@ def test_a_laptop_without_network_gets_a_course_that_works(laptop):
     for name in ("losses", "explorers", "figures", "course", "schemes"):
         run(python, "-c", f"import kdviz; kdviz.{name}", cwd=laptop)
     assert "Everything needed is here." in run(python, "-m", "kdviz", "doctor", cwd=laptop)
-    run(python, "-c", "from kdviz.course.place import copy_course; copy_course('kdviz-course')", cwd=laptop)
+    run(python, "-c", "from kdviz.course.paths import copy_course; copy_course('kdviz-course')", cwd=laptop)
     shipped = {path.name for path in (ROOT / "notebooks").glob("*.ipynb")}
     copied = laptop / "kdviz-course"
     assert {path.name for path in (copied / "notebooks").glob("*.ipynb")} == shipped
@@ -79,7 +79,7 @@ def test_the_oldest_allowed_versions_run_the_first_lesson(stick, tmp_path):
     run(*pip, "--find-links", stick, setup.torch_requirement(ROOT))
     run(*pip, *oldest)
     run(*pip, "--no-deps", next(stick.glob("kdviz-*.whl")))
-    run(python, "-c", "from kdviz.course.place import copy_course; copy_course('course')", cwd=tmp_path)
+    run(python, "-c", "from kdviz.course.paths import copy_course; copy_course('course')", cwd=tmp_path)
     lesson = ("nbconvert", "--to", "notebook", "--execute", "--output", "done.ipynb")
     run(python, "-m", "jupyter", *lesson, "01_soft_targets.ipynb", cwd=tmp_path / "course" / "notebooks")
 

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from kdviz.commands.setup import OLDEST_PYTHON
-from kdviz.course.place import course_folder
+from kdviz.course.paths import course_folder
 
 ROOM_NEEDED = 3e9
 

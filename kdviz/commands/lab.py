@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from kdviz.course.place import CLONE, copy_course
+from kdviz.course.paths import CLONE, copy_course
 
 FIRST = "notebooks/00_start_here.ipynb"
 

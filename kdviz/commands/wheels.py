@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from kdviz.commands.setup import SetupError, torch_requirement
-from kdviz.course.place import CLONE
+from kdviz.course.paths import CLONE
 
 INSTALL = '''"""Set up kdviz from this folder, without network: python install.py [where]"""
 

@@ -1,1 +1,5 @@
-"""The course: its map, its experiments and long results, its exercises, and its static edition."""
+"""The course: its pages and map, its experiments and stored tables, its exercises, and its static edition.
+
+``pages.toml`` declares every page. Notebooks import ``exercises.exercise``, ``results.load``,
+``survey_map.survey_map``, ``glossary.glossary`` and ``loss_card.loss_card``.
+"""

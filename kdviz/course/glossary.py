@@ -1,13 +1,18 @@
 """The words of the course, each with one meaning."""
 
+import re
 from dataclasses import dataclass
+from html import escape
 
 DEFINITIONS = {
-    "accuracy": "The share of images whose label the network names.",
-    "agreement": "The share of images on which student and teacher give the same answer, right or wrong.",
+    "accuracy": "The fraction of images whose label the network names.",
+    "agreement": "The fraction of images on which student and teacher give the same answer, right or wrong.",
     "baseline": "The same student, trained on hard labels only. What distillation must beat.",
     "calibration": (
         "How well confidence fits accuracy: of the answers given with 80 % confidence, 80 % should be right."
+    ),
+    "capacity gap": (
+        "The idea that a teacher may be too large for its student: what it says is then too hard to imitate."
     ),
     "cross-entropy": (
         "−Σ q log p: the cost of answering p when q is the target. With a hard label it is −log p of the "
@@ -16,6 +21,7 @@ DEFINITIONS = {
     "dark knowledge": (
         "What the teacher's probabilities of the wrong classes tell: which class resembles which."
     ),
+    "embedding": "What the last hidden layer makes of an image: of these numbers the logits are computed.",
     "entropy": (
         "−Σ p log p: how spread out probabilities are. 0 when one class has everything, log C when all C "
         "classes have the same. In bits with log₂, in nats with ln."
@@ -31,14 +37,19 @@ DEFINITIONS = {
     ),
     "knowledge distillation": "Training a network, the student, on what another one, the teacher, answers.",
     "label smoothing": (
-        "Hard labels of which a small share is spread evenly over all classes. Soft, but the same for "
+        "Hard labels of which a small part is spread evenly over all classes. Soft, but the same for "
         "every image, so without dark knowledge."
     ),
     "logits": "The numbers that a network gives before the softmax, one for each class.",
     "logit matching": "A loss that makes the student's logits themselves equal to the teacher's.",
+    "null": "An effect whose 95 % interval holds zero: these seeds cannot tell it from no effect.",
+    "paired difference": (
+        "One student minus another of the same seed, which has the same data and the same initial weights: "
+        "what the seed does to both falls out."
+    ),
     "soft targets": "The teacher's probabilities, softened by a temperature, as targets for the student.",
     "soft_weight": (
-        "The share of the soft-target term in the loss: 1 is teacher only, 0 is hard labels only. Papers "
+        "The weight of the soft-target term in the loss: 1 is teacher only, 0 is hard labels only. Papers "
         "write α or λ for it, or for its opposite."
     ),
     "softmax": "Turns logits into probabilities: exp(z) of each class, divided by their sum.",
@@ -52,16 +63,25 @@ DEFINITIONS = {
 }
 
 
-def define(term):
-    """What one word means."""
-    if term not in DEFINITIONS:
-        raise ValueError(f"the glossary has no {term!r}; it has {', '.join(DEFINITIONS)}")
-    return DEFINITIONS[term]
+# Looked for without the plural's s, in texts with it or without; the longest first.
+_TERMS = {term.lower().removesuffix("s"): term for term in DEFINITIONS}
+_WORDS = re.compile(
+    r"\b(?:" + "|".join(re.escape(term) for term in sorted(_TERMS, key=len, reverse=True)) + r")s?\b",
+    re.IGNORECASE,
+)
+_TAG = re.compile(r"(<[^>]*>)")
+_LEFT_ALONE = re.compile(r"<(/?)(?:a|code|pre|h[1-6]|math|script|style|svg|summary)\b")
 
 
-def glossary(*terms):
-    """The words of the course as a table; all of them, or those that are named."""
-    return Glossary({term: define(term) for term in terms or DEFINITIONS})
+def glossary(*terms: str) -> "Glossary":
+    """The words of the course as a table; all of them, or those that are named.
+
+    >>> glossary("logits")
+    logits: The numbers that a network gives before the softmax, one for each class.
+    """
+    if unknown := [term for term in terms if term not in DEFINITIONS]:
+        raise ValueError(f"the glossary has no {unknown[0]!r}; it has {', '.join(DEFINITIONS)}")
+    return Glossary({term: DEFINITIONS[term] for term in terms or DEFINITIONS})
 
 
 @dataclass(frozen=True, repr=False)
@@ -76,3 +96,33 @@ class Glossary:
     def _repr_markdown_(self):
         rows = "\n".join(f"| **{term}** | {meaning} |" for term, meaning in self.definitions.items())
         return f"| word | meaning |\n|---|---|\n{rows}"
+
+
+def anchor(term: str) -> str:
+    """The name of a word's place on the site's glossary page."""
+    return re.sub(r"\W", "-", term.lower())
+
+
+def with_links(html: str, met: set) -> str:
+    """A text in which each word of the glossary leads to its meaning where it is met for the first time.
+
+    ``met`` holds the words that this page has linked already. Links, headings, code and formulas stay as they
+    are.
+    """
+    depth, parts = 0, _TAG.split(html)
+    for i, part in enumerate(parts):
+        if tag := _LEFT_ALONE.match(part):
+            depth += -1 if tag[1] else 1
+        elif depth == 0 and not part.startswith("<"):
+            parts[i] = _WORDS.sub(lambda word: _linked(word[0], met), part)
+    return "".join(parts)
+
+
+def _linked(word, met):
+    term = _TERMS[word.lower().removesuffix("s")]
+    if term in met:
+        return word
+    met.add(term)
+    return (
+        f'<a class="term" href="glossary.html#{anchor(term)}" title="{escape(DEFINITIONS[term])}">{word}</a>'
+    )

@@ -2,6 +2,9 @@
 
 A page opens from the file system. It holds its formulas as MathML, which browsers draw themselves, its
 figures with plotly's own script, and its explorers with their modules. It asks the network for nothing.
+
+Executing and drawing are apart: :func:`execute_all` keeps the executed notebooks in a folder, and
+:func:`write` makes the site of them.
 """
 
 import json
@@ -14,52 +17,50 @@ import time
 import warnings
 from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from functools import partial
 from html import escape
 from pathlib import Path
 
 import nbformat
-from jinja2 import Environment, FileSystemLoader
+from filelock import FileLock
 from nbclient import NotebookClient
 from nbclient.exceptions import CellControlSignal, DeadKernelError
 from nbconvert import HTMLExporter
 from nbconvert.filters import strip_ansi
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+from nbconvert.preprocessors import CoalesceStreamsPreprocessor
+from plotly.offline import get_plotlyjs
 
+from kdviz.course import templates
 from kdviz.course.formulas import mathml
+from kdviz.course.glossary import DEFINITIONS, anchor, with_links
+from kdviz.course.pages import Page, following, pages
+from kdviz.course.references import references
+from kdviz.course.survey_map import survey_map
 from kdviz.explorers.base import STATIC_PAGES
+from kdviz.explorers.playground import playground_page
 
-TEMPLATES = Path(__file__).parent / "site_template"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 PLOTLY = "application/vnd.plotly.v1+json"
 DRAWABLE = {"text/html", "text/markdown", "text/plain", "image/svg+xml", "image/png", "image/jpeg"}
 
 
 class SiteError(ValueError):
-    """A page cannot be made as it should be; the message names the notebook and the place in it."""
+    """A page cannot be made as it should be; the message names the notebook and the cell."""
 
 
-def build(notebooks, output):
-    """Execute all notebooks in a folder and write the static course to another.
+def build(notebooks, output, course: list[Page] | None = None):
+    """Execute the course's notebooks, which are in one folder, and write the static course to another.
 
     The new site replaces the old one only when every page of it is done.
     """
-    paths = sorted(Path(notebooks).glob("*.ipynb"))
-    if not paths:
-        raise SiteError(f"no notebook was found in {notebooks}")
     output = Path(output).resolve()
     _refuse_to_replace_other_work(output)
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".building-") as folder:
-        fresh = Path(folder) / "site"
-        fresh.mkdir()
-        done = zip(paths, _executed(paths), strict=True)
-        built = [_build_page(path, *executed, fresh, paths) for path, executed in done]
-        (fresh / "index.html").write_text(index(built), encoding="utf-8")
-        (fresh / "playground.html").write_text(playground(), encoding="utf-8")
+        executed = execute_all(notebooks, Path(folder) / "executed", course)
+        write(executed, Path(folder) / "site")
         shutil.rmtree(output, ignore_errors=True)
-        fresh.rename(output)
+        (Path(folder) / "site").rename(output)
 
 
 def _refuse_to_replace_other_work(output):
@@ -72,38 +73,49 @@ def _refuse_to_replace_other_work(output):
         )
 
 
-def _executed(paths):
-    """Each notebook with its outputs and its seconds, in order; half as many at once as there are cores."""
+# --- Executing
+
+
+def execute_all(notebooks, folder, course: list[Page] | None = None) -> dict:
+    """The executed notebooks by page, half as many at once as there are cores.
+
+    They are kept in ``folder``: what is there already is not executed again, also where several processes
+    share it.
+    """
+    course = pages() if course is None else course
     with ThreadPoolExecutor(max(1, (os.cpu_count() or 1) // 2)) as pool:
         try:
-            yield from pool.map(_timed, paths)
+            done = pool.map(lambda page: execute_once(Path(notebooks) / page.notebook, folder), course)
+            return dict(zip(course, done, strict=True))
         except BaseException:
             # The notebooks that wait need not begin any more.
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 
 
-def _timed(path):
-    start = time.perf_counter()
-    return execute(path), time.perf_counter() - start
-
-
-def _build_page(path, notebook, seconds, folder, paths):
-    page = to_page(notebook, path.stem, [other.stem for other in paths])
-    target = folder / f"{path.stem}.html"
-    target.write_text(page, encoding="utf-8")
-    print(f"{target.name}: executed in {seconds:.0f} s, {target.stat().st_size / 1e6:.2f} MB", flush=True)
-    return path.stem, notebook
+def execute_once(path, folder):
+    """The executed notebook, which is kept in ``folder`` for whoever asks next."""
+    kept = Path(folder) / Path(path).name
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(kept.with_suffix(".lock")):
+        if not kept.exists():
+            start = time.perf_counter()
+            nbformat.write(execute(path), kept.with_suffix(".part"))
+            kept.with_suffix(".part").rename(kept)
+            print(f"{kept.name}: executed in {time.perf_counter() - start:.0f} s", flush=True)
+    return nbformat.read(kept, as_version=4)
 
 
 def execute(path):
     """A notebook with fresh outputs. An error in a cell, or anything on its standard error, is an error."""
+    if not Path(path).exists():
+        raise SiteError(f"there is no notebook {path}")
     notebook = nbformat.read(path, as_version=4)
+    # Saved widget state would hide the explorers' static twins.
     client = NotebookClient(
         notebook,
         timeout=600,
         kernel_name="python3",
-        # Saved widget state would hide the explorers' static twins.
         store_widget_state=False,
         resources={"metadata": {"path": str(Path(path).parent)}},
     )
@@ -115,158 +127,147 @@ def execute(path):
         for result in cell.get("outputs", []):
             if result.output_type == "stream" and result.name == "stderr":
                 raise SiteError(f"{Path(path).name}, cell {cell.id!r} wrote to stderr: {result.text}")
-        if cell.cell_type == "code":
-            cell.outputs = _as_left_standing(cell.outputs)
     return notebook
 
 
-def _as_left_standing(outputs):
-    """Printed text in one piece, and of a line that was written over again and again its last state."""
-    joined = []
-    for result in outputs:
-        if joined and "stream" == result.output_type == joined[-1].output_type:
-            joined[-1].text += result.text
-        else:
-            joined.append(result)
-    for result in joined:
-        if result.output_type == "stream":
-            result.text = re.sub(r"[^\n]*\r(?!\n)", "", result.text)
-    return joined
+# --- Drawing
 
 
-def to_page(notebook, name, names=()):
+def write(executed: dict, folder):
+    """Write the static course, of executed notebooks by page, to a new folder."""
+    folder = Path(folder)
+    folder.mkdir(parents=True)
+    written = {page.name: render(notebook, page, list(executed)) for page, notebook in executed.items()}
+    written |= {"index": index(list(executed)), "playground": playground_page(), "glossary": glossary_page()}
+    written["references"] = _plain("references.html.j2", references=references(executed))
+    for name, text in written.items():
+        (folder / f"{name}.html").write_text(text, encoding="utf-8")
+        print(f"{name}.html: {len(text.encode()) / 1e6:.2f} MB", flush=True)
+
+
+def render(notebook, page: Page, course: list[Page] | None = None) -> str:
     """An executed notebook as the text of one self-contained HTML page."""
-    notebook = json.loads(json.dumps(notebook))
-    has_figure = False
-    for cell in notebook["cells"]:
-        place = f"{name}, cell {cell.get('id')!r}"
-        cell["outputs"] = [_drawable(result, place) for result in cell.get("outputs", [])]
-        if cell["cell_type"] != "code":
-            del cell["outputs"]
-        has_figure |= any("data-plotly" in json.dumps(result) for result in cell.get("outputs", []))
+    met = set()
     exporter = HTMLExporter(
         template_name="lab",
         extra_template_basedirs=[],
-        template_file=str(TEMPLATES / "page.html.j2"),
-        filters={"markdown2html": partial(_markdown, name)},
+        template_file=str(templates.FOLDER / "page.html.j2"),
+        filters={"markdown2html": lambda source: with_links(_markdown(page.name, source), met)},
+        preprocessors=[CoalesceStreamsPreprocessor, _made_drawable],
+        log=_strict_log(),
     )
-    place = list(names).index(name) if name in names else 0
     resources = {
         "kdviz": {
-            "title": title(notebook),
-            "style": (TEMPLATES / "style.css").read_text(encoding="utf-8"),
-            "plotly": _plotly_script() if has_figure else "",
-            "previous": names[place - 1] if names and place else None,
-            "next": names[place + 1] if place + 1 < len(names) else None,
+            "name": page.name,
+            "title": page.label,
+            "style": _style(),
+            "previous": following(page, -1, course),
+            "next": following(page, 1, course),
         }
     }
-    with _no_complaint(exporter.log, name):
-        page, _ = exporter.from_notebook_node(nbformat.from_dict(notebook), resources)
-    return re.sub(r'(href="[^":#]*?)\.ipynb(?=["#])', r"\1.html", page)
-
-
-@contextmanager
-def _no_complaint(log, name):
-    """What nbconvert only warns of, such as an output it leaves out, stops the build."""
-    heard = []
-    listener = logging.Handler(logging.WARNING)
-    listener.emit = lambda record: heard.append(record.getMessage())
-    log.addHandler(listener)
     try:
-        with warnings.catch_warnings(record=True) as raised:
-            warnings.simplefilter("always", UserWarning)
-            yield
-    finally:
-        log.removeHandler(listener)
-    heard += [str(warning.message) for warning in raised if issubclass(warning.category, UserWarning)]
-    if heard:
-        raise SiteError(f"{name}: nbconvert warns: {'; '.join(heard)}")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)
+            text, _ = exporter.from_notebook_node(notebook, resources)
+    except UserWarning as warning:
+        raise SiteError(f"{page.name}: nbconvert warns: {warning}") from warning
+    return _to_pages(text)
 
 
-def index(built):
+def _strict_log():
+    """A log that raises: what nbconvert only warns of, such as an output it leaves out, stops the build."""
+
+    class Strict(logging.Handler):
+        def emit(self, record):
+            raise UserWarning(record.getMessage())
+
+    log = logging.Logger("site", logging.WARNING)
+    log.addHandler(Strict())
+    return log
+
+
+def _to_pages(text):
+    """Links to notebooks as links to their pages."""
+    return re.sub(r'(href="[^":#]*?)\.ipynb(?=["#])', r"\1.html", text)
+
+
+def _style():
+    return (templates.FOLDER / "style.css").read_text(encoding="utf-8")
+
+
+def _plain(template, **values):
+    return templates.render(template, style=_style(), **values)
+
+
+def index(course: list[Page]) -> str:
     """The first page: the map of the course and the list of its pages."""
-    from kdviz.course.survey_map import survey_map
-
-    pages = [
-        {
-            "name": name,
-            "title": title(notebook),
-            "about": _markdown(name, introduction(notebook)).replace(".ipynb", ".html"),
-        }
-        for name, notebook in built
-    ]
-    environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True)
-    return environment.get_template("index.html.j2").render(
-        pages=pages,
-        map=survey_map()._repr_html_().replace(".ipynb", ".html"),
-        style=(TEMPLATES / "style.css").read_text(encoding="utf-8"),
-        picture=f"data:image/webp;base64,{b64encode((TEMPLATES / 'playground.webp').read_bytes()).decode()}",
+    picture = b64encode((templates.FOLDER / "playground.webp").read_bytes()).decode()
+    return _plain(
+        "index.html.j2",
+        pages=course,
+        labels={page.name: page.label for page in course},
+        map=_to_pages(survey_map()._repr_html_()),
+        picture=f"data:image/webp;base64,{picture}",
     )
 
 
-def playground():
-    """The page on which students learn in the browser; it comes from no notebook."""
-    from kdviz.explorers.playground import playground_page
-
-    return playground_page()
-
-
-def title(notebook):
-    """The first heading of a notebook."""
-    first = "".join(notebook["cells"][0]["source"])
-    return first.splitlines()[0].lstrip("# ").strip()
-
-
-def introduction(notebook):
-    """The paragraph under the first heading, which says how long a page takes and what it asks for."""
-    _, *paragraphs = "".join(notebook["cells"][0]["source"]).split("\n\n")
-    return paragraphs[0] if paragraphs else ""
-
-
-def _drawn(tex, display, place):
-    """A formula as MathML; one that cannot be converted stops the build."""
-    try:
-        return mathml(tex, display)
-    except ValueError as problem:
-        raise SiteError(f"{place}: {problem}") from problem
+def glossary_page() -> str:
+    """The words of the course, each where the pages link to it."""
+    return _plain("glossary.html.j2", definitions=DEFINITIONS, anchor=anchor)
 
 
 class _Renderer(IPythonRenderer):
     """nbconvert's own renderer, with formulas drawn instead of left to a script from the network."""
 
-    def __init__(self, place):
+    def __init__(self, name):
         super().__init__(escape=False, exclude_anchor_links=True)
-        self.place = place
+        self.name = name
 
     def block_math(self, body):
-        return _drawn(body.strip(), True, self.place)
+        return _drawn(body.strip(), True, self.name)
 
     def inline_math(self, body):
-        return _drawn(body.strip(), False, self.place)
+        return _drawn(body.strip(), False, self.name)
 
 
-def _markdown(place, source):
-    return MarkdownWithMath(renderer=_Renderer(place)).render(source)
+def _markdown(name, source):
+    return MarkdownWithMath(renderer=_Renderer(name)).render(source)
 
 
-def _drawable(result, place):
-    """An output in a form that a page without kernel can show."""
-    if result["output_type"] == "error":
-        raise SiteError(f"{place} raised {result['ename']}: {result['evalue']}")
-    data = result.get("data")
-    if data is None:
-        return result
+def _drawn(tex, display, where):
+    """A formula as MathML; one that cannot be converted stops the build."""
+    try:
+        return mathml(tex, display)
+    except ValueError as problem:
+        raise SiteError(f"{where}: {problem}") from problem
+
+
+def _made_drawable(notebook, resources):
+    """Every output in a form that a page without kernel can show."""
+    page = resources["kdviz"]
+    for cell in notebook.cells:
+        for result in cell.get("outputs", []):
+            where = f"{page['name']}, cell {cell.get('id')!r}"
+            if result.output_type == "error":
+                raise SiteError(f"{where} raised {result.ename}: {result.evalue}")
+            if PLOTLY in result.get("data", {}):
+                page["plotly"] = get_plotlyjs()
+            if "data" in result:
+                result.data = nbformat.from_dict(_drawable(result.data, where))
+    return notebook, resources
+
+
+def _drawable(data, where):
     if PLOTLY in data:
-        data = {"text/html": _figure(data[PLOTLY])}
-    elif "text/latex" in data:
-        tex = "".join(data["text/latex"]).strip().strip("$")
-        data = {"text/html": _drawn(tex, True, place)}
-    elif WIDGET in data and "text/html" not in data:
-        raise SiteError(f"{place} shows a widget that has no static twin; derive it from Explorer")
+        return {"text/html": _figure(data[PLOTLY])}
+    if "text/latex" in data:
+        return {"text/html": _drawn("".join(data["text/latex"]).strip().strip("$"), True, where)}
+    if WIDGET in data and "text/html" not in data:
+        raise SiteError(f"{where} shows a widget that has no static twin; derive it from Explorer")
     data = {kind: value for kind, value in data.items() if kind != WIDGET}
     if not DRAWABLE & set(data):
-        raise SiteError(f"{place} has an output that a page cannot show: {', '.join(data)}")
-    return {**result, "data": data}
+        raise SiteError(f"{where} has an output that a page cannot show: {', '.join(data)}")
+    return data
 
 
 def _figure(figure):
@@ -278,9 +279,3 @@ def _figure(figure):
         f'<div class="figure" role="img" aria-label="{label}" style="min-height:{height}px" data-plotly>'
         f'<script type="application/json">{content}</script></div>'
     )
-
-
-def _plotly_script():
-    from plotly.offline import get_plotlyjs
-
-    return get_plotlyjs()

@@ -1,18 +1,23 @@
-"""What teacher and student look at: attributions by captum, and how alike they are."""
+"""What teacher and student look at: attributions by captum, and how similar they are."""
 
+from kdviz.explain._attribute import METHODS, attribute, map_layer
+from kdviz.explain._compare_attributions import AttributionComparison, compare_attributions, interval
 from kdviz.explain._conductance import conductance, units_for_half
-from kdviz.explain._side_by_side import SideBySide, side_by_side
-from kdviz.explain.likeness import rank_correlation, top_overlap
-from kdviz.explain.methods import METHODS, attribute, map_layer
+from kdviz.explain.similarity import rank_correlation, strongest, top_overlap
+
+# The older name.
+side_by_side = compare_attributions
 
 __all__ = [
     "METHODS",
-    "SideBySide",
+    "AttributionComparison",
     "attribute",
+    "compare_attributions",
     "conductance",
+    "interval",
     "map_layer",
     "rank_correlation",
-    "side_by_side",
+    "strongest",
     "top_overlap",
     "units_for_half",
 ]

@@ -3,13 +3,22 @@
 import numpy as np
 import torch
 from captum.attr import LayerConductance
+from numpy.typing import ArrayLike
+from torch import Tensor
 
-from kdviz.explain.methods import answering, baseline_of
+from kdviz.explain._attribute import answering, baseline_of, logits_from, module_at
 from kdviz.losses.checks import check_whole
-from kdviz.tracing import logits_of
 
 
-def conductance(model, inputs, targets, layer, *, baseline=0, steps=64):
+def conductance(
+    model: torch.nn.Module,
+    inputs: Tensor,
+    targets: Tensor,
+    layer: str,
+    *,
+    baseline: float | Tensor = 0,
+    steps: int = 64,
+) -> Tensor:
     r"""The conductance of each unit of a layer for a class (Dhamdhere et al. 2019, section 3).
 
     It is the part of integrated gradients that flows through the unit :math:`y`,
@@ -26,15 +35,18 @@ def conductance(model, inputs, targets, layer, *, baseline=0, steps=64):
     Returns
     -------
     tensor (N, units)
+
+    >>> model = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU(), torch.nn.Linear(3, 2))
+    >>> found = conductance(model, torch.rand(5, 2), torch.zeros(5, dtype=torch.long), "1")
+    >>> tuple(found.shape)
+    (5, 3)
     """
     check_whole("steps", steps, 2)
-    modules = dict(model.named_modules())
-    if layer not in modules:
-        raise ValueError(f"unknown layer {layer!r}; the layers are: {', '.join(p for p in modules if p)}")
+    module = module_at(model, layer)
     with answering(model, inputs, targets) as (inputs, targets):
         if not inputs.is_floating_point():
             raise ValueError("conductance follows the inputs on a way, and tokens have none; pass floats")
-        found = LayerConductance(lambda some: logits_of(model(some)), modules[layer]).attribute(
+        found = LayerConductance(logits_from(model), module).attribute(
             inputs,
             baseline_of(baseline, inputs),
             targets,
@@ -49,10 +61,13 @@ def conductance(model, inputs, targets, layer, *, baseline=0, steps=64):
     return found.flatten(2).sum(2) if found.ndim > 2 else found
 
 
-def units_for_half(values):
+def units_for_half(values: ArrayLike) -> np.ndarray:
     """How many units carry half of an answer, largest first: (N,), from 1 to the units.
 
-    ``values`` are conductances (N, units); for and against count alike. Not a number where all are 0.
+    ``values`` are conductances (N, units); for and against count alike. NaN where all are 0.
+
+    >>> units_for_half([[3.0, -1.0, 1.0], [1.0, 1.0, 1.0], [0.0, 0.0, 0.0]])
+    array([ 1.,  2., nan])
     """
     sizes = -np.sort(-np.abs(np.asarray(torch.as_tensor(values).cpu(), float)), axis=1)
     whole = sizes.sum(1, keepdims=True)

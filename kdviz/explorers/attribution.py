@@ -7,9 +7,7 @@ from pathlib import Path
 import numpy as np
 import traitlets
 
-from kdviz.explain._side_by_side import interval, side_by_side
-from kdviz.explain.likeness import rank_correlation, top_overlap, top_places
-from kdviz.explain.methods import METHODS
+from kdviz.explain import METHODS, compare_attributions, interval, rank_correlation, strongest, top_overlap
 from kdviz.explorers.answers import even_rows
 from kdviz.explorers.base import ImageExplorer
 from kdviz.explorers.given import array, check_place, checked_images, class_numbers, image_state, is_whole
@@ -122,7 +120,9 @@ def ask_all(teacher, student, inputs, baselines=(), methods=None, top=None):
     maps, targets = {}, None
     for name in METHODS if methods is None else methods:
         try:
-            found = side_by_side(teacher, student, inputs, targets, baselines=baselines, method=name, top=top)
+            found = compare_attributions(
+                teacher, student, inputs, targets, baselines=baselines, method=name, top=top
+            )
         except ValueError as problem:
             if methods is None and "Grad-CAM needs" in str(problem):
                 continue
@@ -157,7 +157,7 @@ def _method(name, maps, top):
     return {
         "name": name,
         "maps": [_bytes(values) for values in maps],
-        "tops": [_bits(top_places(values, top)) for values in maps],
+        "tops": [_bits(strongest(values, top)) for values in maps],
         "ranks": [_plain(values) for values in ranks],
         "shared": [_plain(values) for values in shared],
         "mean_ranks": [_interval(values) for values in ranks],

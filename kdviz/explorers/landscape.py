@@ -194,11 +194,11 @@ def landscape(
 def _check_table(table):
     if not isinstance(table, pd.DataFrame):
         raise TypeError(f"table must be the DataFrame of a sweep, its .table; got {type(table).__name__}")
-    needed = ("seed", "temperature", "soft_weight", "test_accuracy")
+    needed = ("seed", "temperature", "soft_weight", "accuracy")
     missing = [name for name in needed if name not in table]
     if missing:
         raise ValueError(f"the table has no column {missing[0]!r}; its columns are: {', '.join(table)}")
-    weights = table.dropna(subset="test_accuracy").soft_weight
+    weights = table.dropna(subset="accuracy").soft_weight
     if not (weights == 0).any() or not (weights > 0).any():
         raise ValueError(
             "the table needs students with soft_weight above 0 and their baseline with soft_weight 0; "
@@ -230,8 +230,8 @@ def _nearest(points, temperature, soft_weight):
 def _cells(table, temperatures, soft_weights):
     """Each cell's interval and gains, and the mean learning curves of the cells and of the baseline."""
     # A student that could not be trained has a problem and no accuracy.
-    table = table.dropna(subset="test_accuracy")
-    accuracy = table.pivot(index="seed", columns=["soft_weight", "temperature"], values="test_accuracy")
+    table = table.dropna(subset="accuracy")
+    accuracy = table.pivot(index="seed", columns=["soft_weight", "temperature"], values="accuracy")
     baselines = accuracy[0.0]
     baseline = baselines[baselines.columns[0]]
     places = [(w, t) for w in soft_weights for t in temperatures]

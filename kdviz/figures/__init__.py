@@ -1,18 +1,19 @@
 """Arrays and tables in, one plotly figure out. No training, no widget, no model."""
 
-from kdviz.figures._laid_upon import laid_upon
+from kdviz.figures._class_heatmaps import class_heatmaps, similarity_matrices
 from kdviz.figures._landscape import landscape
+from kdviz.figures._omitted_digit import omitted_digit
+from kdviz.figures._procrustes_overlay import procrustes_overlay
 from kdviz.figures.alignment import cka_map
-from kdviz.figures.attention import attention_maps
-from kdviz.figures.attributions import attribution_maps
 from kdviz.figures.calibration import reliability
 from kdviz.figures.classes import class_bars, image_row
 from kdviz.figures.curves import learning_curves, lines, temperature_curves
-from kdviz.figures.omission import omitted_digit
-from kdviz.figures.relations import similarity_matrices
-from kdviz.figures.seeds import paired_dots, seed_dots
-from kdviz.figures.sheets import class_sheets
+from kdviz.figures.image_maps import attention_maps, attribution_maps
+from kdviz.figures.seed_plots import paired_dots, seed_dots
 from kdviz.figures.template import BASELINE, INK, STUDENT, TEACHER
+
+# The older names.
+class_sheets, laid_upon = class_heatmaps, procrustes_overlay
 
 __all__ = [
     "BASELINE",
@@ -23,16 +24,16 @@ __all__ = [
     "attribution_maps",
     "cka_map",
     "class_bars",
-    "class_sheets",
+    "class_heatmaps",
     "image_row",
-    "laid_upon",
     "landscape",
     "learning_curves",
     "lines",
     "omitted_digit",
     "paired_dots",
+    "procrustes_overlay",
     "reliability",
-    "similarity_matrices",
     "seed_dots",
+    "similarity_matrices",
     "temperature_curves",
 ]

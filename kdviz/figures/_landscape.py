@@ -1,16 +1,19 @@
 """The landscape: the paired gain over the hard-label baseline, for each temperature and each weight."""
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 
-from kdviz.figures.template import INK, figure
+from kdviz.figures.template import figure, labelled_cells
 from kdviz.measure import paired
 
 # The colour says who is ahead: the baseline's grey, or the student's orange. Light enough for ink on top.
 _WHO_IS_AHEAD = [[0.0, "#9E9E9E"], [0.5, "#FFFFFF"], [1.0, "#F08A4B"]]
 
 
-def landscape(table, *, value="test_accuracy", largest=None, title=""):
+def landscape(
+    table: pd.DataFrame, *, value: str = "accuracy", largest: float | None = None, title: str = ""
+) -> go.Figure:
     """A heat map of the mean paired gain; cells whose 95 % interval holds zero are marked *null*.
 
     Parameters
@@ -26,29 +29,24 @@ def landscape(table, *, value="test_accuracy", largest=None, title=""):
     cells = [[found.get((temperature, weight)) for temperature in temperatures] for weight in weights]
     means = np.array([[np.nan if cell is None else cell.mean for cell in row] for row in cells])
     largest = largest or float(np.nanmax(np.abs(means))) or 1.0
-    heat = go.Heatmap(
+    heat = labelled_cells(
         x=[f"{temperature:g}" for temperature in temperatures],
         y=[f"{weight:g}" for weight in weights],
         z=means,
         text=[["" if cell is None else _label(cell) for cell in row] for row in cells],
-        texttemplate="%{text}",
-        textfont={"size": 13, "color": INK},
         hovertext=[["no student" if cell is None else str(cell) for cell in row] for row in cells],
         hovertemplate="T = %{x}, soft_weight %{y}<br>%{hovertext}<extra></extra>",
-        hoverongaps=False,
         colorscale=_WHO_IS_AHEAD,
         zmin=-largest,
         zmax=largest,
-        xgap=2,
-        ygap=2,
         colorbar={"title": {"text": "gain<br>(points)"}, "thickness": 14},
     )
     return figure(
         heat,
         title=title,
         height=130 + 44 * len(weights),
-        xaxis={"title": {"text": "temperature T"}, "type": "category", "showgrid": False},
-        yaxis={"title": {"text": "soft_weight"}, "type": "category", "showgrid": False},
+        xaxis={"title": "temperature T", "type": "category", "showgrid": False},
+        yaxis={"title": "soft_weight", "type": "category", "showgrid": False},
     )
 
 

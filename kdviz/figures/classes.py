@@ -1,12 +1,23 @@
 """Pictures of single samples: one value for each class, and the images themselves."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import plotly.graph_objects as go
+from numpy.typing import ArrayLike
 
 from kdviz.figures.template import INK, LEGEND, figure, looks, scale
 
 
-def class_bars(values, classes, *, axis="probability", title="", log=False, baseline=None):
+def class_bars(
+    values: Mapping[str, ArrayLike],
+    classes: Sequence[str],
+    *,
+    axis: str = "probability",
+    title: str = "",
+    log: bool = False,
+    baseline: str | None = None,
+) -> go.Figure:
     """Bars over the classes, for example soft targets at several temperatures.
 
     Parameters
@@ -18,6 +29,10 @@ def class_bars(values, classes, *, axis="probability", title="", log=False, base
     axis : what the values are, with their unit
     log : a logarithmic axis, on which small probabilities can be seen
     baseline : the name that gets the look of hard labels
+
+    >>> drawn = class_bars({"teacher": [0.7, 0.3], "student": [0.6, 0.4]}, ["cat", "dog"])
+    >>> [bar.name for bar in drawn.data]
+    ['teacher', 'student']
     """
     style = looks(values, baseline)
     bars = [
@@ -25,16 +40,7 @@ def class_bars(values, classes, *, axis="probability", title="", log=False, base
             name=name,
             x=list(classes),
             y=np.asarray(row, float),
-            marker={
-                "color": style[name].color,
-                "pattern": {
-                    "shape": style[name].pattern,
-                    "bgcolor": style[name].color,
-                    "fgcolor": "white",
-                    "solidity": 0.15,
-                },
-                "line": {"color": style[name].color, "width": 1},
-            },
+            marker=style[name].bar,
         )
         for name, row in values.items()
     ]
@@ -44,12 +50,12 @@ def class_bars(values, classes, *, axis="probability", title="", log=False, base
         barmode="group",
         showlegend=len(bars) > 1,
         legend=LEGEND,
-        xaxis={"title": {"text": "class"}, "type": "category"},
-        yaxis={"title": {"text": axis}, **scale(log)},
+        xaxis={"title": "class", "type": "category"},
+        yaxis={"title": axis, **scale(log)},
     )
 
 
-def image_row(images, captions, *, title="", across=8):
+def image_row(images: ArrayLike, captions: Sequence[str], *, title: str = "", across: int = 8) -> go.Figure:
     """Grey images in rows, each with its caption above it.
 
     Parameters
@@ -57,6 +63,10 @@ def image_row(images, captions, *, title="", across=8):
     images : array (n, height, width), dark ink as high values
     captions : n short texts
     across : how many images to a row
+
+    >>> drawn = image_row(np.random.rand(3, 8, 8), ["a 4", "a 9", "a 7"])
+    >>> [note.text for note in drawn.layout.annotations]
+    ['a 4', 'a 9', 'a 7']
     """
     images = np.asarray(images, float)
     if images.ndim != 3 or len(images) != len(captions) or not len(images):
@@ -65,7 +75,7 @@ def image_row(images, captions, *, title="", across=8):
             f"got shape {images.shape} and {len(captions)} captions"
         )
     lines = 1 + max(str(caption).count("<br>") for caption in captions)
-    sheet, places = _sheet(images, across, room=1 + 2 * lines)
+    sheet, corners = _sheet(images, across, room=1 + 2 * lines)
     shades = go.Heatmap(
         z=sheet, colorscale="gray_r", showscale=False, hoverinfo="skip", zmin=0, zmax=images.max()
     )
@@ -75,7 +85,7 @@ def image_row(images, captions, *, title="", across=8):
     picture.update_layout(margin={"l": 10, "r": 10, "t": 40, "b": 10})
     picture.update_xaxes(visible=False, constrain="domain")
     picture.update_yaxes(visible=False, autorange="reversed", scaleanchor="x", constrain="domain")
-    for (top, left), caption in zip(places, captions, strict=True):
+    for (top, left), caption in zip(corners, captions, strict=True):
         picture.add_annotation(
             x=left + images.shape[2] / 2 - 0.5,
             y=top - 0.8,
@@ -92,9 +102,7 @@ def _sheet(images, across, room):
     count, height, width = images.shape
     rows = -(-count // across)
     sheet = np.full((rows * (height + room), across * (width + 3)), np.nan, np.float32)
-    places = [
-        (place // across * (height + room) + room, place % across * (width + 3)) for place in range(count)
-    ]
-    for (top, left), image in zip(places, images, strict=True):
+    corners = [(n // across * (height + room) + room, n % across * (width + 3)) for n in range(count)]
+    for (top, left), image in zip(corners, images, strict=True):
         sheet[top : top + height, left : left + width] = image
-    return sheet, places
+    return sheet, corners

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 import plotly.io as pio
+from plotly.subplots import make_subplots
 
 INK = "#222222"
 GRID = "#E5E5E5"
@@ -28,6 +29,11 @@ class Look:
     @property
     def marker(self):
         return {"color": self.color, "symbol": self.symbol, "size": 8}
+
+    @property
+    def bar(self):
+        stripes = {"shape": self.pattern, "bgcolor": self.color, "fgcolor": "white", "solidity": 0.15}
+        return {"color": self.color, "pattern": stripes, "line": {"color": self.color, "width": 1}}
 
 
 TEACHER = Look("#0072B2", "solid", "circle", "")
@@ -84,6 +90,9 @@ for _renderer in ("plotly_mimetype", "notebook"):
     pio.renderers[_renderer].config.update(showSendToCloud=False, displaylogo=False)
 
 
+# Purple against, brown for: told apart by people of every colour vision, and white is no effect.
+DIVERGING = [[0, "#542788"], [0.5, "#FFFFFF"], [1, "#B35806"]]
+
 LEGEND = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 1, "xanchor": "right"}
 
 
@@ -95,3 +104,27 @@ def scale(log):
 def figure(*traces, **layout):
     """A figure in the course's template."""
     return go.Figure(list(traces), {"template": "kdviz", "height": 380, **layout})
+
+
+def side_by_side(traces, *, square=False, **spacing):
+    """A panel for each trace under its name, rows counted from the top, in the course's template.
+
+    ``square`` gives all cells equal sides.
+    """
+    drawn = make_subplots(1, len(traces), subplot_titles=list(traces), **spacing)
+    drawn.update_layout(template="kdviz")
+    for column, trace in enumerate(traces.values(), start=1):
+        drawn.add_trace(trace, 1, column)
+        if square:
+            drawn.update_yaxes(scaleanchor=f"x{'' if column == 1 else column}", col=column)
+    if square:
+        drawn.update_xaxes(constrain="domain")
+        drawn.update_yaxes(constrain="domain")
+    return drawn.update_yaxes(autorange="reversed")
+
+
+def labelled_cells(x, y, z, text, **look):
+    """A heat map whose cells are told apart by gaps and carry a text each."""
+    font = {"size": 13, "color": INK}
+    gaps = {"xgap": 2, "ygap": 2, "hoverongaps": False}
+    return go.Heatmap(x=x, y=y, z=z, text=text, texttemplate="%{text}", textfont=font, **gaps, **look)

@@ -7,11 +7,19 @@ without its teacher; so :func:`distillation_scores` needs both a minimum accurac
 from itertools import pairwise
 
 import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
 
 from kdviz.losses.checks import check_share
 
 
-def distillation_score(student_size, teacher_size, student_accuracy, teacher_accuracy, size_weight=0.5):
+def distillation_score(
+    student_size: ArrayLike,
+    teacher_size: ArrayLike,
+    student_accuracy: ArrayLike,
+    teacher_accuracy: ArrayLike,
+    size_weight: ArrayLike = 0.5,
+) -> float | np.ndarray:
     r"""The distillation score: lower is better, 0 is a student of no size with the teacher's accuracy.
 
     .. math:: \mathrm{DS} = \alpha\, \frac{s_S}{s_T} + (1 - \alpha) \Big(1 - \frac{a_S}{a_T}\Big)
@@ -28,6 +36,9 @@ def distillation_score(student_size, teacher_size, student_accuracy, teacher_acc
     student_accuracy, teacher_accuracy : numbers or arrays
         Or another measure for which higher is better, in any one unit.
     size_weight : number or array from 0 to 1
+
+    >>> distillation_score(25, 100, 0.5, 1.0), distillation_score(100, 100, 0.8, 0.8)
+    (0.375, 0.5)
     """
     _check_weight(size_weight)
     for name, value in (("sizes", student_size), ("sizes", teacher_size), ("accuracy", teacher_accuracy)):
@@ -41,7 +52,14 @@ def distillation_score(student_size, teacher_size, student_accuracy, teacher_acc
     return float(score) if score.ndim == 0 else score
 
 
-def distillation_scores(students, *, teacher_size, teacher_accuracy, minimum_accuracy, size_weight=0.5):
+def distillation_scores(
+    students: pd.DataFrame,
+    *,
+    teacher_size: float,
+    teacher_accuracy: float,
+    minimum_accuracy: float,
+    size_weight: float = 0.5,
+) -> pd.DataFrame:
     """A table of students with their scores, and beside them what the score does not say.
 
     Parameters
@@ -56,9 +74,14 @@ def distillation_scores(students, *, teacher_size, teacher_accuracy, minimum_acc
     -------
     DataFrame
         With further columns: ``score``; ``enough``, at or above the minimum accuracy; ``beats_teacher``,
-        score below that of keeping the teacher; ``gain`` over the baseline; ``retained``, the share of the
-        teacher's accuracy; ``gap_recovered``, the share of the gap between baseline and teacher, not a
-        number where there is no gap.
+        score below that of keeping the teacher; ``gain`` over the baseline; ``retained``, the fraction of the
+        teacher's accuracy; ``gap_recovered``, the fraction of the gap between baseline and teacher, NaN where
+        there is no gap.
+
+    >>> students = pd.DataFrame({"size": [25], "accuracy": [0.75], "baseline_accuracy": [0.7]})
+    >>> kept = dict(teacher_size=100, teacher_accuracy=0.8, minimum_accuracy=0.7)
+    >>> distillation_scores(students, **kept)[["enough", "gap_recovered"]].round(2).values.tolist()
+    [[True, 0.5]]
     """
     needed = ("size", "accuracy", "baseline_accuracy")
     missing = [name for name in needed if name not in students]
@@ -86,10 +109,15 @@ def distillation_scores(students, *, teacher_size, teacher_accuracy, minimum_acc
     )
 
 
-def score_lines(teacher_accuracy, classes, size_weight=0.5):
+def score_lines(
+    teacher_accuracy: float, classes: int, size_weight: ArrayLike = 0.5
+) -> dict[str, float | np.ndarray]:
     """Two scores to draw as lines: of keeping the teacher, and of guessing one of evenly frequent classes.
 
-    The accuracy is a share from 0 to 1. A guesser has no size.
+    The accuracy is a fraction from 0 to 1. A guesser has no size.
+
+    >>> score_lines(teacher_accuracy=0.8, classes=10)
+    {'teacher': 0.5, 'guesser': 0.4375}
     """
     check_share("teacher_accuracy", teacher_accuracy)
     _check_weight(size_weight)
@@ -97,10 +125,15 @@ def score_lines(teacher_accuracy, classes, size_weight=0.5):
     return {"teacher": size_weight, "guesser": float(guesser) if guesser.ndim == 0 else guesser}
 
 
-def best_by_weight(sizes, accuracies, teacher_size, teacher_accuracy):
-    """Which student has the best score for which ``size_weight``: (from, to, place) from 0 to 1.
+def best_by_weight(
+    sizes: ArrayLike, accuracies: ArrayLike, teacher_size: float, teacher_accuracy: float
+) -> list[tuple[float, float, int]]:
+    """For each range of ``size_weight`` the student with the best score: (from, to, index), from 0 to 1.
 
     The score of each student is a line in the weight, so the best of all is the lower edge of these lines.
+
+    >>> best_by_weight([10, 50], [0.6, 0.8], 100, 0.8)
+    [(0.0, 0.384615384615, 1), (0.384615384615, 1.0, 0)]
     """
     at_0, at_1 = (
         distillation_score(np.asarray(sizes), teacher_size, np.asarray(accuracies), teacher_accuracy, end)
@@ -112,10 +145,10 @@ def best_by_weight(sizes, accuracies, teacher_size, teacher_accuracy):
     found = []
     for start, end in pairwise(cuts):
         middle = (start + end) / 2
-        place = int((at_0 + middle * (at_1 - at_0)).argmin())
-        if found and found[-1][2] == place:
+        best = int((at_0 + middle * (at_1 - at_0)).argmin())
+        if found and found[-1][2] == best:
             start = found.pop()[0]
-        found.append((float(start), float(end), place))
+        found.append((float(start), float(end), best))
     return found
 
 

@@ -4,6 +4,7 @@ import itertools
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import stats
 
 
@@ -31,33 +32,41 @@ class Interval:
         return f"{self.mean:+.1f} ± {half:.1f} ({self.above} of {self.count} seeds above 0{verdict})"
 
 
-def paired(treated, baseline):
+def paired(treated: ArrayLike, baseline: ArrayLike) -> Interval:
     """The mean paired difference ``treated - baseline`` with its 95 % t interval.
 
     Both hold one value for each seed, in the same order: the same split, the same initial weights and
-    the same batches, so that what the seed does to both cancels. At least five seeds.
+    the same batches, so that what the seed does to both cancels. ValueError for fewer than five seeds.
+
+    >>> print(paired([83, 84, 85, 86, 87], [81, 83, 84, 83, 86]))
+    +1.6 ± 1.1 (5 of 5 seeds above 0)
     """
     difference = _differences(treated, baseline)
     half = stats.t.ppf(0.975, len(difference) - 1) * stats.sem(difference)
     return _interval(difference, difference.mean() - half, difference.mean() + half)
 
 
-def unpaired(treated, baseline):
-    """The same mean difference with the interval of somebody who ignores that the seeds are shared.
+def unpaired(treated: ArrayLike, baseline: ArrayLike) -> Interval:
+    """The same mean difference with Welch's 95 % t interval, as if the lists came from different seeds.
 
-    Welch's 95 % t interval: as if the two lists came from different seeds. Where a seed is good or bad
-    for both alike, it is wider than that of :func:`paired`.
+    Where a seed is good or bad for both alike, it is wider than that of :func:`paired`.
+
+    >>> print(unpaired([83, 84, 85, 86, 87], [81, 83, 84, 83, 86]))
+    +1.6 ± 2.5 (5 of 5 seeds above 0, null)
     """
     difference = _differences(treated, baseline)
     interval = stats.ttest_ind(treated, baseline, equal_var=False).confidence_interval(0.95)
     return _interval(difference, interval.low, interval.high)
 
 
-def bootstrap(treated, baseline, draws=9999, seed=0):
+def bootstrap(treated: ArrayLike, baseline: ArrayLike, draws: int = 9999, seed: int = 0) -> Interval:
     """The mean paired difference with its 95 % bootstrap interval (bias-corrected and accelerated).
 
     It assumes no normal distribution; with 30 seeds it rarely differs much from :func:`paired`. Where
     all differences are equal there is nothing to draw from, and the interval is that one value.
+
+    >>> print(bootstrap([83, 84, 85, 86, 87], [82, 83, 84, 85, 86]))
+    +1.0 ± 0.0 (5 of 5 seeds above 0)
     """
     difference = _differences(treated, baseline)
     if np.ptp(difference) == 0:
@@ -67,11 +76,14 @@ def bootstrap(treated, baseline, draws=9999, seed=0):
     return _interval(difference, *drawn.confidence_interval)
 
 
-def seeds_needed(differences, half_width):
+def seeds_needed(differences: ArrayLike, half_width: float) -> int:
     """How many seeds until the 95 % t interval of a mean difference is at most ± ``half_width``.
 
     ``differences`` are those already seen, one a seed: their spread is taken for the true one. With
     five or ten seeds that spread is itself uncertain, so take the answer for an order of magnitude.
+
+    >>> seeds_needed([2, 1, 1, 3, 1], half_width=0.5)
+    15
     """
     spread = np.std(_five_or_more(differences), ddof=1)
     if not half_width > 0:

@@ -5,14 +5,17 @@ from kdviz.study._diagnose import diagnose
 from kdviz.study.comparison import Comparison
 from kdviz.study.export import Exported, export_student
 from kdviz.study.findings import Diagnosis, Finding
-from kdviz.study.scikit import Scikit
+from kdviz.study.sklearn_teacher import SklearnTeacher
+
+# The older name.
+Scikit = SklearnTeacher
 
 __all__ = [
     "Comparison",
     "Diagnosis",
     "Exported",
     "Finding",
-    "Scikit",
+    "SklearnTeacher",
     "compare",
     "diagnose",
     "export_student",

@@ -1,7 +1,7 @@
 """A teacher and a student of any make, on any data: what was transferred?"""
 
-from collections.abc import Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from functools import partial
 
 import numpy as np
@@ -11,11 +11,14 @@ from tqdm import tqdm
 from kdviz.datasets.dataset import Dataset
 from kdviz.measure.streamed_cka import StreamedCKA
 from kdviz.models._cost import cost
+from kdviz.study.batches import BatchSource, class_logits
 from kdviz.study.comparison import Comparison
-from kdviz.study.feeding import Feed, answer, as_model, call, rows_of
-from kdviz.study.keep import Keeper
-from kdviz.study.layers import check_layers, choose_layers, features, last_hidden
-from kdviz.study.tally import Counting
+from kdviz.study.layers import check_layers, choose_layers, last_hidden, pooled_features
+from kdviz.study.predictions import Collector
+from kdviz.study.sample_buffer import SampleBuffer
+from kdviz.study.sandbox import random_state_kept
+from kdviz.study.sklearn_teacher import as_model
+from kdviz.tracing import call, device_of, evaluating, rows_of, to_device
 
 
 def compare(
@@ -23,20 +26,25 @@ def compare(
     student,
     data,
     *,
-    baselines=(),
-    layers=None,
-    teacher_layers=None,
-    classes=None,
-    columns=None,
-    show=None,
-    batch_size=256,
-    progress=True,
-):
+    baselines: Sequence | Mapping = (),
+    layers: Sequence[str] | None = None,
+    teacher_layers: Sequence[str] | None = None,
+    classes: Sequence[str] | None = None,
+    columns: Sequence[str] | None = None,
+    show: Callable | None = None,
+    batch_size: int = 256,
+    progress: bool = True,
+) -> Comparison:
     """Compare a teacher with its student, and with students that never saw it, in one pass over the data.
 
-    >>> comparison = kd.compare(teacher, student, loader, baselines=[label_only, another_seed])
-    >>> print(comparison)
-    >>> comparison.to_html("report.html")
+    >>> import kdviz as kd
+    >>> digits, teacher = kd.datasets.digits(labels=50), kd.models.mlp(64, 32, 10)
+    >>> student, label_only = kd.models.mlp(64, 8, 10, seed=1), kd.models.mlp(64, 8, 10, seed=2)
+    >>> comparison = kd.compare(teacher, student, digits, baselines=[label_only], progress=False)
+    >>> len(comparison), list(comparison.table.index), list(comparison.table)[:3]
+    (397, ['teacher', 'student', 'label-only 1'], ['accuracy', 'agreement', 'kl'])
+
+    Print it, or write all of it as a page: ``comparison.to_html("report.html")``.
 
     Batches come and go: of each sample a few numbers are kept, some two hundred samples whole, and of the
     layers only sums. So the memory does not grow with the width of the data, and hardly with its length.
@@ -45,7 +53,8 @@ def compare(
     ----------
     teacher, student : torch.nn.Module, or a fitted scikit-learn classifier
         They may return a tensor, a tuple that begins with the logits, a dictionary with ``"logits"`` or an
-        object with ``.logits``. They answer in eval mode and without gradient; their modes are put back.
+        object with ``.logits``. They answer in eval mode and without gradient, each with its own copy of a
+        batch; modes, hooks and random generators are afterwards as before, also after an error.
     data : DataLoader, torch Dataset, tensors (inputs, labels), or a kdviz data set (its test part)
         Best samples on which nobody was trained. Labels may be missing, or -1.
     baselines : models, or a dictionary of them by name
@@ -57,7 +66,7 @@ def compare(
     show : function
         Makes of one input what a reader can look at: an image (height, width) or (height, width, 3) from 0
         to 1, or a text. By default grey and colour images are stretched to their own range, and of a row of
-        a table the values are told that are furthest from the mean.
+        a table the values furthest from the mean are listed.
     batch_size : int
         Where ``data`` is not a loader.
     progress : bool
@@ -74,18 +83,18 @@ def compare(
         that is not there or runs more than once.
     """
     models = _models(teacher, student, baselines)
-    feed = Feed(data, batch_size, part="test")
+    source = BatchSource(data, batch_size, part="test")
     if isinstance(data, Dataset):
         classes = data.classes if classes is None else classes
         show = show or partial(_pixels, mean=data.mean.cpu())
-    with _evaluating(models.values()), torch.no_grad():
-        first = next((batch for batch in feed if len(batch)), None)
+    with evaluating(*models.values()), torch.no_grad(), random_state_kept(*source.generators):
+        first = next(iter(source), None)
         if first is None:
             raise ValueError("the data gives no sample; with drop_last=True less than one batch gives none")
         count = _count_classes(models, first.inputs)
         paths = _paths(models, first.inputs, layers, teacher_layers)
         costs = {name: _cost(model, first.inputs) for name, model in models.items()}
-        found = _pass(models, feed, paths, count, progress)
+        found = _pass(models, source, paths, count, progress)
     return Comparison(
         models=models,
         classes=_class_names(classes, count),
@@ -105,28 +114,16 @@ def _pixels(inputs, mean):
 
 def _models(teacher, student, baselines):
     if not isinstance(baselines, Mapping):
-        baselines = {f"label-only {place}": model for place, model in enumerate(baselines, 1)}
+        baselines = {f"label-only {number}": model for number, model in enumerate(baselines, 1)}
     given = {"teacher": teacher, "student": student, **baselines}
     if len(given) < 2 + len(baselines):
         raise ValueError("a baseline must not be called 'teacher' or 'student'")
     return {name: as_model(model, name) for name, model in given.items()}
 
 
-@contextmanager
-def _evaluating(models):
-    modes = [(module, module.training) for model in models for module in model.modules()]
-    for model in models:
-        model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training
-
-
 def _count_classes(models, inputs):
     some = rows_of(inputs, slice(2))
-    counts = {name: answer(model, some, name).shape[1] for name, model in models.items()}
+    counts = {name: class_logits(model, some, name).shape[1] for name, model in models.items()}
     if len(set(counts.values())) > 1:
         raise ValueError(
             "all models must answer with the same classes; there are "
@@ -174,7 +171,7 @@ class _Bound(torch.nn.Module):
 
     def __init__(self, model, inputs):
         super().__init__()
-        self.model, self.inputs = model, inputs
+        self.model, self.inputs = model, to_device(inputs, device_of(model))
 
     def forward(self, nothing):
         return call(self.model, self.inputs)
@@ -190,37 +187,34 @@ def _cost(model, inputs):
         torch.backends.mha.set_fastpath_enabled(shortcut)
 
 
-def _pass(models, feed, paths, classes, progress):
+def _pass(models, source, paths, classes, progress):
     """One pass over the data."""
-    counting = {name: Counting() for name in models}
-    cka, keeper, labels, seen = StreamedCKA(), Keeper(classes), [], 0
-    bar = tqdm(total=feed.total, unit=" samples", disable=not progress)
+    collector, buffer, cka, every_label = Collector(), SampleBuffer(classes), StreamedCKA(), []
+    bar = tqdm(total=source.total, unit=" samples", disable=not progress)
     with bar, ExitStack() as hooks:
-        found = {n: hooks.enter_context(features(models[n], paths[n])) for n in ("teacher", "student")}
-        for batch in feed:
-            if not len(batch):
-                continue
+        features = {name: hooks.enter_context(pooled_features(models[name], paths[name])) for name in paths}
+        count = 0
+        for batch in source:
             logits = {name: _logits(model, batch, name) for name, model in models.items()}
-            known = _labels(batch, classes)
-            for name, values in logits.items():
-                counting[name].add(values, logits["teacher"], known)
+            labels = _labels(batch, classes)
+            predictions = collector.add(logits, labels)
             if paths["student"]:
-                _add_layers(cka, found, paths)
-            keeper.add(batch, known, seen, logits, _last(found, paths))
-            labels.append(known.numpy())
-            seen += len(batch)
+                _add_layers(cka, features, paths)
+            buffer.add(batch, labels.numpy(), count, logits, _embeddings(features, paths), predictions)
+            every_label.append(labels.numpy())
+            count += len(batch)
             bar.update(len(batch))
     return {
-        "labels": np.concatenate(labels),
-        "tallies": {name: each.tally() for name, each in counting.items()},
-        "cka": cka.value() if paths["student"] and seen >= 4 else None,
-        "kept": keeper.first,
-        "disagreements": keeper.apart,
+        "labels": np.concatenate(every_label),
+        "predictions": collector.predictions(),
+        "cka": cka.value() if paths["student"] and count >= 4 else None,
+        "samples": buffer.samples,
+        "disagreements": buffer.disagreements,
     }
 
 
 def _logits(model, batch, name):
-    logits = answer(model, batch.inputs, name).double().cpu()
+    logits = class_logits(model, batch.inputs, name).double().cpu()
     bad = int((~logits.isfinite().all(1)).sum())
     if bad:
         raise ValueError(
@@ -239,19 +233,17 @@ def _labels(batch, classes):
     return labels
 
 
-def _add_layers(cka, found, paths):
-    for name, layers in found.items():
+def _add_layers(cka, features, paths):
+    for name, layers in features.items():
         for path, values in layers.items():
             if not values.isfinite().all():
                 raise ValueError(
                     f"layer {path!r} of the {name} gives NaN or infinity; leave it out, or look there first"
                 )
-    cka.add(*([found[name][path] for path in paths[name]] for name in ("teacher", "student")))
+    cka.add(*([features[name][path] for path in paths[name]] for name in ("teacher", "student")))
 
 
-def _last(found, paths):
-    """The embeddings: of both networks the last layer before the logits, where there is one."""
-    if not paths["student"]:
-        return None
-    chosen = {name: last_hidden(paths[name]) for name in paths}
-    return {name: found[name][path].detach().float().cpu() for name, path in chosen.items()}
+def _embeddings(features, paths):
+    """Of both networks the last layer before the logits, where there is one."""
+    chosen = {name: last_hidden(layers) for name, layers in paths.items() if layers}
+    return {name: features[name][path].float().cpu() for name, path in chosen.items()}

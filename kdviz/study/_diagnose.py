@@ -1,13 +1,17 @@
 """The distillation doctor: does this set-up distil, and if not, why not?"""
 
+from collections.abc import Callable, Mapping, Sequence
+
 import torch
 
-from kdviz.study.case import Blocked, Case
+from kdviz.losses.objective import Loss, Objective
+from kdviz.study.batches import BatchSource
 from kdviz.study.checks import EVERY
-from kdviz.study.copies import CannotCopy
-from kdviz.study.feeding import Feed, as_model
 from kdviz.study.findings import Diagnosis, Finding, Passed, Unchecked
-from kdviz.study.stepping import wanted
+from kdviz.study.sandbox import CannotCopy, random_state_kept
+from kdviz.study.setup import CannotCheck, Setup
+from kdviz.study.sklearn_teacher import as_model
+from kdviz.study.step_trace import step_arguments
 
 
 def diagnose(
@@ -15,17 +19,18 @@ def diagnose(
     student,
     data,
     *,
-    objective=None,
-    step=None,
-    optimizer=None,
-    cached_logits=None,
-    runs=None,
-    samples=2000,
-):
+    objective: Objective | Loss | Callable | None = None,
+    step: Callable | None = None,
+    optimizer: torch.optim.Optimizer | None = None,
+    cached_logits: torch.Tensor | None = None,
+    runs: Mapping[str, Sequence[float]] | None = None,
+    samples: int = 2000,
+) -> Diagnosis:
     """Look at a distillation set-up and say what is wrong with it, with evidence and how to fix it.
 
-    It looks at whatever it is handed and names the checks that it could not make. Models are copied and
-    steps run on the copies; your models, optimizer and random generators stay as they are.
+    It looks at whatever it is handed and names the checks that it could not make. Models and
+    batches are copied and steps run on the copies; your models, optimizer and random generators stay as they
+    are, also after an error.
 
     Parameters
     ----------
@@ -52,14 +57,25 @@ def diagnose(
     -------
     Diagnosis
         Print it. ``findings`` holds those found, ``passed`` and ``unchecked`` the other checks.
+
+    Raises
+    ------
+    TypeError, ValueError
+        What was handed in is not of a kind that can be looked at. All else is a finding.
+
+    >>> import kdviz as kd
+    >>> digits = kd.datasets.digits(labels=50)
+    >>> teacher = kd.models.mlp(64, 16, 10)
+    >>> kd.diagnose(teacher, teacher, digits, samples=100).names
+    ['same_model', 'teacher_at_chance']
     """
     if step is not None:
-        wanted(step)
+        step_arguments(step)
     # Data of a kind that cannot be read is an error, not a finding.
-    case = Case(
+    setup = Setup(
         teacher=None if teacher is None else as_model(teacher, "teacher"),
         student=as_model(student, "student"),
-        feed=Feed(data, size=64, part="transfer"),
+        source=BatchSource(data, size=64, part="transfer"),
         objective=objective,
         step=step,
         optimizer=_checked_optimizer(optimizer),
@@ -67,24 +83,19 @@ def diagnose(
         runs=runs,
         samples=samples,
     )
-    results = [result for check in EVERY for result in _made(check, case)]
-    return Diagnosis(
-        *(
-            tuple(
-                {
-                    (result.name, str(result)): result for result in results if isinstance(result, kind)
-                }.values()
-            )
-            for kind in (Finding, Passed, Unchecked)
-        )
-    )
+    with random_state_kept(*setup.source.generators):
+        results = [result for check in EVERY for result in _made(check, setup)]
+    # Two checks may find the same.
+    results = {(result.name, str(result)): result for result in results}.values()
+    kinds = (Finding, Passed, Unchecked)
+    return Diagnosis(*(tuple(one for one in results if isinstance(one, kind)) for kind in kinds))
 
 
-def _made(check, case):
+def _made(check, setup):
     found = []
     try:
-        found.extend(check(case))
-    except Blocked as problem:
+        found.extend(check(setup))
+    except CannotCheck as problem:
         found.append(Unchecked(check.__name__, f"needs {problem}"))
     except CannotCopy as problem:
         found.append(Unchecked(check.__name__, str(problem)))

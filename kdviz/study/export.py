@@ -8,14 +8,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import nn
 from torch.utils import _pytree as pytree
 
-from kdviz.study.copies import copies
-from kdviz.study.feeding import answer, as_tensors, call, rows_of, size_of, to_device
-from kdviz.tracing import logits_of
+from kdviz.study.batches import as_tensors, class_logits
+from kdviz.study.sandbox import copies, random_state_kept
+from kdviz.tracing import call, logits_of, rows_of, size_of, to_device
 
 NEEDED = {"onnx": ("onnx", "onnxscript", "onnxruntime"), "torch": ()}
 SUFFIXES = {"onnx": ".onnx", "torch": ".pt2"}
@@ -39,7 +40,9 @@ class Exported:
         )
 
 
-def export_student(student, path, inputs, format="onnx"):
+def export_student(
+    student: nn.Module, path: str | Path, inputs, format: Literal["onnx", "torch"] = "onnx"
+) -> Exported:
     """Write the student to a file that gives its logits for batches of any size, without kdviz.
 
     The file is checked before it gets its name: it must answer as the student does in eval mode, on all of
@@ -60,6 +63,18 @@ def export_student(student, path, inputs, format="onnx"):
     Returns
     -------
     Exported
+
+    Raises
+    ------
+    ValueError
+        ``torch.export`` cannot follow the student, the file answers otherwise, or there is only one sample.
+    ImportError
+        A package that the format needs is missing.
+
+    >>> folder = tempfile.mkdtemp()
+    >>> exported = export_student(nn.Linear(3, 2), f"{folder}/student.pt2", torch.rand(4, 3), "torch")
+    >>> exported.difference < 1e-6, torch.export.load(exported.path).module()(torch.rand(7, 3)).shape
+    (True, torch.Size([7, 2]))
     """
     path = Path(path)
     _check(student, path, format)
@@ -70,7 +85,8 @@ def export_student(student, path, inputs, format="onnx"):
     model = _Logits(copied.cpu().eval())
     inputs = to_device(inputs, "cpu")
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".writing-") as folder, torch.no_grad():
+    temporary = tempfile.TemporaryDirectory(dir=path.parent, prefix=".writing-")
+    with temporary as folder, torch.no_grad(), random_state_kept():
         written = Path(folder) / path.name
         run = {"onnx": _onnx, "torch": _torch}[format](model, inputs, written)
         difference = max(_difference(model, run, some) for some in (inputs, rows_of(inputs, slice(0, 1))))
@@ -158,7 +174,7 @@ def _quiet(name):
 
 
 def _difference(model, run, inputs):
-    wanted, given = answer(model.student, inputs, "the student"), run(inputs)
+    wanted, given = class_logits(model.student, inputs, "the student"), run(inputs)
     difference = float((wanted - given).abs().max()) if wanted.shape == given.shape else float("inf")
     # NaN is not at most anything.
     if not difference <= TOLERANCE * max(1.0, float(wanted.abs().max())):

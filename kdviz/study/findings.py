@@ -1,7 +1,12 @@
 """What a check says, and the list of all that were made."""
 
 import textwrap
+import tomllib
 from dataclasses import dataclass
+from pathlib import Path
+
+# What each finding says and how to fix it, by name.
+_TEXTS = tomllib.loads(Path(__file__).with_name("findings.toml").read_text(encoding="utf-8"))
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,17 @@ class Diagnosis:
         return "\n".join(parts)
 
     __repr__ = __str__
+
+
+def finding(key, evidence, **words):
+    """The finding with this key in ``findings.toml``, whose text is completed with words."""
+    text = _TEXTS[key]
+    return Finding(key.partition("/")[0], text["what"].format(**words), evidence, text["fix"].format(**words))
+
+
+def verdict(bad, key, evidence, passed=None, **words):
+    """The finding where something is bad; else the check has passed, on other evidence or the same."""
+    return finding(key, evidence, **words) if bad else Passed(key.partition("/")[0], passed or evidence)
 
 
 def _line(name, text):

@@ -4,7 +4,7 @@ from contextlib import contextmanager
 
 import torch
 
-from kdviz.study.feeding import call, rows_of, size_of
+from kdviz.tracing import call, device_of, hooked, rows_of, size_of, to_device
 
 # Modules whose pooled output is that of the layer before, or nearly so.
 _PASS_ON = ("Dropout", "Flatten", "Identity", "Pool")
@@ -17,20 +17,20 @@ def choose_layers(model, inputs, most=8):
     Taken from the modules without parts that run once, for a batch as this one, and give one row a
     sample, at most 4,096 wide once pooled.
     """
-    leaves = {
-        path: module
+    leaves = [
+        path
         for path, module in model.named_modules()
         if path and not any(module.children()) and not any(part in type(module).__name__ for part in _PASS_ON)
-    }
+    ]
     if not leaves:
         return []
     inputs = rows_of(inputs, slice(8))
-    seen, size = _run(model, inputs, leaves), size_of(inputs)
+    seen, size = _outputs(model, inputs, leaves), size_of(inputs)
     usable = [path for path, outputs in seen.items() if len(outputs) == 1 and _usable(outputs[0], size)]
     if len(usable) > most:
-        usable = [usable[place] for place in torch.linspace(0, len(usable) - 1, most).round().long()]
+        usable = [usable[index] for index in torch.linspace(0, len(usable) - 1, most).round().long()]
     # With few layers watched, a transformer may take a faster way, past some of them.
-    again = _run(model, inputs, {path: leaves[path] for path in usable})
+    again = _outputs(model, inputs, usable)
     return [path for path in usable if len(again.get(path, ())) == 1]
 
 
@@ -47,7 +47,7 @@ def check_layers(model, inputs, paths, who):
         raise ValueError(
             f"the {who} has no layer {unknown[0]!r}; it has {', '.join(path for path in modules if path)}"
         )
-    seen = _run(model, inputs, {path: modules[path] for path in paths})
+    seen = _outputs(model, inputs, paths)
     for path in paths:
         times = len(seen.get(path, ()))
         if times != 1:
@@ -58,50 +58,37 @@ def check_layers(model, inputs, paths, who):
         if not _usable(seen[path][0], size_of(inputs)):
             raise ValueError(
                 f"layer {path!r} of the {who} does not give one row of at most {WIDEST} numbers a sample, "
-                "pooled over places or tokens; name another"
+                "pooled over positions or tokens; name another"
             )
 
 
 @contextmanager
-def features(model, paths):
+def pooled_features(model, paths):
     """A dictionary that each forward pass fills with the pooled output of the layers named."""
-    found, modules = {}, dict(model.named_modules())
-
-    def keep(path):
-        return lambda module, inputs, output: found.__setitem__(path, pooled(output, module))
-
-    handles = [modules[path].register_forward_hook(keep(path)) for path in paths]
-    try:
+    found = {}
+    with hooked(model, lambda path, module, output: found.update({path: pooled(output, module)}), paths):
         yield found
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def pooled(output, module=None):
-    """The mean over places or tokens: (N, C, H, W), (N, L, D), or after a 1d layer (N, C, L)."""
+    """The mean over positions or tokens: (N, C, H, W), (N, L, D), or after a 1d layer (N, C, L); a copy."""
     if output.ndim <= 2:
-        return output
+        return output.clone()
     if output.ndim == 3:
         return output.mean(2 if type(module).__name__.endswith("1d") else 1)
     return output.flatten(2).mean(2)
 
 
-def _run(model, inputs, modules):
+def _outputs(model, inputs, paths):
+    """By path the pooled outputs of one forward pass, in the order of the layers; None for no tensor."""
     seen = {}
 
-    def note(path):
-        return lambda module, arguments, output: seen.setdefault(path, []).append(
-            pooled(output, module) if isinstance(output, torch.Tensor) else None
-        )
+    def note(path, module, output):
+        tensor = isinstance(output, torch.Tensor)
+        seen.setdefault(path, []).append(pooled(output, module) if tensor else None)
 
-    handles = [module.register_forward_hook(note(path)) for path, module in modules.items()]
-    try:
-        with torch.no_grad():
-            call(model, inputs)
-    finally:
-        for handle in handles:
-            handle.remove()
+    with torch.no_grad(), hooked(model, note, paths):
+        call(model, to_device(inputs, device_of(model)))
     return seen
 
 

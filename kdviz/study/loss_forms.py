@@ -61,13 +61,13 @@ def log_forgotten(z, t, y, temperature):
 
 # The simplest explanation comes first. Without a temperature the two sides are one form.
 SOFT = (soft, matching, reverse)
-MISTAKES = {
-    teacher_side_only: "The teacher's logits are divided by a temperature, the student's are not.",
-    student_side_only: "The student's logits are divided by a temperature, the teacher's are not.",
-    teacher_softmaxed_twice: "The soft targets are softmaxed twice: probabilities go where logits belong.",
-    student_softmaxed_twice: "The student's probabilities go into a softmax again in the soft term.",
-    log_forgotten: "KLDivLoss gets the student's probabilities, where it wants their logarithms.",
-}
+MISTAKES = (
+    teacher_side_only,
+    student_side_only,
+    teacher_softmaxed_twice,
+    student_softmaxed_twice,
+    log_forgotten,
+)
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Form:
     soft_weight: float
     temperature: float
     left_over: float
-    soft_share: float
+    soft_fraction: float
 
     def __str__(self):
         names = {soft: f"soft targets at T = {self.temperature:.3g}", matching: "logit matching"}
@@ -96,39 +96,39 @@ class Form:
 def read(student, teacher, labels, gradient, limit=LEFT_OVER):
     """The form of a loss with this gradient, or None where it is none of those known.
 
-    ``limit`` is the share of the gradient that may be left over.
+    ``limit`` is the fraction of the gradient that may be left over.
     """
-    lesson = (student, teacher, labels)
+    given = (student, teacher, labels)
     if gradient.norm() == 0:
         return None
-    alone = _fit(lesson, gradient, hard, None, 1.0)
+    alone = _fit(given, gradient, hard, None, 1.0)
     if alone.left_over < 1e-5:
         return alone
     for one_hard in (hard, hard_of_probabilities):
         for one_soft in (None, *SOFT, *MISTAKES):
-            found = _best(lesson, gradient, one_hard, one_soft)
+            found = _best(given, gradient, one_hard, one_soft)
             if found.left_over < min(limit, 0.05 * max(alone.left_over, 1e-4)):
                 return found
     return None
 
 
-def _best(lesson, gradient, one_hard, one_soft):
+def _best(given, gradient, one_hard, one_soft):
     if one_soft in (None, matching):
-        return _fit(lesson, gradient, one_hard, one_soft, 1.0)
+        return _fit(given, gradient, one_hard, one_soft, 1.0)
 
     def left(log_temperature):
-        return _fit(lesson, gradient, one_hard, one_soft, float(np.exp(log_temperature))).left_over
+        return _fit(given, gradient, one_hard, one_soft, float(np.exp(log_temperature))).left_over
 
     grid = np.log(_TEMPERATURES)
-    place = int(np.argmin([left(point) for point in grid]))
-    low, high = grid[max(place - 1, 0)], grid[min(place + 1, len(grid) - 1)]
+    best = int(np.argmin([left(point) for point in grid]))
+    low, high = grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]
     found = minimize_scalar(left, bounds=(low, high), method="bounded", options={"xatol": 1e-6})
-    return _fit(lesson, gradient, one_hard, one_soft, float(np.exp(found.x)))
+    return _fit(given, gradient, one_hard, one_soft, float(np.exp(found.x)))
 
 
-def _fit(lesson, gradient, one_hard, one_soft, temperature):
+def _fit(given, gradient, one_hard, one_soft, temperature):
     forms = [form for form in (one_hard, one_soft) if form is not None]
-    columns = torch.stack([gradient_of(form, lesson, temperature).flatten() for form in forms], 1)
+    columns = torch.stack([gradient_of(form, given, temperature).flatten() for form in forms], 1)
     weights = np.linalg.lstsq(columns.numpy(), gradient.flatten().numpy(), rcond=1e-12)[0]
     fitted = columns @ torch.from_numpy(weights)
     sizes = columns.norm(dim=0).numpy() * abs(weights)
@@ -139,13 +139,13 @@ def _fit(lesson, gradient, one_hard, one_soft, temperature):
         soft_weight=float(weights[1]) if one_soft else 0.0,
         temperature=temperature,
         left_over=float((fitted - gradient.flatten()).norm() / gradient.norm()),
-        soft_share=float(sizes[1] / max(sizes.sum(), 1e-300)) if one_soft else 0.0,
+        soft_fraction=float(sizes[1] / max(sizes.sum(), 1e-300)) if one_soft else 0.0,
     )
 
 
-def gradient_of(form, lesson, temperature=1.0):
+def gradient_of(form, given, temperature=1.0):
     """The gradient of a term at the student's logits."""
-    student, teacher, labels = lesson
+    student, teacher, labels = given
     student = student.detach().clone().requires_grad_()
     loss = form(student, teacher, labels, temperature)
     return torch.autograd.grad(loss, student, allow_unused=True, materialize_grads=True)[0]

@@ -17,9 +17,9 @@ import time
 import torch
 
 import kdviz as kd
-from kdviz.course import photographs
+from kdviz.course import cifar_pair
 from kdviz.measure import cka_map
-from kdviz.study.layers import features
+from kdviz.study.layers import pooled_features
 
 CASES = {"saved pair, 10,000 images": (None, 10_000), "widths 64 and 24, 1,000 images": ((64, 24), 1_000)}
 
@@ -37,10 +37,10 @@ def measure(widths, count):
     torch.set_num_threads(1)
     images, (inputs, labels) = _images(count)
     if widths is None:
-        models = photographs.models()
+        models = cifar_pair.models()
     else:
         names = ("teacher", "student")
-        models = {name: photographs.resnet(width).eval() for name, width in zip(names, widths, strict=True)}
+        models = {name: cifar_pair.resnet(width).eval() for name, width in zip(names, widths, strict=True)}
     teacher, student = models.pop("teacher"), models.pop("student")
     before, start = _peak(), time.perf_counter()
     found = kd.compare(teacher, student, (inputs, labels), baselines=models)
@@ -62,7 +62,7 @@ def _images(count):
 
 def _at_once(model, paths, inputs):
     kept = {path: [] for path in paths}
-    with torch.no_grad(), features(model, paths) as found:
+    with torch.no_grad(), pooled_features(model, paths) as found:
         for part in inputs.split(500):
             model(part)
             for path in paths:

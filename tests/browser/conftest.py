@@ -4,7 +4,7 @@ import pytest
 from lab import lab_server
 
 from kdviz.course import site
-from kdviz.course.place import course_folder
+from kdviz.course.paths import course_folder
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ import sys
 import time
 from contextlib import contextmanager
 
-from kdviz.course.place import copy_course
+from kdviz.course.paths import copy_course
 
 # What JupyterLab itself says at every start, course or no course.
 KNOWN = (

@@ -7,7 +7,7 @@ import pytest
 from controls import EXPLORERS, frame_times, move_every_control
 from lab import LabPage
 
-from kdviz.course.place import course_folder
+from kdviz.course.paths import course_folder
 
 NAMES = sorted(path.name for path in (course_folder() / "notebooks").glob("*.ipynb"))
 pytestmark = [pytest.mark.browser, pytest.mark.complete]

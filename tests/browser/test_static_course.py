@@ -5,7 +5,7 @@ import statistics
 import pytest
 from controls import EXPLORERS, frame_times, move_every_control
 
-from kdviz.course.place import course_folder
+from kdviz.course.paths import course_folder
 
 NAMES = sorted(path.stem for path in (course_folder() / "notebooks").glob("*.ipynb"))
 TRACES = ".points path, .js-line, .heatmaplayer image"

@@ -5,10 +5,12 @@ import pytest
 import torch
 from networks import weights
 
-from kdviz.course import architecture_experiments as architectures
-from kdviz.course import self_experiments as experiments
+from kdviz.course.experiments import n09_self_distillation as experiments
+from kdviz.course.experiments import n10_who_teaches_whom as architectures
+from kdviz.course.experiments.arms import from_labels, from_teacher, right, scores, students, usual_teachers
 from kdviz.datasets import digits, multi_view
 from kdviz.losses.response import SoftTargets
+from kdviz.models import mlp
 from kdviz.schemes import born_again, train
 
 
@@ -26,8 +28,7 @@ def test_the_stopped_twin_is_the_best_one_on_validation():
     (_,), ((stopped,),) = experiments._twins([start], [data], steps=200)
     run = train(start[0], data, steps=200)
     best = max(record.measures["accuracy"] for record in run)
-    found = experiments.right(experiments.answers(stopped, data.validation), data.validation)
-    assert found == pytest.approx(100 * best, abs=1.0)
+    assert right(stopped, data.validation) == pytest.approx(100 * best, abs=1.0)
 
 
 def test_fixed_units_do_not_learn_and_learned_ones_do():
@@ -58,7 +59,7 @@ def test_the_exits_cost_more_from_first_to_last():
 
 def test_consistency_rises_to_its_weight_or_is_never_heard():
     data = digits(labels=50, seed=0)
-    start = experiments.mlp(64, 8, 10, seed=0)
+    start = mlp(64, 8, 10, seed=0)
     rising = experiments.averaged(start, data, rise=0.5, steps=80)
     assert rising.objective.settings()["soft_targets.weight"] == pytest.approx(experiments.CONSISTENCY)
     never = experiments.averaged(start, data, rise=None, steps=80)
@@ -72,26 +73,23 @@ def test_shards_share_no_image():
 
 def test_a_searched_student_is_the_best_on_validation():
     data = digits(labels=50, transfer="labelled", seed=0)
-    starts = [[architectures.mlp(64, width, 10, seed=0) for width in (2, 32)]]
-    ((found, place),) = architectures._found(
-        [data], starts, lambda data, starts: architectures.schooled(data, starts, steps=100)
+    starts = [[mlp(64, width, 10, seed=0) for width in (2, 32)]]
+    ((found, index),) = architectures.searched(
+        [data], starts, lambda begin: from_labels([data], begin, steps=100)
     )
-    assert place == 1 and found.hidden1.out_features == 32
+    assert index == 1 and found.hidden1.out_features == 32
 
 
 def test_a_chain_of_no_assistant_is_distillation():
     rows = pd.DataFrame(architectures.chains([0], steps=30)).set_index("arm")
     data = digits(seed=0)
-    (teacher,) = architectures.teachers([data])
-    start = architectures.mlp(64, 4, 10, seed=0)
-    (student,) = architectures.taught([data], [start], [teacher], 1.0 * SoftTargets(2.0), steps=30)
-    assert rows.accuracy["direct"] == pytest.approx(
-        architectures.fidelity(student, teacher, data.test)["accuracy"]
-    )
+    start = mlp(64, 4, 10, seed=0)
+    (student,) = students(from_teacher([data], [start], usual_teachers([data]), SoftTargets(2.0), steps=30))
+    assert rows.accuracy["direct"] == pytest.approx(scores(student, data)["accuracy"])
 
 
 def test_five_kinds_start_from_what_they_are_called():
-    (teacher,) = architectures.teachers([digits(seed=0)])
+    (teacher,) = usual_teachers([digits(seed=0)])
     kinds = architectures.kinds_of_student(teacher, seed=0)
     assert list(kinds) == ["simplified", "quantised copy", "efficient operations", "searched", "same"]
     copied = kinds["quantised copy"].hidden1.parametrizations.weight.original

@@ -1,13 +1,18 @@
 import json
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from kdviz.course import results
+from kdviz.course.experiments import COLUMNS
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
 
-@pytest.fixture(params=list(results.RESULTS))
+@pytest.fixture(params=list(results.every()))
 def table(request):
     return results.load(request.param)
 
@@ -17,15 +22,37 @@ def test_every_table_was_made_by_the_code_there_is(table):
 
 
 def test_every_table_holds_each_seed_and_setting_once(table):
-    result = results.RESULTS[table.name]
+    result = results.find(table.name)
     assert table.made["seeds"] == list(result.seeds) and len(result.seeds) >= 30
     settings = ("seed", "arm", "temperature", "soft_weight", "regime", "steps", "step", "copy")
-    settings += ("labels", "base", "knowledge", "weight", "pairs")
-    settings += ("noise", "generation", "units", "exit", "width", "teacher_width", "kind", "images")
+    settings += ("labels", "base", "weight", "pairs", "teacher_steps", "teacher_width")
+    settings += ("noise", "generation", "units", "exit", "width", "student", "images")
     keys = [column for column in settings if column in table.rows]
     assert not table.rows.duplicated(keys).any()
     rows_a_seed = table.rows.groupby("seed").size()
     assert set(rows_a_seed.index) == set(result.seeds) and rows_a_seed.nunique() == 1
+
+
+def test_every_column_is_in_the_vocabulary_and_every_kl_has_its_temperature(table):
+    assert not set(table.rows) - set(COLUMNS), "a new quantity gets a name in experiments.COLUMNS"
+    if "kl" in table.rows:
+        assert table.rows.kl.isna().equals(table.rows.kl_temperature.isna())
+
+
+def test_every_table_is_shown_on_the_page_of_its_experiment_with_its_source(table):
+    page = results.find(table.name).page
+    cells = json.loads((NOTEBOOKS / f"{page}.ipynb").read_text(encoding="utf-8"))["cells"]
+    shown = [
+        source for cell in cells if f'results.load("{table.name}")' in (source := "".join(cell["source"]))
+    ]
+    assert shown, f"no cell of notebook {page} shows it"
+    (name,) = re.findall(rf'(\w+) = results.load\("{table.name}"\)', shown[0])
+    assert f"{name}.show_source()" in shown[0]
+
+
+def test_every_file_of_experiments_belongs_to_a_page():
+    files = (Path(results.experiments.__file__).parent).glob("n[0-9]*.py")
+    assert {path.stem[1:] for path in files} <= {path.stem for path in NOTEBOOKS.glob("*.ipynb")}
 
 
 @pytest.mark.complete
@@ -56,8 +83,8 @@ def test_only_what_is_outdated_is_computed_again(tmp_path, monkeypatch):
         made.append(labels)
         return tiny(seeds, labels)
 
-    only = results.Result("tiny", counted, {"labels": (1,)}, (0, 1))
-    monkeypatch.setattr(results, "RESULTS", {"tiny": only})
+    only = results.Result(counted, {"labels": (1,)}, (0, 1))
+    monkeypatch.setattr(results, "every", lambda: {"counted": only})
     results.main()
     results.main()
     assert made == [1]
@@ -67,14 +94,14 @@ def test_only_what_is_outdated_is_computed_again(tmp_path, monkeypatch):
 
 
 def test_an_unknown_table_names_those_there_are():
-    with pytest.raises(ValueError, match="landscape, longer_training"):
+    with pytest.raises(ValueError, match="landscape, longer_training, other_orders"):
         results.load("everything")
 
 
 def test_main_writes_a_table_that_loads(tmp_path, monkeypatch):
     monkeypatch.setattr(results, "course_folder", lambda: tmp_path)
-    result = results.Result("tiny", tiny, {"labels": (1, 2)}, seeds=(0, 1, 2))
-    monkeypatch.setitem(results.RESULTS, "tiny", result)
+    monkeypatch.setattr(results, "_DECLARED", {})
+    assert results.result({"labels": (1, 2)}, seeds=(0, 1, 2))(tiny) is tiny
     results.main(["tiny"])
     table = results.load("tiny")
     assert table.rows.value.tolist() == [0, 1, 2, 0, 2, 4]
@@ -84,3 +111,13 @@ def test_main_writes_a_table_that_loads(tmp_path, monkeypatch):
 
 def tiny(seeds, labels):
     return [{"seed": seed, "labels": labels, "value": float(seed * labels)} for seed in seeds]
+
+
+def test_two_experiments_of_one_name_are_refused(monkeypatch):
+    monkeypatch.setattr(results, "_DECLARED", dict(results.every()))
+
+    def sizes(seeds):
+        return []
+
+    with pytest.raises(ValueError, match="two experiments are called 'sizes': .*n10_who_teaches_whom"):
+        results.result({})(sizes)

@@ -3,16 +3,22 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from kdviz.course import site
+from kdviz.course.pages import Page
 
 FORMULA = r"""# A page about $T^2$
 
 $$\mathcal{L} = \frac{T^2}{N} \sum_n \lVert \tilde z_S - \tilde z_T \rVert^2$$
 
-Then the [next page](two.ipynb)."""
+Then the [next page](02_two.ipynb)."""
+
+COURSE = [
+    Page("01_one", "About formulas", teaches="what one is", minutes=5, difficulty="easy", exercises=1),
+    Page("02_two", "Two", teaches="what two are", minutes=10, difficulty="hard", needs=("01_one",)),
+]
 
 
-def page_of(*cells, name="one", names=("one", "two")):
-    return site.to_page(new_notebook(cells=list(cells)), name, names)
+def page_of(*cells, page=COURSE[0]):
+    return site.render(new_notebook(cells=list(cells)), page, COURSE)
 
 
 def shown(**data):
@@ -106,12 +112,14 @@ def test_a_page_without_figures_is_small_and_names_no_other_place():
 
 def test_links_lead_to_pages():
     text = page_of(new_markdown_cell(FORMULA))
-    assert 'href="two.html"' in text and ".ipynb" not in text
-    assert 'rel="next"' in text and 'rel="prev"' not in text
+    assert 'href="02_two.html"' in text and ".ipynb" not in text
+    assert 'rel="next">02 Two →' in text and 'rel="prev"' not in text
+    last = page_of(new_markdown_cell("# Two"), page=COURSE[1])
+    assert 'rel="prev">← 01 About formulas' in last and 'rel="next"' not in last
 
 
-def test_the_title_is_the_first_heading():
-    assert "<title>A page about $T^2$ · kdviz</title>" in page_of(new_markdown_cell(FORMULA))
+def test_the_title_is_the_declared_one():
+    assert "<title>01 About formulas · kdviz</title>" in page_of(new_markdown_cell(FORMULA))
 
 
 @pytest.mark.parametrize("formula", [r"\left( 1", r"\nonesuch{x}", r"a & b", "a_b_c"])
@@ -134,7 +142,7 @@ def test_an_output_that_cannot_be_shown_stops_the_build(kind, content, message):
 
 def test_what_nbconvert_warns_of_stops_the_build(monkeypatch):
     monkeypatch.setattr(site, "DRAWABLE", {"application/x-unheard-of"})
-    with pytest.raises(site.SiteError, match="one: nbconvert warns: .*not able to be represented"):
+    with pytest.raises(site.SiteError, match="01_one: nbconvert warns: .*not able to be represented"):
         page_of(new_markdown_cell("# Bad"), shown(**{"application/x-unheard-of": "1"}))
 
 
@@ -144,9 +152,9 @@ def test_what_nbconvert_writes_to_its_log_stops_the_build():
         page_of(new_markdown_cell("# Bad"), shown(**{"image/png": pixel}))
 
 
-def write(folder, *cells, name="one"):
+def write(folder, *cells, name="01_one"):
     path = folder / f"{name}.ipynb"
-    heading = new_markdown_cell("# One\n\nFive minutes. Then the [next page](two.ipynb).")
+    heading = new_markdown_cell("# One\n\nA student. Ba and Caruana 2014, [*Do Deep Nets*](https://a.org/1).")
     nbformat.write(new_notebook(cells=[heading, *cells]), path)
     return path
 
@@ -161,23 +169,58 @@ kd.explorers.prediction("Which?", ["left", "right"])"""
 @pytest.mark.browser
 def test_a_small_course_is_built_and_works_from_its_files(tmp_path, offline):
     write(tmp_path, new_code_cell(EVERY_OUTPUT))
-    write(tmp_path, name="two")
-    site.build(tmp_path, tmp_path / "site")
-    page = offline((tmp_path / "site" / "one.html").read_text(encoding="utf-8"))
+    write(tmp_path, name="02_two")
+    write(tmp_path, name="scratch_of_a_reader")
+    site.build(tmp_path, tmp_path / "site", COURSE)
+    names = {path.name for path in (tmp_path / "site").iterdir()}
+    assert names == {f"{name}.html" for name in "01_one 02_two index playground glossary references".split()}
+    page = offline((tmp_path / "site" / "01_one.html").read_text(encoding="utf-8"))
     assert page.locator("math").bounding_box()["width"] > 5
     page.wait_for_selector(".barlayer .point path")
     page.get_by_label("right").check()
     page.get_by_role("button", name="Commit").press("Enter")
     assert "You said: right" in page.locator("main").inner_text()
     first = offline((tmp_path / "site" / "index.html").read_text(encoding="utf-8"))
-    assert first.locator(".pages a[href='one.html']").count() == 1
-    assert first.locator(".pages a[href='two.html']").count() == 3  # its own line and two introductions
-    assert first.get_by_text("Five minutes.").count() == 2
+    assert first.locator(".pages a[href='01_one.html']").count() == 2  # its own line, and where it is needed
+    assert first.get_by_text("5 minutes, easy, 1 exercise").count() == 1
+    assert first.get_by_text("10 minutes, hard; read first: 01 About formulas").count() == 1
     assert first.locator("main a").first.get_attribute("href") == "playground.html"
     picture = first.locator("a[href='playground.html'] img")
     assert picture.evaluate("async (img) => { await img.decode(); return img.naturalWidth; }") == 960
     assert len(picture.get_attribute("src")) < 120_000
     assert (tmp_path / "site" / "playground.html").stat().st_size < 600_000
+    papers = offline((tmp_path / "site" / "references.html").read_text(encoding="utf-8"))
+    assert papers.get_by_text("Ba and Caruana 2014. Do Deep Nets").count() == 1
+    assert papers.locator("a[href='01_one.html'], a[href='02_two.html']").count() == 2
+
+
+@pytest.mark.browser
+def test_every_word_that_a_page_links_is_in_the_glossary(offline):
+    text = page_of(new_markdown_cell("# One\n\nA **student** learns *soft targets*; the student has logits."))
+    linked = offline(text).locator("main a.term")
+    addresses = [link.get_attribute("href") for link in linked.all()]
+    assert addresses == [f"glossary.html#{word}" for word in ("student", "soft-targets", "logits")]
+    words = site.glossary_page()
+    for address in addresses:
+        assert offline(words).locator(f"dt#{address.split('#')[1]} + dd").inner_text()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_first_page_follows_the_readers_light_or_dark(browser, scheme):
+    page = browser.new_page(color_scheme=scheme)
+    page.set_content(site.index(COURSE))
+    paper = page.evaluate("getComputedStyle(document.querySelector('.kdviz-map')).backgroundColor")
+    assert paper == page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert paper == ("rgb(255, 255, 255)" if scheme == "light" else "rgb(17, 20, 24)")
+    page.close()
+
+
+def test_a_notebook_is_executed_once_for_all_who_ask(tmp_path):
+    path = write(tmp_path, new_code_cell("import time; print(time.time_ns())"))
+    first, second = (site.execute_all(tmp_path, tmp_path / "executed", COURSE[:1]) for _ in range(2))
+    assert first[COURSE[0]].cells[1].outputs == second[COURSE[0]].cells[1].outputs != []
+    assert nbformat.read(path, as_version=4).cells[1].outputs == []
 
 
 def test_a_folder_with_other_work_is_not_replaced(tmp_path):
@@ -186,7 +229,7 @@ def test_a_folder_with_other_work_is_not_replaced(tmp_path):
     other.parent.mkdir()
     other.write_text("years")
     with pytest.raises(site.SiteError, match="'thesis.tex'.*new or empty folder"):
-        site.build(tmp_path, other.parent)
+        site.build(tmp_path, other.parent, COURSE)
     assert other.read_text() == "years"
 
 
@@ -195,8 +238,8 @@ def test_an_error_in_a_cell_stops_the_build_and_leaves_the_old_site(tmp_path):
     old = tmp_path / "site" / "index.html"
     old.parent.mkdir()
     old.write_text("old")
-    with pytest.raises(site.SiteError, match=r"one.ipynb does not run(?s:.*)ZeroDivisionError"):
-        site.build(tmp_path, tmp_path / "site")
+    with pytest.raises(site.SiteError, match=r"01_one.ipynb does not run(?s:.*)ZeroDivisionError"):
+        site.build(tmp_path, tmp_path / "site", COURSE[:1])
     assert old.read_text() == "old"
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
@@ -207,12 +250,12 @@ def test_a_word_on_standard_error_stops_the_build(tmp_path):
         site.execute(path)
 
 
-def test_a_folder_without_notebooks_is_explained(tmp_path):
-    with pytest.raises(site.SiteError, match="no notebook"):
-        site.build(tmp_path, tmp_path / "site")
+def test_a_missing_notebook_is_named(tmp_path):
+    with pytest.raises(site.SiteError, match="no notebook .*01_one.ipynb"):
+        site.build(tmp_path, tmp_path / "site", COURSE[:1])
 
 
 def test_progress_is_left_at_its_last_state():
     printed = [new_output("stream", text=text) for text in ("\r1 of 2", "\r2 of 2", "\r2 of 2\n", "done\n")]
-    (left,) = site._as_left_standing(printed)
-    assert left.text == "2 of 2\ndone\n"
+    text = page_of(new_markdown_cell("# Bar"), new_code_cell("1", outputs=printed))
+    assert "<pre>2 of 2\ndone\n</pre>" in text and "1 of 2" not in text

@@ -1,126 +1,140 @@
-import re
-from xml.etree import ElementTree
-
 import pytest
 
 from kdviz.course import survey_map
-from kdviz.course.glossary import DEFINITIONS, glossary
-from kdviz.course.references import REFERENCES, cite, reference
+from kdviz.course.pages import Page, regions
 
-SVG = "{http://www.w3.org/2000/svg}"
+START = Page("00_start_here", "Start here", topics=("Start here",))
+SOFT = Page("01_soft_targets", "Soft targets", topics=("2.1 Response",))
 
 
 @pytest.fixture
-def course(tmp_path, monkeypatch):
-    """A course with two notebooks; a test may add another."""
-    folder = tmp_path / "notebooks"
-    folder.mkdir()
-    for name in ("00_start_here.ipynb", "01_soft_targets.ipynb"):
-        (folder / name).write_text("{}")
-    monkeypatch.setattr(survey_map, "course_folder", lambda: tmp_path)
-    return folder
+def course(monkeypatch):
+    """A course with two pages; a test may add another."""
+    pages = [START, SOFT]
+    monkeypatch.setattr(survey_map, "pages", lambda: pages)
+    return pages
 
 
-def texts():
-    picture = ElementTree.fromstring(survey_map.survey_map_svg())
-    return [element.text for element in picture.iter(f"{SVG}text")]
+@pytest.fixture
+def shown(course, browser):
+    """The map in a browser, on a screen of some width, in light or dark."""
+    opened = []
+
+    def show(width=1200, theme="light"):
+        page = browser.new_page(viewport={"width": width, "height": 900})
+        opened.append(page)
+        light = str(theme == "light").lower()
+        body = f"<body data-jp-theme-light='{light}'>{survey_map.survey_map()._repr_html_()}</body>"
+        page.set_content(f"<!doctype html><html>{body}</html>")
+        return page
+
+    yield show
+    for page in opened:
+        page.close()
 
 
-def links():
-    return re.findall(r'<a href="([^"]*)"[^>]*aria-label="([^"]*)"', survey_map.survey_map()._repr_html_())
-
-
-def test_links_to_the_notebooks_that_exist_and_to_no_other(course):
-    assert links() == [
-        ("00_start_here.ipynb", "Start here: open notebook 00"),
-        ("01_soft_targets.ipynb", "Response: open notebook 01"),
-    ]
-
-
-def test_a_new_notebook_appears_on_the_map(course):
-    before = texts().count("planned")
-    (course / "05_relations.ipynb").write_text("{}")
-    assert ("05_relations.ipynb", "Relation: open notebook 05") in links()
-    assert "notebook 05 →" in texts() and texts().count("planned") == before - 1
-
-
-def test_what_has_no_notebook_is_called_planned(course):
-    topics = [topic for _, topic in survey_map._places()]
-    assert len(topics) == 1 + 6 + 3 + 5 + 9 + 4
-    assert texts().count("planned") == len(topics) - 2
-
-
-def test_holds_the_sections_of_the_survey(course):
-    shown = texts()
-    for section in ["2.1", "2.2", "2.3", "3.1", "3.2", "3.3", *(f"5.{n}" for n in range(1, 10)), "6", "7"]:
-        assert [words for words in shown if words.startswith(f"{section}  ")], section
-
-
-def test_nothing_overlaps_and_all_is_inside(course):
-    boxes = [box for box, _ in survey_map._places()]
-    for i, (left, top, width, height) in enumerate(boxes):
-        assert left >= 0 and left + width <= survey_map.WIDTH
-        assert top >= 0 and top + height <= survey_map.HEIGHT
-        for other_left, other_top, other_width, other_height in boxes[:i]:
-            apart = left >= other_left + other_width or other_left >= left + width
-            assert apart or top >= other_top + other_height or other_top >= top + height
-
-
-def test_reads_aloud_and_prints_as_text(course):
-    picture = ElementTree.fromstring(survey_map.survey_map_svg())
-    assert picture.get("role") == "img"
-    assert "2.1  Response (notebook 01)" in picture.get("aria-label")
-    assert "3.2  Online (planned)" in repr(survey_map.survey_map())
-
-
-def test_asks_nothing_of_the_network(course):
-    addresses = re.findall(r"https?://[^\"' ]+", survey_map.survey_map()._repr_html_())
-    assert set(addresses) == {"http://www.w3.org/2000/svg"}
+def chips():
+    return [place for region in regions() for place in survey_map.places(region)]
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("width", [320, 1200])
-def test_in_a_browser_it_is_legible_and_walked_by_keyboard(course, browser, width):
-    page = browser.new_page(viewport={"width": width, "height": 900})
-    page.set_content(f"<!doctype html><html><body>{survey_map.survey_map()._repr_html_()}</body></html>")
-    smallest = page.evaluate(
-        """() => {
-          const svg = document.querySelector("svg");
-          const scale = svg.getBoundingClientRect().width / svg.viewBox.baseVal.width;
-          const sizes = [...svg.querySelectorAll("text")].map(t => parseFloat(t.getAttribute("font-size")));
-          return scale * Math.min(...sizes);
-        }"""
-    )
-    assert smallest >= 12
+def test_links_to_the_notebooks_that_exist_and_to_no_other(shown):
+    links = [(link.get_attribute("href"), link.inner_text()) for link in shown().locator("a").all()]
+    assert [href for href, _ in links] == ["00_start_here.ipynb", "01_soft_targets.ipynb"]
+    assert "Start here" in links[0][1] and "notebook 01" in links[1][1]
+
+
+def test_a_new_page_appears_on_the_map(course):
+    before = [place.status for place in chips()].count("planned")
+    course.append(Page("05_relations", "Relations", topics=("2.3 Relation",)))
+    statuses = {place.topic: place.status for place in chips()}
+    assert statuses["2.3 Relation"] == "notebook 05"
+    assert [place.status for place in chips()].count("planned") == before - 1
+
+
+def test_two_pages_about_one_topic_are_both_shown_by_their_titles(course):
+    course.append(Page("14_which_layer", "Which layer?", "gallery", topics=("2.1 Response",)))
+    both = [(place.says, place.notebook) for place in chips() if place.topic == "2.1 Response"]
+    assert both == [("Soft targets", "01_soft_targets.ipynb"), ("Which layer?", "14_which_layer.ipynb")]
+
+
+def test_what_has_no_notebook_is_called_planned(course):
+    assert len(chips()) == sum(len(region.topics) for region in regions())
+    assert [place.status for place in chips()].count("planned") == len(chips()) - 2
+
+
+def test_holds_the_sections_of_the_survey(course):
+    topics = [place.topic for place in chips()]
+    for section in ["2.1", "2.2", "2.3", "3.1", "3.2", "3.3", *(f"5.{n}" for n in range(1, 10)), "6", "7"]:
+        assert [topic for topic in topics if topic.startswith(f"{section} ")], section
+
+
+def test_reads_as_text(course):
+    text = repr(survey_map.survey_map())
+    assert "2.1 Response (notebook 01)" in text and "3.2 Online (planned)" in text
+
+
+def test_asks_nothing_of_the_network(course):
+    assert "http" not in survey_map.survey_map()._repr_html_()
+
+
+@pytest.mark.browser
+def test_is_heard_as_regions_with_lists_of_topics(shown):
+    page = shown()
+    assert page.get_by_role("navigation", name="Map of the course").count() == 1
+    region = page.get_by_role("region", name="What is transferred?")
+    assert region.get_by_role("listitem").count() == 6
+    assert page.get_by_role("img", name="passes its answer").count() == 1
+
+
+SPILLED = """() => [...document.querySelectorAll(".topic, .topic *, .hero *")].filter((one) => {
+  const box = one.getBoundingClientRect(), around = one.parentElement.getBoundingClientRect();
+  return box.width
+    && (box.right > around.right + 1 || box.bottom > around.bottom + 1 || box.left < around.left - 1);
+}).map((one) => one.outerHTML)"""
+SMALLEST = """() => Math.min(...[...document.querySelectorAll(".kdviz-map *")]
+  .filter((one) => one.textContent.trim()).map((one) => parseFloat(getComputedStyle(one).fontSize)))"""
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [320, 390, 700, 1200])
+def test_is_legible_on_every_screen_and_walked_by_keyboard(shown, width):
+    page = shown(width)
+    assert page.evaluate(SMALLEST) >= 12
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    spilled = page.evaluate(
-        """() => [...document.querySelectorAll("svg text")].filter(text => {
-          const box = text.getBBox();
-          return [...document.querySelectorAll("svg text")].some(other => {
-            const its = other.getBBox();
-            return other !== text && box.x < its.x + its.width && its.x < box.x + box.width
-              && box.y + 3 < its.y + its.height - 3 && its.y + 3 < box.y + box.height - 3;
-          });
-        }).map(text => text.textContent)"""
-    )
-    assert spilled == []
+    assert page.evaluate(SPILLED) == []
     walked = []
-    for _ in range(3):
+    for _ in range(2):
         page.keyboard.press("Tab")
-        walked.append(page.evaluate("document.activeElement.getAttribute('aria-label')"))
-    assert walked == ["Map of the course", "Start here: open notebook 00", "Response: open notebook 01"]
-    page.close()
+        walked.append(page.evaluate("document.activeElement.getAttribute('href')"))
+    assert walked == ["00_start_here.ipynb", "01_soft_targets.ipynb"]
 
 
-def test_glossary_shows_all_words_or_those_asked_for():
-    assert glossary()._repr_markdown_().count("\n") == len(DEFINITIONS) + 1
-    assert repr(glossary("student")) == f"student: {DEFINITIONS['student']}"
-    with pytest.raises(ValueError, match="the glossary has no 'pupil'"):
-        glossary("pupil")
+CONTRASTS = """() => {
+  const light = (color) => {
+    const [r, g, b] = color.match(/[\\d.]+/g).slice(0, 3)
+      .map((v) => v / 255).map((v) => v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4);
+    return .2126 * r + .7152 * g + .0722 * b;
+  };
+  const paper = (one) => {
+    const color = getComputedStyle(one).backgroundColor;
+    return color === "rgba(0, 0, 0, 0)" ? paper(one.parentElement) : color;
+  };
+  const texts = [...document.querySelectorAll(".kdviz-map *")].filter((one) =>
+    [...one.childNodes].some((child) => child.nodeType === Node.TEXT_NODE && child.data.trim()));
+  return texts.map((one) => {
+    const [dark, bright] = [light(getComputedStyle(one).color), light(paper(one))].sort((a, b) => a - b);
+    return (bright + .05) / (dark + .05);
+  });
+}"""
 
 
-def test_citations_link_to_the_paper():
-    assert cite("hinton2015") == "[Hinton, Vinyals and Dean (2015)](https://arxiv.org/abs/1503.02531)"
-    assert all(key.endswith(str(paper.year)) for key, paper in REFERENCES.items())
-    with pytest.raises(ValueError, match="no reference is named 'nobody1999'"):
-        reference("nobody1999")
+@pytest.mark.browser
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_word_stands_out_in_light_and_dark(shown, theme):
+    page = shown(theme=theme)
+    contrasts = page.evaluate(CONTRASTS)
+    # The two words in the colours of teacher and student are large.
+    assert len(contrasts) > 40 and sorted(contrasts)[0] >= 3 and sorted(contrasts)[2] >= 4.5
+    bright = page.evaluate("getComputedStyle(document.querySelector('.kdviz-map')).backgroundColor")
+    assert (bright == "rgb(255, 255, 255)") == (theme == "light")

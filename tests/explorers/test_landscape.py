@@ -25,7 +25,7 @@ def table_of(seeds=6, curves=True):
                     "seed": seed,
                     "temperature": temperature,
                     "soft_weight": weight,
-                    "test_accuracy": luck + gain,
+                    "accuracy": luck + gain,
                     **({"curve": curve} if curves else {}),
                 }
             )
@@ -38,8 +38,8 @@ def test_shows_the_paired_gains_of_a_table():
     assert (explorer.temperatures, explorer.soft_weights) == ([1.0, 8.0], [0.5, 0.9])
     assert explorer.shown == {"labels": 100, "label_noise": 0.0, "seeds": 6, "total": 6}
     assert [round(cell["mean"]) for cell in explorer.cells] == [0, 0, 1, 8]
-    hot = table.query("temperature == 8 and soft_weight == 0.9").test_accuracy.to_numpy()
-    found = paired(hot, table.query("soft_weight == 0").test_accuracy.to_numpy())
+    hot = table.query("temperature == 8 and soft_weight == 0.9").accuracy.to_numpy()
+    found = paired(hot, table.query("soft_weight == 0").accuracy.to_numpy())
     assert explorer.cells[3]["low"] == pytest.approx(found.low, abs=1e-3)
     assert (explorer.cells[3]["above"], explorer.cells[3]["sure"]) == (found.above, True)
     assert explorer.curves["steps"] == [10, 20]
@@ -150,7 +150,7 @@ def test_bad_input_is_told_what_was_expected(change, message):
         (lambda table: table.drop(columns="seed"), "no column 'seed'"),
         (lambda table: table[table.soft_weight > 0], "their baseline with soft_weight 0"),
         (lambda table: table[table.soft_weight == 0], "students with soft_weight above 0"),
-        (lambda table: table.assign(test_accuracy=np.nan), "their baseline with soft_weight 0"),
+        (lambda table: table.assign(accuracy=np.nan), "their baseline with soft_weight 0"),
     ],
 )
 def test_a_table_that_holds_no_landscape_is_refused(spoil, message):
@@ -320,7 +320,7 @@ def test_a_picture_that_cannot_be_drawn_is_told(notebook):
 @pytest.mark.browser
 def test_equal_gains_and_wide_intervals_stay_within_their_panel(notebook):
     table = table_of(seeds=30)
-    table["test_accuracy"] = 80.0
+    table["accuracy"] = 80.0
     for shown in (explorers.landscape(table), explorers.landscape(table_of(seeds=5))):
         notebook.open(shown)
         outside = notebook.view.evaluate(

@@ -14,7 +14,7 @@ FLAT = [-1, 1, -1, 1, -1, 1]
 def table_of(cells, baseline=80):
     """One row a seed for the baseline and for each cell, whose gains over it are given; shuffled."""
     rows = [
-        {"seed": seed, "temperature": t, "soft_weight": w, "test_accuracy": baseline + 5 * seed + gains[seed]}
+        {"seed": seed, "temperature": t, "soft_weight": w, "accuracy": baseline + 5 * seed + gains[seed]}
         for (t, w), gains in {(1.0, 0.0): [0] * 6, **cells}.items()
         for seed in SEEDS
     ]
@@ -58,15 +58,15 @@ def test_a_landscape_without_any_difference_is_all_null():
 
 def test_students_that_could_not_be_trained_are_left_out():
     table = table_of(CELLS).set_index(["temperature", "soft_weight", "seed"]).sort_index()
-    table.loc[(16.0, 1.0), "test_accuracy"] = np.nan
-    table.loc[(2.0, 0.5, 0), "test_accuracy"] = np.nan
+    table.loc[(16.0, 1.0), "accuracy"] = np.nan
+    table.loc[(2.0, 0.5, 0), "accuracy"] = np.nan
     heat = figures.landscape(table.reset_index()).data[0]
     assert np.isnan(heat.z[1][1]) and heat.text[1][1] == "" and heat.hovertext[1][1] == "no student"
     assert heat.hovertext[0][0] == str(paired(CELLS[2.0, 0.5][1:], [0] * 5))
 
 
 def test_another_measure_can_be_compared():
-    table = table_of(CELLS).rename(columns={"test_accuracy": "agreement"})
+    table = table_of(CELLS).rename(columns={"accuracy": "agreement"})
     assert figures.landscape(table, value="agreement").data[0].z[0][0] == pytest.approx(2)
 
 

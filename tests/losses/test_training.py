@@ -8,11 +8,12 @@ from loss_examples import EXAMPLES, student, teacher
 
 from kdviz import CrossEntropy, distill, train
 from kdviz.datasets import digits
-from kdviz.losses.objective import as_objective, stacked_objective
+from kdviz.losses.objective import as_objective
 from kdviz.losses.response import CurriculumTemperature
 from kdviz.schemes import distill_stack
 from kdviz.tracing import trace
-from kdviz.training.stacked_model import StackedModel
+from kdviz.training.mapped import stacked_objective
+from kdviz.training.stacked import StackedModel
 
 every_loss = pytest.mark.parametrize("loss", EXAMPLES, ids=lambda loss: loss.name)
 

@@ -12,7 +12,7 @@ import kdviz as kd
 from kdviz.measure import accuracy, agreement, calibration_error, cka_map, kl_to_teacher
 from kdviz.measure.predictions import negative_log_likelihood
 from kdviz.models import cost
-from kdviz.study.feeding import answer
+from kdviz.study.batches import class_logits
 from kdviz.study.layers import pooled
 from kdviz.tracing import trace
 
@@ -38,7 +38,7 @@ def test_every_number_is_that_of_all_samples_at_once():
         assert row.log_loss == pytest.approx(negative_log_likelihood(values, labels), rel=1e-5)
         if name != "teacher":
             assert row.agreement == pytest.approx(agreement(values, logits["teacher"]))
-            assert row.divergence == pytest.approx(kl_to_teacher(values, logits["teacher"]), rel=1e-5)
+            assert row.kl == pytest.approx(kl_to_teacher(values, logits["teacher"]), rel=1e-5)
     assert found.table.parameters.tolist() == [
         cost(each, inputs).parameters for each in found.models.values()
     ]
@@ -107,14 +107,14 @@ def test_models_and_data_of_every_kind(name):
         student.train()
     found = compared(teacher, student, data, batch_size=64)
     text = str(found)
-    assert len(found) in (200, 240) and 100 < len(found.kept) <= 200
+    assert len(found) in (200, 240) and 100 < len(found.samples) <= 200
     assert len(text.splitlines()) < 24 and max(map(len, text.splitlines())) <= 100
     assert student.training
     assert 0 < found.table.agreement["student"] < 1
     unlike = found.disagreements
     assert 0 < len(unlike) <= 24
-    for row in unlike.logits:
-        assert row["teacher"].argmax() != row["student"].argmax()
+    for theirs, ours in zip(unlike.logits["teacher"], unlike.logits["student"], strict=True):
+        assert theirs.argmax() != ours.argmax()
     if name == "inputs without labels":
         assert "no labels" in text and found.per_class.empty
     else:
@@ -130,12 +130,12 @@ def test_disagreements_are_the_furthest_of_all():
     teacher, student = table_pair()
     found = compared(teacher, student, (inputs, labels), batch_size=20).disagreements
     with torch.no_grad():
-        log_q, log_p = (answer(model, inputs).double().log_softmax(1) for model in (teacher, student))
+        log_q, log_p = (class_logits(model, inputs).double().log_softmax(1) for model in (teacher, student))
     apart = (log_q.exp() * (log_q - log_p)).sum(1)
     apart[log_q.argmax(1) == log_p.argmax(1)] = -1
-    assert found.places == apart.argsort(descending=True)[:24].tolist()
-    torch.testing.assert_close(torch.cat(found.inputs), inputs[found.places])
-    assert found.labels == labels[found.places].tolist()
+    assert found.indices.tolist() == apart.argsort(descending=True)[:24].tolist()
+    torch.testing.assert_close(torch.cat(found.inputs), inputs[found.indices])
+    assert found.labels.tolist() == labels[found.indices].tolist()
 
 
 def test_the_student_itself_is_called_null_against_itself():

@@ -32,7 +32,7 @@ from torch.nn.functional import cross_entropy, kl_div, log_softmax, mse_loss, so
 from torch.utils.data import DataLoader, TensorDataset
 
 import kdviz as kd
-from kdviz.study.feeding import answer
+from kdviz.study.batches import class_logits
 
 
 def diagnosed(setup):
@@ -906,17 +906,17 @@ def test_models_that_cannot_be_copied_are_left_unchecked():
 def test_a_scikit_teacher_gives_its_probabilities_back():
     inputs, labels = points()
     estimator = RandomForestClassifier(10, random_state=0).fit(inputs.numpy(), labels.numpy())
-    logits = answer(kd.study.Scikit(estimator, floor=1e-6), inputs)
+    logits = class_logits(kd.study.SklearnTeacher(estimator, floor=1e-6), inputs)
     np.testing.assert_allclose(logits.softmax(1), estimator.predict_proba(inputs.numpy()), atol=1e-5)
     with pytest.raises(ValueError, match="not fitted"):
-        kd.study.Scikit(RandomForestClassifier())
+        kd.study.SklearnTeacher(RandomForestClassifier())
     with pytest.raises(ValueError, match="numbered 0 to"):
-        kd.study.Scikit(RandomForestClassifier(2).fit(inputs.numpy(), labels.numpy() + 1))
+        kd.study.SklearnTeacher(RandomForestClassifier(2).fit(inputs.numpy(), labels.numpy() + 1))
 
 
 def test_copies_share_what_the_originals_share():
     setup = healthy()
-    from kdviz.study.copies import copies
+    from kdviz.study.sandbox import copies
 
     student, optimizer = copies(setup["student"], setup["optimizer"])
     assert optimizer.param_groups[0]["params"][0] is student[0].weight

@@ -17,9 +17,8 @@ import kdviz as kd
 from kdviz import explain
 from kdviz.datasets.cifar import CIFAR10_CARD
 from kdviz.datasets.published import split
-from kdviz.explain import side_by_side
-from kdviz.measure import procrustes_distance
-from kdviz.study.tally import calibration
+from kdviz.explain import compare_attributions
+from kdviz.measure import calibration_gap, procrustes_distance
 
 
 def images():
@@ -37,7 +36,7 @@ def text():
     tokens, labels = sentences()
     rows = [{"input_ids": x, "labels": y} for x, y in zip(tokens, labels, strict=True)]
     data = DataLoader(rows, batch_size=64)
-    words = [f"word{place}" for place in range(20)]
+    words = [f"word{number}" for number in range(20)]
     return kd.compare(
         made(Named, 32, True),
         made(Named, 8),
@@ -110,9 +109,9 @@ def test_a_gallery_says_what_each_model_says():
     assert len(cards) == len(unlike)
     for row, card in enumerate(cards):
         for name in found.models:
-            p = torch.from_numpy(unlike.logits[row][name]).softmax(0)
+            p = torch.from_numpy(unlike.logits[name][row]).softmax(0)
             assert f"{name}: {found.classes[int(p.argmax())]} ({float(p.max()):.2f})" in card
-        assert f"sample {unlike.places[row]:,}, label {unlike.labels[row]}" in card
+        assert f"sample {unlike.indices[row]:,}, label {unlike.labels[row]}" in card
 
 
 class Flat(nn.Module):
@@ -143,7 +142,7 @@ def test_photographs_of_a_kdviz_data_set_are_shown_as_they_were():
     found = kd.compare(Flat(0, 10), Flat(1, 10), data, progress=False)
     card = found.gallery().cards[0]
     shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(re.search(r"base64,([^\"]+)", card)[1]))))
-    row = int(data.test.indices[found.disagreements.places[0]]) - 100
+    row = int(data.test.indices[found.disagreements.indices[0]]) - 100
     np.testing.assert_array_equal(shown, parts[1][0][row].transpose(1, 2, 0))
 
 
@@ -153,10 +152,10 @@ def test_figures_show_the_numbers():
     bars = {bar.name: bar.y for bar in shown["Each class by itself"].data}
     np.testing.assert_allclose(bars["student"], found.per_class.student)
     np.testing.assert_array_equal(shown["Layer by layer"].data[0].z, found.cka)
-    error, bins = calibration(found.tallies["teacher"], found.labels)
+    bins = found.calibration("teacher")
     line = next(line for line in shown["Calibration"].data if line.name == "teacher")
     np.testing.assert_allclose(line.x, bins[bins[:, 2] > 0, 0], atol=1e-4)
-    assert error == pytest.approx(found.table.calibration_error["teacher"])
+    assert calibration_gap(bins) == pytest.approx(found.table.calibration_error["teacher"])
 
 
 def test_embeddings_are_laid_upon_each_other_in_the_teachers_plane():
@@ -171,7 +170,7 @@ def test_embeddings_are_laid_upon_each_other_in_the_teachers_plane():
     found = kd.compare(teacher, turned, (inputs, labels), progress=False)
     _, theirs, ours = found.figures()["Embeddings"].data
     np.testing.assert_allclose([theirs.x, theirs.y], [ours.x, ours.y], atol=1e-3)
-    kept = [found.kept.stacked(name, "embeddings") for name in ("teacher", "student")]
+    kept = [found.samples.embeddings[name] for name in ("teacher", "student")]
     assert procrustes_distance(*kept) < 1e-6
 
 
@@ -179,7 +178,9 @@ def test_attributions_are_those_of_explain():
     found = images()
     asked = found.attributions("occlusion", count=30)
     models = list(found.models.values())
-    direct = side_by_side(*models[:2], found.kept.tensor()[:30], baselines=models[2:], method="occlusion")
+    direct = compare_attributions(
+        *models[:2], found.samples.tensor()[:30], baselines=models[2:], method="occlusion"
+    )
     assert asked.table.equals(direct.table)
 
 
@@ -187,12 +188,12 @@ def test_units_are_those_of_explain():
     found = images()
     asked = found.units(count=20)
     assert asked.layer.tolist() == [found.layers[side][-2] for side in ("teacher", "student", "student")]
-    inputs = found.kept.tensor()[:20]
+    inputs = found.samples.tensor()[:20]
     with torch.no_grad():
         targets = found.models["teacher"](inputs).argmax(1)
     own = explain.conductance(found.models["student"], inputs, targets, found.layers["student"][-2])
     assert asked.loc["student", "for half"] == pytest.approx(explain.units_for_half(own).mean())
-    assert asked.units["student"] == own.shape[1] and asked.share.between(0, 1).all()
+    assert asked.units["student"] == own.shape[1] and asked.fraction.between(0, 1).all()
 
 
 def test_baselines_go_by_the_names_that_the_reader_gave():
@@ -209,8 +210,8 @@ def test_a_table_has_no_image_explorers_and_says_what_to_do():
     found = table()
     with pytest.raises(ValueError, match="show="):
         found.soft_targets()
-    inputs, row = points()[0].double(), found.disagreements.places[0]
-    kept = torch.cat(found.kept.inputs).double()
+    inputs, row = points()[0].double(), found.disagreements.indices[0]
+    kept = torch.cat(found.samples.inputs).double()
     away = (inputs[row] - kept.mean(0)) / kept.std(0, correction=0)
     furthest = int(away.abs().argmax())
     words = f"column {furthest} {inputs[row, furthest]:.3g} ({away[furthest]:+.1f} sd)".replace("-", "−")

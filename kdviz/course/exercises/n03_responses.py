@@ -1,5 +1,7 @@
 """Notebook 03: the other direction, the muted half, a correlation, five pushes and a rule."""
 
+from functools import partial
+
 import torch
 from torch.nn.functional import cosine_similarity
 
@@ -20,7 +22,7 @@ def _softmax(logits, temperature=1.0):
 # --- 3.1 the other direction
 
 grade_reverse_kl = NumberGrader(
-    reverse_kl,
+    partial(reverse_kl, form="scaled"),
     calls=[logits_of_both(4, 3, seed=0) | {"temperature": 4.0}]
     + [logits_of_both(6, 10, seed=1) | {"temperature": 1.5}],
     gradient_for="student_logits",

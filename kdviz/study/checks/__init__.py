@@ -1,6 +1,6 @@
 """The checks of the doctor, in the order in which it makes them.
 
-A check takes a :class:`~kdviz.study.case.Case` and yields what it found, what passed, and what it could
+A check takes a :class:`~kdviz.study.setup.Setup` and yields what it found, what passed, and what it could
 not see. Each teaches one thing that went wrong in public code again and again.
 """
 

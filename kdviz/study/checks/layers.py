@@ -1,44 +1,39 @@
-"""Are the layers of the objective there, alive, and at places that go together?"""
+"""Are the layers of the objective there, alive, and at depths that go together?"""
+
+from itertools import count
 
 import torch
 
 from kdviz.losses.objective import Loss, Objective, as_objective
-from kdviz.study.case import Blocked
-from kdviz.study.copies import copies, same_draws
-from kdviz.study.feeding import call
-from kdviz.study.findings import Finding, Passed
-from kdviz.tracing import Trace, logits_of
+from kdviz.study.findings import Passed, finding, verdict
+from kdviz.study.sandbox import copies, fixed_seed
+from kdviz.study.setup import CannotCheck
+from kdviz.tracing import Trace, call, device_of, hooked, logits_of, to_device
 
 
-def layers_there(case):
-    objective = _objective(case)
+def layers_there(setup):
+    objective = _objective(setup)
     missing = [
         f"{path!r} of the {who}"
-        for who, model, paths in _sides(case, objective)
+        for who, model, paths in _sides(setup, objective)
         for path in paths
         if path not in dict(model.named_modules())
     ]
     if missing:
-        yield Finding(
-            "layer_unknown",
-            "The objective names a layer that is not there.",
-            ", ".join(missing),
-            "Take a path from dict(model.named_modules()).",
-        )
+        yield finding("layer_unknown", ", ".join(missing))
         return
-    for who, model, paths in _sides(case, objective):
-        seen = _seen(case, model)
+    for who, model, paths in _sides(setup, objective):
+        seen = _seen(setup, model)
         often = [path for path in paths if len(seen.get(path, ())) > 1]
         never = [path for path in paths if path not in seen]
-        if often or never:
-            yield Finding(
-                "layer_runs_twice" if often else "layer_never_runs",
-                f"A layer of the {who} does not run exactly once in a forward pass.",
-                ", ".join(f"{path!r} runs {len(seen.get(path, ()))} times" for path in often + never),
-                "Name a layer of its own: a ReLU or block that is used again gives only its last output.",
-            )
-        else:
-            yield Passed("layer_runs_twice", f"{who}: {', '.join(paths)} run once")
+        yield verdict(
+            often or never,
+            "layer_never_runs" if never and not often else "layer_runs_twice",
+            ", ".join(f"{path!r} runs {len(seen.get(path, ()))} times" for path in often + never),
+            f"{who}: {', '.join(paths)} run once",
+            who=who,
+        )
+        if not often and not never:
             yield from _alive(who, paths, seen)
 
 
@@ -48,22 +43,20 @@ def _alive(who, paths, seen):
         if not isinstance(values, torch.Tensor) or not values.is_floating_point():
             continue
         spread = float(values.double().std(0).max()) if len(values) > 1 else 1.0
-        if spread <= 1e-7 * max(1.0, float(values.abs().max())):
-            yield Finding(
-                "layer_dead",
-                f"A layer of the {who} says the same about every sample.",
-                f"{path!r}: largest standard deviation over the samples {spread:.2g}",
-                "Choose another layer, or look for units that a ReLU has shut for good.",
-            )
-        else:
-            yield Passed("layer_dead", f"{who}, {path}: standard deviation up to {spread:.3g}")
+        yield verdict(
+            spread <= 1e-7 * max(1.0, float(values.abs().max())),
+            "layer_dead",
+            f"{path!r}: largest standard deviation over the samples {spread:.2g}",
+            f"{who}, {path}: standard deviation up to {spread:.3g}",
+            who=who,
+        )
 
 
-def layer_depths(case):
+def layer_depths(setup):
     """Pairs of layers should be about equally deep in their networks, and in the same order."""
-    objective = _objective(case)
-    (_, student, ours), (_, teacher, theirs) = _sides(case, objective)
-    ours, theirs = _depths(case, student, ours), _depths(case, teacher, theirs)
+    objective = _objective(setup)
+    (_, student, ours), (_, teacher, theirs) = _sides(setup, objective)
+    ours, theirs = _depths(setup, student, ours), _depths(setup, teacher, theirs)
     pairs = [
         (mine, other)
         for part in objective.parts
@@ -71,96 +64,72 @@ def layer_depths(case):
         if mine in ours and other in theirs
     ]
     if not pairs:
-        raise Blocked("layers that are there and run")
+        raise CannotCheck("layers that are there and run")
     evidence = "; ".join(f"{m} at {ours[m]:.0%} – teacher's {o} at {theirs[o]:.0%}" for m, o in pairs)
     far = max(abs(ours[mine] - theirs[other]) for mine, other in pairs)
     turned = any((ours[a] - ours[c]) * (theirs[b] - theirs[d]) < 0 for a, b in pairs for c, d in pairs)
-    if far > 0.4 or turned:
-        yield Finding(
-            "layer_depths",
-            "Layers are paired that stand at very different depths." if far > 0.4 else "The pairs cross.",
-            evidence,
-            "Pair layers about equally deep, the earlier with the earlier: a hint layer near the middle.",
-        )
-    else:
-        yield Passed("layer_depths", evidence)
+    key = "layer_depths" if far > 0.4 else "layer_depths/crossed"
+    yield verdict(far > 0.4 or turned, key, evidence)
 
 
-def objective_fails(case):
+def objective_fails(setup):
     """The objective itself, called once on the first batch."""
-    if not isinstance(case.objective, (Loss, Objective)) or case.teacher is None:
-        raise Blocked("objective= as a kdviz objective, and the teacher")
-    objective = as_objective(case.objective)
+    if not isinstance(setup.objective, (Loss, Objective)) or setup.teacher is None:
+        raise CannotCheck("objective= as a kdviz objective, and the teacher")
+    objective = as_objective(setup.objective)
     traces = []
-    for _, model, paths in _sides(case, objective):
-        seen = _seen(case, model)
+    for _, model, paths in _sides(setup, objective):
+        seen = _seen(setup, model)
         if not all(path in seen for path in paths):
-            raise Blocked("layers that are there and run")
+            raise CannotCheck("layers that are there and run")
         traces.append(Trace(seen[""][0][1], {path: seen[path][0][1] for path in paths}))
-    labels = case.labels[: len(case.batches[0])].to(traces[0].logits.device)
+    labels = setup.labels[: len(setup.batches[0])].to(traces[0].logits.device)
     try:
         with torch.no_grad():
             learned = objective.initial(*traces)
             value, _ = objective(*traces, labels, learned)
     except Exception as problem:
-        yield Finding(
-            "objective_fails",
-            "The objective cannot be computed for these two models.",
-            f"{type(problem).__name__}: {problem}",
-            "Layers of unequal widths need an adapter, such as Hint(..., adapter='linear').",
-        )
+        yield finding("objective_fails", f"{type(problem).__name__}: {problem}")
         return
-    if not torch.isfinite(value):
-        yield Finding(
-            "loss_not_finite",
-            "The objective is NaN or infinite on the first batch.",
-            f"value {float(value)}",
-            "Look at the inputs and logits first; then at each term alone.",
-        )
-    else:
+    if torch.isfinite(value):
         yield Passed("objective_fails", f"value {float(value):.4g} on the first batch")
+    else:
+        yield finding("loss_not_finite/objective", f"value {float(value)}")
 
 
-def _objective(case):
-    if not isinstance(case.objective, (Loss, Objective)):
-        raise Blocked("objective= as a kdviz objective that reads layers")
-    objective = as_objective(case.objective)
+def _objective(setup):
+    if not isinstance(setup.objective, (Loss, Objective)):
+        raise CannotCheck("objective= as a kdviz objective that reads layers")
+    objective = as_objective(setup.objective)
     if not objective.student_layers:
-        raise Blocked("an objective that reads layers")
-    if case.teacher is None:
-        raise Blocked("the teacher itself, not only its logits")
+        raise CannotCheck("an objective that reads layers")
+    if setup.teacher is None:
+        raise CannotCheck("the teacher itself, not only its logits")
     return objective
 
 
-def _sides(case, objective):
-    yield "student", case.student, objective.student_layers
-    yield "teacher", case.teacher, objective.teacher_layers
+def _sides(setup, objective):
+    yield "student", setup.student, objective.student_layers
+    yield "teacher", setup.teacher, objective.teacher_layers
 
 
-def _seen(case, model):
-    """By path every (place in the order, output) of one forward pass of a copy in eval mode."""
+def _seen(setup, model):
+    """By path every (index in the order, output) of one forward pass of a copy in eval mode."""
     (model,) = copies(model)
-    model.eval()
-    seen, order = {}, []
+    seen, order = {}, count(1)
 
-    def look(path):
-        def note(module, inputs, output):
-            order.append(path)
-            seen.setdefault(path, []).append((len(order), logits_of(output) if path == "" else output))
+    def note(path, module, output):
+        seen.setdefault(path, []).append((next(order), logits_of(output) if path == "" else output))
 
-        return note
-
-    for path, module in model.named_modules():
-        module.register_forward_hook(look(path))
-    with torch.no_grad(), same_draws():
-        call(model, case.batches[0].inputs)
+    with torch.no_grad(), fixed_seed(), hooked(model.eval(), note):
+        call(model, to_device(setup.batches[0].inputs, device_of(model)))
     return seen
 
 
-def _depths(case, model, paths):
+def _depths(setup, model, paths):
     """Where each layer ends in the order of the forward pass, from 0 to 1."""
-    seen = _seen(case, model)
-    last = max(place for places in seen.values() for place, _ in places)
+    seen = _seen(setup, model)
+    last = max(index for runs in seen.values() for index, _ in runs)
     return {path: seen[path][0][0] / last for path in paths if path in seen}
 
 

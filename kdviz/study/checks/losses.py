@@ -4,82 +4,68 @@ import torch
 
 from kdviz.losses.objective import Loss, Objective, as_objective
 from kdviz.study import loss_forms
-from kdviz.study.case import Blocked
-from kdviz.study.findings import Finding, Passed
+from kdviz.study.findings import Passed, finding, verdict
+from kdviz.study.setup import CannotCheck
 from kdviz.tracing import Trace
 
 CLOSE = 2e-3
 _MOST = 500_000
 
 
-def loss_ignores_teacher(case):
+def loss_ignores_teacher(setup):
     """For a loss that is handed in as a function."""
-    if not _is_function(case.objective):
-        raise Blocked("objective= as a function of (student_logits, teacher_logits, labels)")
-    student, teacher, labels, gradient = _from_function(case)
-    other = _gradient(case.objective, student, teacher.roll(1, 0), labels)
+    if not _is_function(setup.objective):
+        raise CannotCheck("objective= as a function of (student_logits, teacher_logits, labels)")
+    student, teacher, labels, gradient = _from_function(setup)
+    other = _gradient(setup.objective, student, teacher.roll(1, 0), labels)
     moved = float((other - gradient).norm() / gradient.norm().clamp(min=1e-300))
-    if gradient.norm() == 0 or moved < 1e-6:
-        yield Finding(
-            "teacher_has_no_effect",
-            "The teacher's signal does not reach the student.",
-            f"the gradient at the student's logits has length {float(gradient.norm()):.3g} and changes by "
-            f"{moved:.2g} of it when the teacher's answers go to other samples",
-            "Look for detach() or a new tensor on the student's side of the soft term, or a weight of 0.",
-        )
-    else:
-        yield Passed(
-            "teacher_has_no_effect", f"the gradient at the logits changes by {moved:.2g} with the teacher"
-        )
+    evidence = (
+        f"the gradient at the student's logits has length {float(gradient.norm()):.3g} and changes by "
+        f"{moved:.2g} of it when the teacher's answers go to other samples"
+    )
+    passed = f"the gradient at the logits changes by {moved:.2g} with the teacher"
+    yield verdict(gradient.norm() == 0 or moved < 1e-6, "teacher_has_no_effect", evidence, passed)
 
 
-def form_of_the_loss(case):
+def form_of_the_loss(setup):
     """What the loss does at the student's logits, held against what is meant."""
-    lesson = _lesson(case)
-    *given, gradient = lesson
-    claim = _claim(case)
-    limit = loss_forms.LEFT_OVER if case.step is None else max(loss_forms.LEFT_OVER, case.rounding)
+    point = _loss_point(setup)
+    *given, gradient = point
+    claim = _claim(setup)
+    limit = loss_forms.LEFT_OVER if setup.step is None else max(loss_forms.LEFT_OVER, setup.rounding)
     if claim is not None and (found := _against_claim(claim, given, gradient, limit)) is not None:
         yield from found
         return
-    form = loss_forms.read(*lesson, limit)
+    form = loss_forms.read(*point, limit)
     if form is None:
         if claim is not None:
             yield _not_the_objective(claim, given, gradient)
             return
-        raise Blocked("a loss made of cross-entropy and a soft term on logits; yours is another")
+        raise CannotCheck("a loss made of cross-entropy and a soft term on logits; yours is another")
     findings = list(_of_form(form, given[0].shape[1]))
     if claim is not None and not findings:
-        findings = [_other_form(claim, form)]
+        evidence = f"meant: {claim}; at the logits it acts like {form}"
+        findings = [finding("not_the_objective/form", evidence)]
     yield from findings
     if not findings:
         yield Passed("form_of_the_loss", f"at the logits it acts like {form}")
 
 
-def size_of_the_terms(case):
+def size_of_the_terms(setup):
     """How much of the gradient at the student's logits comes from each term."""
-    if case.step is None and not _is_function(case.objective):
-        if case.objective is None:
-            raise Blocked("objective= or step=")
-        sizes = _claimed_sizes(case)
+    if setup.step is None and not _is_function(setup.objective):
+        if setup.objective is None:
+            raise CannotCheck("objective= or step=")
+        sizes = _claimed_sizes(setup)
     else:
-        form = loss_forms.read(*_lesson(case))
+        form = loss_forms.read(*_loss_point(setup))
         if form is None or form.soft is None:
-            raise Blocked("a loss made of cross-entropy and a soft term on logits; yours is another")
-        sizes = {"hard": 1 - form.soft_share, "soft": form.soft_share}
-    shares = ", ".join(f"{name} {share:.2%}" for name, share in sizes.items())
-    evidence = f"shares of the gradient's length at the student's logits: {shares}"
-    small = [name for name, share in sizes.items() if name not in _HARD and share < 0.01]
-    if small:
-        yield Finding(
-            "soft_term_small",
-            f"The teacher's term {small[0]!r} is too small to be felt.",
-            evidence,
-            "Raise its weight. Two things make it small unseen: reduction='mean' divides by the number of "
-            "classes too, and without the factor T² it falls with the temperature.",
-        )
-    else:
-        yield Passed("soft_term_small", evidence)
+            raise CannotCheck("a loss made of cross-entropy and a soft term on logits; yours is another")
+        sizes = {"hard": 1 - form.soft_fraction, "soft": form.soft_fraction}
+    listed = ", ".join(f"{name} {fraction:.2%}" for name, fraction in sizes.items())
+    evidence = f"shares of the gradient's length at the student's logits: {listed}"
+    small = [name for name, fraction in sizes.items() if name not in _HARD and fraction < 0.01]
+    yield verdict(small, "soft_term_small", evidence, term=repr("".join(small[:1])))
 
 
 _HARD = ("hard", "cross_entropy", "label_smoothing")
@@ -118,9 +104,9 @@ def _about_factors(wrong, felt, claim, shape, close):
             yield _summed(f"all terms act with {low:.4g} times their strength in {claim}", shape[0])
         return
     for name, factor in wrong.items():
-        for finding in _wrong_factor(name, factor, claim, *shape):
-            if len(felt) > 1 or finding.name != "other_weight":
-                yield finding
+        for found in _wrong_factor(name, factor, claim, *shape):
+            if len(felt) > 1 or found.name != "other_weight":
+                yield found
 
 
 def _wrong_factor(name, factor, claim, samples, classes):
@@ -128,7 +114,7 @@ def _wrong_factor(name, factor, claim, samples, classes):
     temperature = temperature if isinstance(temperature, (int, float)) else 1.0
     evidence = f"{name} acts with {factor:.4g} times the strength it has in {claim}"
     if factor < -CLOSE:
-        yield _repels(evidence)
+        yield finding("soft_term_repels", evidence)
     elif _is(factor * classes):
         yield _reduction(evidence, classes)
     elif temperature > 1 and _is(factor * temperature**2):
@@ -139,32 +125,18 @@ def _wrong_factor(name, factor, claim, samples, classes):
     elif _is(factor / samples):
         yield _summed(evidence, samples)
     else:
-        yield Finding(
-            "other_weight",
-            f"The term {name} has another weight in your step than in the objective.",
-            evidence,
-            "Look for the weight itself, a second mean or sum, or a warm-up that has not ended.",
-        )
+        yield finding("other_weight", evidence, term=name)
 
 
 def _of_form(form, classes):
     """What a form says by itself, without knowing what is meant."""
+    evidence = f"at the logits the loss acts like {form}"
     if form.hard is loss_forms.hard_of_probabilities and abs(form.hard_weight) > 1e-6:
-        yield Finding(
-            "cross_entropy_of_probabilities",
-            "The cross-entropy gets probabilities, and softmaxes them again.",
-            f"at the logits the loss acts like {form}",
-            "Pass logits: cross_entropy applies the softmax itself.",
-        )
+        yield finding("cross_entropy_of_probabilities", evidence)
     if form.soft in loss_forms.MISTAKES:
-        yield Finding(
-            form.soft.__name__,
-            loss_forms.MISTAKES[form.soft],
-            f"at the logits the loss acts like {form}",
-            "Use kdviz.losses.response.soft_targets, which takes the logits of both and one temperature.",
-        )
+        yield finding(form.soft.__name__, evidence)
     if form.soft is not None and form.soft_weight < 0:
-        yield _repels(f"at the logits the loss acts like {form}")
+        yield finding("soft_term_repels", evidence)
     if form.soft is loss_forms.soft:
         yield from _hidden_factor(form, classes)
 
@@ -191,90 +163,52 @@ def _is(value):
 
 
 def _reduction(evidence, classes):
-    return Finding(
-        "reduction",
-        "The soft term is averaged over the classes too, not only over the samples.",
-        evidence,
-        f"KLDivLoss(reduction='batchmean'); 'mean' makes it {classes} times smaller.",
-    )
+    return finding("reduction", evidence, classes=classes)
 
 
 def _summed(evidence, samples):
-    return Finding(
-        "reduction",
-        "A term is summed over the samples, not averaged.",
-        evidence,
-        f"Divide by the batch size ({samples} here), so that a weight belongs to no batch size.",
-    )
+    return finding("reduction/summed", evidence, samples=samples)
 
 
 def _squared(evidence, temperature):
-    return Finding(
-        "temperature_squared",
-        "The soft term lacks the factor T².",
-        evidence,
-        f"Multiply it by T² = {temperature**2:.3g}: its gradient falls with 1/T², so each temperature would "
-        "need a weight of its own.",
-    )
-
-
-def _repels(evidence):
-    return Finding(
-        "soft_term_repels",
-        "A term pushes the student away from the teacher.",
-        evidence,
-        "Look at its sign: KLDivLoss is already a distance, to be added and minimised.",
-    )
-
-
-def _other_form(claim, form):
-    return Finding(
-        "not_the_objective",
-        "Your step does not minimise the objective that you mean.",
-        f"meant: {claim}; at the logits it acts like {form}",
-        "Compare temperature, weights and the order of the arguments (teacher and student).",
-    )
+    return finding("temperature_squared", evidence, squared=temperature**2)
 
 
 def _not_the_objective(claim, given, gradient):
     meant = sum(_claimed_gradients(claim, given).values())
     alike = float(torch.cosine_similarity(meant.flatten(), gradient.flatten(), 0))
-    return Finding(
-        "not_the_objective",
-        "Your step does not minimise the objective that you mean.",
-        f"meant: {claim}; the two gradients at the logits have a cosine of {alike:.3f}",
-        "Compute both on one batch and compare them term by term.",
-    )
+    evidence = f"meant: {claim}; the two gradients at the logits have a cosine of {alike:.3f}"
+    return finding("not_the_objective", evidence)
 
 
-def _lesson(case):
+def _loss_point(setup):
     """Student's logits, teacher's logits, labels, and the gradient of the loss at the first."""
-    if case.step is not None:
-        lesson = case.lesson
-    elif _is_function(case.objective):
-        lesson = _from_function(case)
+    if setup.step is not None:
+        point = setup.loss_point
+    elif _is_function(setup.objective):
+        point = _from_function(setup)
     else:
-        raise Blocked("step=, or objective= as a function of (student_logits, teacher_logits, labels)")
-    student, teacher, labels, gradient = lesson
+        raise CannotCheck("step=, or objective= as a function of (student_logits, teacher_logits, labels)")
+    student, teacher, labels, gradient = point
     if student.numel() > _MOST:
-        raise Blocked(f"fewer classes: {student.numel():,} logits in a batch take too long")
+        raise CannotCheck(f"fewer classes: {student.numel():,} logits in a batch take too long")
     if student.shape != teacher.shape or int(labels.max()) >= student.shape[1]:
-        raise Blocked("teacher, student and labels of the same classes")
+        raise CannotCheck("teacher, student and labels of the same classes")
     if not all(part.isfinite().all() for part in (student, teacher, gradient)) or gradient.norm() == 0:
-        raise Blocked("a finite gradient at the student's logits")
-    return lesson
+        raise CannotCheck("a finite gradient at the student's logits")
+    return point
 
 
-def _from_function(case):
-    student, teacher, labels = _first(case)
-    return student, teacher, labels, _gradient(case.objective, student, teacher, labels)
+def _from_function(setup):
+    student, teacher, labels = _first(setup)
+    return student, teacher, labels, _gradient(setup.objective, student, teacher, labels)
 
 
-def _first(case):
-    count = len(case.batches[0]) if case.batches else 0
-    if case.teacher_logits.shape != case.student_logits.shape:
-        raise Blocked("teacher and student of the same classes")
-    return case.student_logits[:count], case.teacher_logits[:count], case.labels[:count]
+def _first(setup):
+    count = len(setup.batches[0]) if setup.batches else 0
+    if setup.teacher_logits.shape != setup.student_logits.shape:
+        raise CannotCheck("teacher and student of the same classes")
+    return setup.student_logits[:count], setup.teacher_logits[:count], setup.labels[:count]
 
 
 def _gradient(function, student, teacher, labels):
@@ -291,11 +225,11 @@ def _is_function(objective):
     return callable(objective) and not isinstance(objective, (Loss, Objective))
 
 
-def _claim(case):
+def _claim(setup):
     """The objective that is meant, where the step is there to be compared with it."""
-    if case.step is None or case.objective is None or _is_function(case.objective):
+    if setup.step is None or setup.objective is None or _is_function(setup.objective):
         return None
-    return as_objective(case.objective)
+    return as_objective(setup.objective)
 
 
 def _claimed_gradients(objective, given):
@@ -314,12 +248,12 @@ def _claimed_gradients(objective, given):
     }
 
 
-def _claimed_sizes(case):
-    terms = _claimed_gradients(as_objective(case.objective), _first(case))
+def _claimed_sizes(setup):
+    terms = _claimed_gradients(as_objective(setup.objective), _first(setup))
     sizes = {name: float(part.norm()) for name, part in terms.items()}
     whole = sum(sizes.values())
     if not whole:
-        raise Blocked("a term that acts on the logits")
+        raise CannotCheck("a term that acts on the logits")
     return {name: size / whole for name, size in sizes.items()}
 
 

@@ -1,137 +1,99 @@
-"""Teacher and student by themselves: two models, that answer in logits, and a teacher worth hearing."""
+"""Teacher and student by themselves: two models, that answer in logits, and a teacher worth learning from."""
 
 import torch
 from scipy.optimize import linear_sum_assignment
 from scipy.stats import binom
 
-from kdviz.measure.predictions import calibration_error
-from kdviz.study.case import Blocked
-from kdviz.study.copies import copies, same_draws
-from kdviz.study.feeding import answer, call
-from kdviz.study.findings import Finding, Passed
+from kdviz.measure.predictions import accuracy, calibration_error
+from kdviz.study.batches import class_logits
+from kdviz.study.findings import finding, verdict
+from kdviz.study.sandbox import copies, fixed_seed
+from kdviz.study.setup import CannotCheck
+from kdviz.tracing import call, device_of, hooked, to_device
 
 
-def same_model(case):
-    if case.teacher is None:
-        raise Blocked("the teacher itself, not only its logits")
-    theirs = {id(weights) for weights in case.teacher.parameters()}
-    shared = [name for name, weights in case.student.named_parameters() if id(weights) in theirs]
-    if case.student is case.teacher or shared:
-        yield Finding(
-            "same_model",
-            "Teacher and student share weights, so the teacher changes with the student.",
-            f"{len(shared)} shared parameters" + (f", among them {shared[0]}" if shared else ""),
-            "Copy the model before training: student = copy.deepcopy(teacher).",
-        )
-    else:
-        yield Passed("same_model", "no shared parameters")
+def same_model(setup):
+    if setup.teacher is None:
+        raise CannotCheck("the teacher itself, not only its logits")
+    theirs = {id(weights) for weights in setup.teacher.parameters()}
+    shared = [name for name, weights in setup.student.named_parameters() if id(weights) in theirs]
+    yield verdict(
+        setup.student is setup.teacher or shared,
+        "same_model",
+        f"{len(shared)} shared parameters" + (f", among them {shared[0]}" if shared else ""),
+        "no shared parameters",
+    )
 
 
-def student_frozen(case):
-    weights = list(case.student.parameters())
+def student_frozen(setup):
+    weights = list(setup.student.parameters())
     able = sum(one.requires_grad for one in weights)
-    if not able:
-        yield Finding(
-            "student_frozen",
-            "No weight of the student can learn.",
-            f"0 of {len(weights)} parameters have requires_grad",
-            "student.requires_grad_(True); if it was loaded as a teacher is, it was frozen then.",
-        )
-    else:
-        yield Passed("student_frozen", f"{able} of {len(weights)} parameters can learn")
+    yield verdict(
+        not able,
+        "student_frozen",
+        f"0 of {len(weights)} parameters have requires_grad",
+        f"{able} of {len(weights)} parameters can learn",
+    )
 
 
-def class_mismatch(case):
-    theirs, ours = case.teacher_logits.shape[1], case.classes
-    if theirs != ours:
-        yield Finding(
-            "class_mismatch",
-            "Teacher and student have different numbers of classes.",
-            f"{theirs} logits from the teacher, {ours} from the student",
-            "Give the student as many logits; of a larger teacher pick the columns of your classes.",
-        )
-    else:
-        yield Passed("class_mismatch", f"both have {ours} classes")
+def class_mismatch(setup):
+    theirs, ours = setup.teacher_logits.shape[1], setup.classes
+    evidence = f"{theirs} logits from the teacher, {ours} from the student"
+    yield verdict(theirs != ours, "class_mismatch", evidence, f"both have {ours} classes")
 
 
-def outputs_not_finite(case):
-    for who, model, logits in _both(case):
+def outputs_not_finite(setup):
+    for who, model, logits in _both(setup):
         bad = int((~logits.isfinite().all(1)).sum())
-        if bad:
-            yield Finding(
-                "outputs_not_finite",
-                f"Some logits of the {who} are NaN or infinite.",
-                f"{bad} of {len(logits)} samples{_first_layer(case, model)}",
-                "Look at the layer named: an overflow in half precision, a logarithm of 0, or a broken "
-                "checkpoint.",
-            )
-        else:
-            yield Passed("outputs_not_finite", f"{who}: all of {len(logits)} samples are finite")
+        yield verdict(
+            bad,
+            "outputs_not_finite",
+            f"{bad} of {len(logits)} samples{_first_layer(setup, model) if bad else ''}",
+            f"{who}: all of {len(logits)} samples are finite",
+            who=who,
+        )
 
 
-def _first_layer(case, model):
+def _first_layer(setup, model):
     """The layer in which the first value that is not finite comes up."""
     if model is None:
         return ""
     (model,) = copies(model)
-    model.eval()
     first = []
 
-    def look(path):
-        def note(module, inputs, output):
-            if isinstance(output, torch.Tensor) and not first and not output.isfinite().all():
-                first.append(path)
+    def note(path, module, output):
+        if isinstance(output, torch.Tensor) and not first and not output.isfinite().all():
+            first.append(path)
 
-        return note
-
-    for path, module in model.named_modules():
-        module.register_forward_hook(look(path))
-    with torch.no_grad(), same_draws():
-        for batch in case.batches:
-            call(model, batch.inputs)
+    with torch.no_grad(), fixed_seed(), hooked(model.eval(), note):
+        for batch in setup.batches:
+            call(model, to_device(batch.inputs, device_of(model)))
     return f"; first in layer {first[0]!r}" if first and first[0] else ""
 
 
-def probabilities_for_logits(case):
-    for who, _, logits in _both(case):
-        off = float((logits.sum(1) - 1).abs().max())
-        if float(logits.min()) >= 0 and off < 1e-3:
-            yield Finding(
-                "probabilities_for_logits",
-                f"The {who} answers with probabilities where logits are expected.",
-                f"outputs from {float(logits.min()):.3g} to {float(logits.max()):.3g}; "
-                f"rows sum to 1 within {off:.1g}",
-                "Take the softmax out of the model (the losses apply it), or pass probabilities.log().",
-            )
-        else:
-            yield Passed(
-                "probabilities_for_logits",
-                f"{who}: outputs from {float(logits.min()):.3g} to {float(logits.max()):.3g}",
-            )
+def probabilities_for_logits(setup):
+    for who, _, logits in _both(setup):
+        low, high, off = float(logits.min()), float(logits.max()), float((logits.sum(1) - 1).abs().max())
+        yield verdict(
+            low >= 0 and off < 1e-3,
+            "probabilities_for_logits",
+            f"outputs from {low:.3g} to {high:.3g}; rows sum to 1 within {off:.1g}",
+            f"{who}: outputs from {low:.3g} to {high:.3g}",
+            who=who,
+        )
 
 
-def teacher_at_chance(case):
-    logits, labels = _labelled(case)
+def teacher_at_chance(setup):
+    logits, labels = _labelled(setup)
     right, count = int((logits.argmax(1) == labels).sum()), len(labels)
     commonest = float(labels.bincount().max()) / count
     evidence = f"{right} of {count} right; always answering the commonest class gets {commonest:.3g}"
     better, sure = _other_numbering(logits, labels, right)
     if sure:
-        yield Finding(
-            "class_order",
-            "The teacher numbers the classes in another order than your labels.",
-            f"{right / count:.3g} right as they stand; {better / count:.3g} if its classes are renumbered",
-            "Compare the two class lists (class_to_idx, id2label) and reorder the teacher's logits.",
-        )
-    elif binom.sf(right - 1, count, commonest) > 0.01:
-        yield Finding(
-            "teacher_at_chance",
-            "The teacher is no better than always answering the commonest class.",
-            evidence,
-            "Check that its checkpoint was loaded, and that inputs are scaled as in its training.",
-        )
+        renumbered = f"{better / count:.3g} if its classes are renumbered"
+        yield finding("class_order", f"{right / count:.3g} right as they stand; {renumbered}")
     else:
-        yield Passed("teacher_at_chance", evidence)
+        yield verdict(binom.sf(right - 1, count, commonest) > 0.01, "teacher_at_chance", evidence)
 
 
 def _other_numbering(logits, labels, right):
@@ -146,29 +108,20 @@ def _other_numbering(logits, labels, right):
     return better, better > 0.7 * len(labels) and right < 0.5 * better and len(labels) >= 5 * classes
 
 
-def teacher_miscalibrated(case):
-    logits, labels = _labelled(case)
+def teacher_miscalibrated(setup):
+    logits, labels = _labelled(setup)
     if len(labels) < 100:
-        raise Blocked(f"100 labelled samples or more; there are {len(labels)}")
+        raise CannotCheck(f"100 labelled samples or more; there are {len(labels)}")
     if _other_numbering(logits, labels, int((logits.argmax(1) == labels).sum()))[1]:
-        raise Blocked("a teacher that numbers the classes as your labels do")
+        raise CannotCheck("a teacher that numbers the classes as your labels do")
     error, by_chance = calibration_error(logits, labels), _calibrated_error(logits)
-    p, answer_ = logits.softmax(1).max(1)
-    share = float((answer_ == labels).double().mean())
+    confidence = float(logits.softmax(1).amax(1).mean())
+    right = accuracy(logits, labels)
     evidence = (
-        f"mean confidence {float(p.mean()):.3g}, share right {share:.3g}; calibration error {error:.3g}, "
+        f"mean confidence {confidence:.3g}, share right {right:.3g}; calibration error {error:.3g}, "
         f"where up to {by_chance:.3g} is chance"
     )
-    if error > by_chance + 0.15:
-        yield Finding(
-            "teacher_miscalibrated",
-            "The teacher's probabilities are far from how often it is right.",
-            evidence,
-            "Divide its logits by one number, fitted on validation samples by negative log-likelihood; "
-            "choose the temperature after that.",
-        )
-    else:
-        yield Passed("teacher_miscalibrated", evidence)
+    yield verdict(error > by_chance + 0.15, "teacher_miscalibrated", evidence)
 
 
 def _calibrated_error(logits, draws=50):
@@ -178,58 +131,54 @@ def _calibrated_error(logits, draws=50):
     return float(torch.tensor([calibration_error(logits, drawn[:, n]) for n in range(draws)]).quantile(0.98))
 
 
-def teacher_in_training_mode(case):
+def teacher_in_training_mode(setup):
     """As handed in; where a step is there, what counts is the mode in the step."""
-    if case.teacher is None:
-        raise Blocked("the teacher itself, not only its logits")
-    training = _training_in_step(case) if case.step else _training(case.teacher)
-    effect = mode_effect(case, case.teacher, training)
-    if training and effect > 1e-5:
-        yield Finding(
-            "teacher_in_training_mode",
-            "The teacher answers in train mode: dropout and batch normalisation are at work.",
-            f"{len(training)} modules in train mode; against eval mode its logits move by {effect:.2g} of "
-            "their size",
-            "teacher.eval(), after any call of train() on a model that contains it. torch.no_grad() does not "
-            "do that.",
-        )
-    else:
-        yield Passed("teacher_in_training_mode", f"logits differ by {effect:.2g} from those of eval mode")
+    if setup.teacher is None:
+        raise CannotCheck("the teacher itself, not only its logits")
+    training = _training_in_step(setup) if setup.step else _training(setup.teacher)
+    effect = mode_effect(setup, setup.teacher, training)
+    modules = f"{len(training)} modules in train mode"
+    yield verdict(
+        training and effect > 1e-5,
+        "teacher_in_training_mode",
+        f"{modules}; against eval mode its logits move by {effect:.2g} of their size",
+        f"logits differ by {effect:.2g} from those of eval mode",
+    )
 
 
 def _training(model):
     return [path for path, module in model.named_modules() if module.training]
 
 
-def _training_in_step(case):
-    passes = case.stepped.teacher_passes
+def _training_in_step(setup):
+    passes = setup.stepped.teacher_passes
     return passes[0].training if passes else []
 
 
-def mode_effect(case, model, training):
-    """How far the logits move, as a share of their size, where the modules named are in train mode."""
+def mode_effect(setup, model, training):
+    """How far the logits move, as a fraction of their size, where the modules named are in train mode."""
     (model,) = copies(model)
-    with torch.no_grad(), same_draws():
+    with torch.no_grad(), fixed_seed():
         model.eval()
-        still = answer(model, case.batch.inputs).double()
+        still = class_logits(model, setup.batch.inputs).double()
         for path, module in model.named_modules():
             module.training = path in training
-        moved = answer(model, case.batch.inputs).double()
+        moved = class_logits(model, setup.batch.inputs).double()
     return float((moved - still).norm() / still.norm().clamp(min=1e-12))
 
 
-def _both(case):
-    yield "teacher", case.teacher, case.teacher_logits
-    yield "student", case.student, case.student_logits
+def _both(setup):
+    yield "teacher", setup.teacher, setup.teacher_logits
+    yield "student", setup.student, setup.student_logits
 
 
-def _labelled(case):
-    logits, labels = case.teacher_logits, case.labels
+def _labelled(setup):
+    logits, labels = setup.teacher_logits, setup.labels
     known = labels >= 0
     if not known.any():
-        raise Blocked("labels in the data")
+        raise CannotCheck("labels in the data")
     if int(labels.max()) >= logits.shape[1] or not logits.isfinite().all():
-        raise Blocked("finite logits of the teacher for every label")
+        raise CannotCheck("finite logits of the teacher for every label")
     if float(logits.min()) >= 0 and float((logits.sum(1) - 1).abs().max()) < 1e-3:
         # They are probabilities, which is a finding of its own.
         logits = logits.clamp(min=1e-12).log()

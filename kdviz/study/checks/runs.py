@@ -3,29 +3,21 @@
 import numpy as np
 
 from kdviz.measure.statistics import paired
-from kdviz.study.case import Blocked
-from kdviz.study.findings import Finding, Passed
+from kdviz.study.findings import Passed, finding
+from kdviz.study.setup import CannotCheck
 
 
-def gain_within_noise(case):
-    if case.runs is None:
-        raise Blocked("runs={'distilled': [...], 'baseline': [...]}, one value a seed in the same order")
-    distilled, baseline = _values(case.runs)
+def gain_within_noise(setup):
+    if setup.runs is None:
+        raise CannotCheck("runs={'distilled': [...], 'baseline': [...]}, one value a seed in the same order")
+    distilled, baseline = _values(setup.runs)
+    count = len(distilled)
     if np.array_equal(distilled, baseline):
-        yield Finding(
-            "runs_identical",
-            "Distilled and label-only students are the same, seed by seed.",
-            f"{len(distilled)} of {len(distilled)} values are equal",
-            "The soft term does nothing, or both lists come from the same runs. Hand in step= to see which.",
-        )
+        yield finding("runs_identical", f"{count} of {count} values are equal")
         return
-    if len(distilled) < 5:
-        yield Finding(
-            "few_seeds",
-            "Too few seeds to tell a gain from chance.",
-            f"{len(distilled)} seeds; differences {_listed(distilled - baseline)}",
-            "Train both with the same five seeds or more, from the same initial weights.",
-        )
+    if count < 5:
+        differences = ", ".join(f"{value:+.4g}" for value in distilled - baseline)
+        yield finding("few_seeds", f"{count} seeds; differences {differences}")
         return
     found = paired(distilled, baseline)
     evidence = (
@@ -34,20 +26,8 @@ def gain_within_noise(case):
     )
     if found.sure and found.mean > 0:
         yield Passed("gain_within_noise", evidence)
-    elif found.sure:
-        yield Finding(
-            "distillation_harms",
-            "The distilled students are worse than those trained on labels alone.",
-            evidence,
-            "Compare other weights and temperatures on validation samples; a label-only student may be best.",
-        )
     else:
-        yield Finding(
-            "gain_within_noise",
-            "The gain is not larger than what seeds alone do.",
-            evidence,
-            "Call it null, or train more seeds: kdviz.measure.seeds_needed says how many.",
-        )
+        yield finding("distillation_harms" if found.sure else "gain_within_noise", evidence)
 
 
 def _values(runs):
@@ -66,10 +46,6 @@ def _values(runs):
     if not np.isfinite([distilled, baseline]).all():
         raise ValueError("runs must hold finite numbers; a run that diverged has no accuracy to compare")
     return distilled, baseline
-
-
-def _listed(values):
-    return ", ".join(f"{value:+.4g}" for value in values)
 
 
 CHECKS = (gain_within_noise,)

@@ -4,158 +4,113 @@ import math
 
 import torch
 
-from kdviz.study.case import Blocked, StepFailed
 from kdviz.study.checks.models import mode_effect
-from kdviz.study.copies import copies
-from kdviz.study.findings import Finding, Passed
-from kdviz.study.stepping import wanted
+from kdviz.study.findings import Passed, finding, verdict
+from kdviz.study.sandbox import copies
+from kdviz.study.setup import CannotCheck, StepFailed
+from kdviz.study.step_trace import step_arguments
 
 
-def step_fails(case):
+def step_fails(setup):
     try:
-        seen = case.stepped
+        seen = setup.stepped
     except StepFailed as problem:
-        yield Finding(
-            "step_fails",
-            "Your step stops with an error on the first batch.",
-            str(problem).partition("stops with ")[2],
-            "Run it on one batch by hand. On copies, it must use the models it is given, not global ones.",
-        )
+        yield finding("step_fails", str(problem).partition("stops with ")[2])
         return
-    if not seen.student_passes and not seen.gradients:
-        yield Finding(
-            "student_not_used",
-            "Your step never calls the student that it is given.",
-            "0 forward passes of the student, 0 gradients",
-            "Use the argument `student` inside the step, and take the loss from what it answers.",
-        )
-    else:
+    if seen.student_passes or seen.gradients:
         yield Passed("step_fails", f"{len(seen.student_passes)} forward passes of the student")
+    else:
+        yield finding("student_not_used", "0 forward passes of the student, 0 gradients")
 
 
-def loss_not_finite(case):
-    seen = case.stepped
+def loss_not_finite(setup):
+    seen = setup.stepped
     bad = [name for name, gradient in seen.gradients.items() if not gradient.isfinite().all()]
-    if bad or (seen.loss is not None and not math.isfinite(seen.loss)):
-        yield Finding(
-            "loss_not_finite",
-            "The loss or its gradient is NaN or infinite.",
-            f"loss {seen.loss}; {len(bad)} of {len(seen.gradients)} gradients are not finite",
-            "Use log_softmax, never log(softmax): it overflows. So does the log of a teacher's "
-            "probability 0.",
-        )
-    else:
-        yield Passed("loss_not_finite", f"{len(seen.gradients)} gradients, all finite")
+    yield verdict(
+        bad or (seen.loss is not None and not math.isfinite(seen.loss)),
+        "loss_not_finite",
+        f"loss {seen.loss}; {len(bad)} of {len(seen.gradients)} gradients are not finite",
+        f"{len(seen.gradients)} gradients, all finite",
+    )
 
 
-def student_learns_nothing(case):
-    seen = used(case)
+def student_learns_nothing(setup):
+    seen = used(setup)
     size = _size(seen.gradients)
-    if size == 0:
-        able = [weights.requires_grad for weights in case.student.parameters()]
-        detached = seen.cut and any(able)
-        yield Finding(
-            "student_learns_nothing",
-            f"No gradient reaches the student{': it is detached from the loss' if detached else ''}.",
-            f"0 of {len(able)} parameters get one"
-            + ("; backward() stops, since the loss hangs on no weight" if seen.cut else ""),
-            "Look for detach(), .data, .item(), torch.no_grad() or a new tensor on the student's side of the "
-            "loss.",
-        )
-    else:
-        yield Passed("student_learns_nothing", f"the gradient at the student's weights has length {size:.3g}")
+    able = [weights.requires_grad for weights in setup.student.parameters()]
+    why = "; backward() stops, since the loss hangs on no weight" if seen.cut else ""
+    yield verdict(
+        size == 0,
+        "student_learns_nothing",
+        f"0 of {len(able)} parameters get one{why}",
+        f"the gradient at the student's weights has length {size:.3g}",
+        detached=": it is detached from the loss" if seen.cut and any(able) else "",
+    )
 
 
-def teacher_has_no_effect(case):
+def teacher_has_no_effect(setup):
     """The student's gradient must change when the teacher says something else."""
-    seen, again = case.stepped, case.stepped_again
+    seen, again = setup.stepped, setup.stepped_again
     size = _size(seen.gradients)
     if size == 0 or not math.isfinite(size):
-        raise Blocked("a finite gradient at the student")
+        raise CannotCheck("a finite gradient at the student")
     chance = _apart(seen.gradients, again.gradients) / size
     if chance > 1e-3:
-        raise Blocked(
+        raise CannotCheck(
             f"a step that does the same twice; with equal random numbers yours differs by {chance:.2g}"
         )
-    moved = _apart(seen.gradients, case.stepped_disturbed.gradients) / size
+    moved = _apart(seen.gradients, setup.stepped_disturbed.gradients) / size
     calls = len(seen.teacher_passes)
     evidence = (
         f"with another teacher's answers the student's gradient changes by {moved:.2g} of its length; "
         f"{calls} forward pass{'' if calls == 1 else 'es'} of the teacher in the step"
     )
-    if moved <= max(1e-6, 10 * chance):
-        yield Finding(
-            "teacher_has_no_effect",
-            "The teacher's signal does not reach the student.",
-            evidence,
-            "Look for detach() or a new tensor on the student's side of the soft term, a weight of 0, or a "
-            "student that is compared with itself.",
-        )
-    else:
-        yield Passed("teacher_has_no_effect", evidence)
+    yield verdict(moved <= max(1e-6, 10 * chance), "teacher_has_no_effect", evidence)
 
 
-def teacher_not_frozen(case):
-    if case.teacher is None:
-        raise Blocked("the teacher itself, not only its logits")
-    seen = case.stepped
-    weights = dict(case.teacher.named_parameters())
+def teacher_not_frozen(setup):
+    if setup.teacher is None:
+        raise CannotCheck("the teacher itself, not only its logits")
+    seen = setup.stepped
+    weights = dict(setup.teacher.named_parameters())
     moved = [name for name in seen.teacher_changed if name in weights]
-    if moved or seen.teacher_gradients:
-        yield Finding(
-            "teacher_not_frozen",
-            "The step sends gradients into the teacher" + (" and changes it." if moved else "."),
-            f"{len(set(seen.teacher_gradients))} of {len(weights)} parameters get a gradient, {len(moved)} "
-            "change",
-            "Ask the teacher under torch.no_grad(), or teacher.requires_grad_(False); keep it out of the "
-            "optimizer.",
-        )
-    else:
-        yield Passed("teacher_not_frozen", f"0 of {len(weights)} parameters get a gradient")
+    reached = len(set(seen.teacher_gradients))
+    yield verdict(
+        moved or reached,
+        "teacher_not_frozen",
+        f"{reached} of {len(weights)} parameters get a gradient, {len(moved)} change",
+        f"0 of {len(weights)} parameters get a gradient",
+        changes=" and changes it" if moved else "",
+    )
 
 
-def student_in_eval_mode(case):
-    passes = case.stepped.student_passes
+def student_in_eval_mode(setup):
+    passes = setup.stepped.student_passes
     if not passes:
-        raise Blocked("a step that calls the student")
+        raise CannotCheck("a step that calls the student")
     if any(one.training for one in passes):
         yield Passed("student_in_eval_mode", f"{len(passes[0].training)} modules are in train mode")
         return
-    (model,) = copies(case.student)
-    effect = mode_effect(case, model, [path for path, _ in model.named_modules()])
-    if effect > 1e-5:
-        yield Finding(
-            "student_in_eval_mode",
-            "The student learns in eval mode: no dropout, and batch normalisation stands still.",
-            f"0 modules in train mode; its logits would move by {effect:.2g} of their size",
-            "student.train() at the start of every epoch: an evaluation before it may have called eval().",
-        )
-    else:
-        yield Passed("student_in_eval_mode", "the student answers alike in both modes")
+    (model,) = copies(setup.student)
+    effect = mode_effect(setup, model, [path for path, _ in model.named_modules()])
+    evidence = f"0 modules in train mode; its logits would move by {effect:.2g} of their size"
+    yield verdict(effect > 1e-5, "student_in_eval_mode", evidence, "the student answers alike in both modes")
 
 
-def other_inputs(case):
-    seen = case.stepped
+def other_inputs(setup):
+    seen = setup.stepped
     if len(seen.teacher_passes) != 1 or len(seen.student_passes) != 1:
-        raise Blocked("a step in which teacher and student are each called once")
+        raise CannotCheck("a step in which teacher and student are each called once")
     theirs, ours = (passes[0].inputs for passes in (seen.teacher_passes, seen.student_passes))
     pairs = [(a, b) for a, b in zip(theirs, ours, strict=False) if a.shape == b.shape]
     if not pairs:
-        raise Blocked("inputs of one shape for both; other sizes cannot be compared")
-    alike = min(_likeness(a.double().cpu(), b.double().cpu()) for a, b in pairs)
+        raise CannotCheck("inputs of one shape for both; other sizes cannot be compared")
+    alike = min(_correlation(a.double().cpu(), b.double().cpu()) for a, b in pairs)
     evidence = f"in the median sample the two inputs correlate at {alike:.3f}"
-    if alike < 0.98:
-        yield Finding(
-            "other_inputs",
-            "Teacher and student see different inputs.",
-            evidence,
-            "Augment once and give both the same tensor; or cache the teacher's answers for each view.",
-        )
-    else:
-        yield Passed("other_inputs", evidence)
+    yield verdict(alike < 0.98, "other_inputs", evidence)
 
 
-def _likeness(theirs, ours):
+def _correlation(theirs, ours):
     """The correlation of each sample's values: 1 for another scaling, lower for another view."""
     if torch.equal(theirs, ours):
         return 1.0
@@ -167,56 +122,46 @@ def _likeness(theirs, ours):
     return float(torch.cosine_similarity(theirs, ours, eps=1e-12).median())
 
 
-def student_stands_still(case):
-    seen = _moving(case)
-    weights = dict(case.student.named_parameters())
+def student_stands_still(setup):
+    seen = _moving(setup)
+    weights = dict(setup.student.named_parameters())
     moved = [name for name in seen.student_changed if name in weights]
-    if seen.gradients and not moved and not _way(*case.stepped_often):
-        yield Finding(
-            "student_stands_still",
-            "The step leaves the student's weights as they were.",
-            f"{len(seen.gradients)} parameters have gradients, 0 change, in 16 steps too",
-            "Call loss.backward() and then optimizer.step(); look at the learning rate.",
-        )
-    else:
-        when = "in one step" if moved or not seen.gradients else "in the first step, but they do within 16"
-        yield Passed("student_stands_still", f"{len(moved)} of {len(weights)} parameters change {when}")
+    still = seen.gradients and not moved and not _way(*setup.stepped_often)
+    when = "in one step" if moved or not seen.gradients else "in the first step, but they do within 16"
+    yield verdict(
+        still,
+        "student_stands_still",
+        f"{len(seen.gradients)} parameters have gradients, 0 change, in 16 steps too",
+        f"{len(moved)} of {len(weights)} parameters change {when}",
+    )
 
 
-def gradients_accumulate(case):
+def gradients_accumulate(setup):
     """Two steps in turn must move the student as if the first had left no gradient behind."""
-    _moving(case)
-    left, cleared = case.stepped_twice
+    _moving(setup)
+    left, cleared = setup.stepped_twice
     sizes = [_apart(*left[:2]), _apart(*left[1:])]
     if not all(0 < size < math.inf for size in sizes):
-        raise Blocked("a step that moves the student each time; to gather gradients over several is fine")
+        raise CannotCheck("a step that moves the student each time; to gather gradients over several is fine")
     chance = _apart(left[1], cleared[1]) / sizes[0]
     if chance > 1e-3:
-        raise Blocked(
+        raise CannotCheck(
             f"a step that does the same twice; with equal random numbers yours differs by {chance:.2g}"
         )
     apart = _apart(left[2], cleared[2]) / sizes[1]
     evidence = f"without the gradients that the first leaves, the second step goes {apart:.2g} of its way off"
-    if apart > max(1e-3, 10 * chance):
-        yield Finding(
-            "gradients_accumulate",
-            "Each step adds its gradients to those of all steps before.",
-            evidence,
-            "Call optimizer.zero_grad() once in every step, before loss.backward().",
-        )
-    else:
-        yield Passed("gradients_accumulate", evidence)
+    yield verdict(apart > max(1e-3, 10 * chance), "gradients_accumulate", evidence)
 
 
-def _moving(case):
+def _moving(setup):
     """The step, where it moves the student itself."""
-    seen = case.stepped
-    if case.optimizer is None:
-        raise Blocked("optimizer=")
-    if "optimizer" not in wanted(case.step):
-        raise Blocked("a step that takes the argument `optimizer` and moves the student with it")
+    seen = setup.stepped
+    if setup.optimizer is None:
+        raise CannotCheck("optimizer=")
+    if "optimizer" not in step_arguments(setup.step):
+        raise CannotCheck("a step that takes the argument `optimizer` and moves the student with it")
     if seen.cut:
-        raise Blocked("a gradient at the student")
+        raise CannotCheck("a gradient at the student")
     return seen
 
 
@@ -225,11 +170,11 @@ def _way(*states):
     return _apart(states[0], states[-1])
 
 
-def used(case):
+def used(setup):
     """The step, where it calls the student that it is given."""
-    if not case.stepped.student_passes and not case.stepped.gradients:
-        raise Blocked("a step that calls the student")
-    return case.stepped
+    if not setup.stepped.student_passes and not setup.stepped.gradients:
+        raise CannotCheck("a step that calls the student")
+    return setup.stepped
 
 
 def _size(gradients):

@@ -1,0 +1,68 @@
+"""Seven losses on the teacher's responses, each at several weights and temperatures."""
+
+from dataclasses import replace
+from functools import partial
+
+from kdviz.course.experiments.arms import answers, permuted, swept, usual_teachers
+from kdviz.course.results import result
+from kdviz.datasets import digits
+from kdviz.losses.response import (
+    CrossEntropy,
+    Decoupled,
+    JensenShannon,
+    LogitMatching,
+    PredictionCorrelation,
+    ReverseKL,
+    SoftTargets,
+    StandardisedSoftTargets,
+)
+
+RESPONSE_LOSSES = {
+    "soft targets": SoftTargets(),
+    "decoupled (DKD)": Decoupled(),
+    "correlation (DIST)": PredictionCorrelation(),
+    "reverse KL": ReverseKL(form="scaled"),
+    "Jensen-Shannon": JensenShannon(form="normalised"),
+    "logit standardisation": StandardisedSoftTargets(),
+    "logit matching": LogitMatching("limit"),
+}
+
+
+def response_mixture(arm, soft_weight=0.0, temperature=None):
+    """Hard labels and a response loss by name; without a temperature the loss keeps its own."""
+    if arm == "hard labels":
+        return 1.0 * CrossEntropy()
+    loss = RESPONSE_LOSSES[arm]
+    if temperature is not None:
+        loss = replace(loss, temperature=temperature)
+    return (1 - soft_weight) * CrossEntropy() + soft_weight * loss
+
+
+def response_points(temperatures=(1.0, 4.0, 16.0), soft_weights=(0.1, 0.5, 0.9)):
+    """The hard-label baseline, and every loss at every weight and, where it has one, temperature."""
+    points = [{"arm": "hard labels"}]
+    for arm, loss in RESPONSE_LOSSES.items():
+        for weight in soft_weights:
+            here = {"arm": arm, "soft_weight": weight}
+            tempered = hasattr(loss, "temperature")
+            points += [{**here, "temperature": t} for t in temperatures] if tempered else [here]
+    return points
+
+
+def shuffled_teacher(data):
+    """A control that should fail: the teacher's answers with their dark knowledge permuted."""
+    return permuted(answers(usual_teachers([data]), [data]), [data])[0]
+
+
+# Shuffled teachers magnify rounding: 1 point was seen on one machine.
+@result({"regime": ("50 labels", "50 labels, shuffled", "all labels")}, tolerance=4.0)
+def response_losses(seeds, regime):
+    """Every response loss at several weights and temperatures, beside the hard-label baseline."""
+    few = partial(digits, labels=50, transfer="labelled")
+    settings = {
+        "50 labels": {"data": few},
+        "50 labels, shuffled": {"data": few, "teacher": shuffled_teacher},
+        "all labels": {"data": digits},
+    }[regime]
+    found = swept(response_points(), seeds, response_mixture, **settings)
+    return [{"regime": regime, **row} for row in found]

@@ -1,0 +1,118 @@
+"""Learning together: two peers that teach each other, and four online schemes side by side."""
+
+from functools import partial
+
+import torch
+
+from kdviz.course.experiments.arms import along, logits, rows, students
+from kdviz.course.results import result
+from kdviz.datasets import digits
+from kdviz.datasets.augmentations import SLIGHT_NOISE
+from kdviz.losses.response import CrossEntropy, LabelSmoothing, SoftTargets
+from kdviz.measure import accuracy, agreement, kl_to_teacher
+from kdviz.models import gated_branches, mlp
+from kdviz.schemes import codistillation, collaborative, mutual_stack, native_ensemble
+
+REGIMES = {
+    "all labels": (digits, 16, 600),
+    "100 labels": (partial(digits, labels=100, transfer="labelled"), 16, 600),
+    "40 % wrong labels": (partial(digits, label_noise=0.4), 64, 1500),
+}
+# Peers see each other and do not listen.
+SILENT = CrossEntropy() + 0.0 * SoftTargets(1.0)
+
+
+def peers(seeds, *widths):
+    """Two peers for each seed, with initial weights of their own."""
+    return [[mlp(64, *widths, 10, seed=2 * seed + peer) for peer in range(2)] for seed in seeds]
+
+
+@result({"regime": tuple(REGIMES)}, tolerance=5.0)
+def mutual_learning(seeds, regime):
+    """Two peers that teach each other, along their training, beside two that learn apart.
+
+    "label smoothing" is a control: apart, with softer labels and nobody to teach.
+    """
+    make, width, steps = REGIMES[regime]
+    data = [make(seed=seed) for seed in seeds]
+    pairs = peers(seeds, width)
+    smooth = LabelSmoothing(0.1) + 0.0 * SoftTargets(1.0)
+    runs = {
+        "apart": mutual_stack(pairs, data, SILENT, steps=steps),
+        "mutual": mutual_stack(pairs, data, steps=steps),
+        "label smoothing": mutual_stack(pairs, data, smooth, steps=steps),
+    }
+    tests = [part.test for part in data for _ in range(2)]
+    return [
+        {
+            "regime": regime,
+            "seed": part.seed,
+            "arm": arm,
+            "step": step,
+            "validation_accuracy": float(validation.mean()),
+            **_two(said, part.test.labels),
+        }
+        for arm, run in runs.items()
+        for step, validations, saids in along(run, tests)
+        for part, validation, said in zip(
+            data, validations.reshape(-1, 2), saids.unflatten(0, (-1, 2)), strict=True
+        )
+    ]
+
+
+def _two(said, labels):
+    """Of two networks: mean accuracy, that of their ensemble, how often they say the same or err alike."""
+    one, other = said
+    first, second = said.argmax(-1)
+    alike = (first == second) & (first != labels)
+    return {
+        "accuracy": 100 * sum(accuracy(own, labels) for own in said) / 2,
+        "ensemble_accuracy": 100 * accuracy(said.softmax(-1).mean(0), labels),
+        "agreement": 100 * agreement(one, other),
+        "same_mistake": 100 * float(alike.double().mean()),
+        "kl": (kl_to_teacher(one, other) + kl_to_teacher(other, one)) / 2,
+        "kl_temperature": 1.0,
+    }
+
+
+@result({"regime": ("100 labels",)}, tolerance=5.0)
+def online_schemes(seeds, regime):
+    """Four online schemes with two students each. All deploy ``mlp(64, 16, 16, 10)``.
+
+    Two arms are controls. "codistillation, no delay": the copies are as the others are now. "KDCL without
+    teaching": the same noisy images, and the ensemble is not listened to.
+    """
+    make, _, _ = REGIMES[regime]
+    data = [make(seed=seed) for seed in seeds]
+    pairs = peers(seeds, 16, 16)
+
+    def one_by_one(scheme, *objective, **settings):
+        each = zip(pairs, data, strict=True)
+        return [scheme(pair, part, *objective, **settings).finish().student for pair, part in each]
+
+    arms = {
+        "apart": _paired(mutual_stack(pairs, data, SILENT)),
+        "mutual": _paired(mutual_stack(pairs, data)),
+        "codistillation": one_by_one(codistillation, exchange=50),
+        "codistillation, no delay": one_by_one(codistillation, exchange=1),
+        "KDCL": one_by_one(collaborative, augment=SLIGHT_NOISE),
+        "KDCL without teaching": one_by_one(collaborative, SILENT, augment=SLIGHT_NOISE),
+        "ONE": [_branches(pair[0], part) for pair, part in zip(pairs, data, strict=True)],
+    }
+    return rows(data, arms, _of_pair, regime=regime)
+
+
+def _of_pair(pair, data):
+    return _two(torch.stack([logits(peer, data.test) for peer in pair]), data.test.labels)
+
+
+def _paired(run):
+    """The two trained peers of each seed."""
+    every = students(run)
+    return list(zip(every[::2], every[1::2], strict=True))
+
+
+def _branches(network, data):
+    gated = gated_branches(network, "activation1", 2, data.train.inputs, seed=data.seed)
+    student = native_ensemble(gated, data).finish().student
+    return [student.alone(branch) for branch in student.branches]

@@ -1,0 +1,66 @@
+"""An experiment's source, folded, for the place on a page where its rows are shown."""
+
+import ast
+
+from kdviz.course.code_hash import EXPERIMENTS, definitions, pieces
+
+_STYLE = (
+    ".kdviz-source pre { background: #fff; color: #000; padding: 0.8em; overflow-x: auto; }"
+    " .kdviz-source summary { cursor: pointer; }"
+)
+
+
+def show_source(code):
+    """Show a folded box with the source of an experiment and of all it uses among the experiments' files."""
+    from IPython.display import display
+
+    display(SourceView(code))
+
+
+class SourceView:
+    """The source of an experiment as text; in a notebook folded and highlighted."""
+
+    def __init__(self, code):
+        self.name, self.source = code.__name__, source_of(code)
+
+    def __repr__(self):
+        return f"The code of the experiment {self.name!r}: {len(self.source.splitlines())} lines"
+
+    def _repr_html_(self):
+        from pygments import highlight
+        from pygments.formatters import HtmlFormatter
+        from pygments.lexers import PythonLexer
+
+        look = HtmlFormatter(nowrap=True, style="xcode")
+        return (
+            f'<details class="kdviz-source"><summary>The code of <code>{self.name}</code></summary>'
+            f"<style>{look.get_style_defs('.kdviz-source pre')} {_STYLE}</style>"
+            f'<pre tabindex="0">{highlight(self.source, PythonLexer(), look)}</pre></details>'
+        )
+
+
+def source_of(code):
+    """The definition of an experiment, then what it uses of its own file and of the other experiments'."""
+    named = [piece for piece in pieces(code) if piece[0].parent == EXPERIMENTS and piece[1]]
+    first, files = named[0], dict.fromkeys(path for path, _ in named)
+    parts = [_segments(first[0], [first[1]])]
+    for path in files:
+        others = [name for other, name in named if other == path and (path, name) != first]
+        heading = "" if path == first[0] else f"# --- from {path.relative_to(EXPERIMENTS).as_posix()}\n\n\n"
+        if others:
+            parts.append(heading + _segments(path, others))
+    return "\n\n\n".join(parts) + "\n"
+
+
+def _segments(path, names):
+    """The lines of definitions, in the file's order, with the comments just above them."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    nodes = definitions(ast.parse("\n".join(lines)))
+    spans = {}
+    for name in names:
+        node = nodes[name]
+        start = min(one.lineno for one in [node, *getattr(node, "decorator_list", [])]) - 1
+        while start and lines[start - 1].startswith("# ") and not lines[start - 1].startswith("# ---"):
+            start -= 1
+        spans[start] = "\n".join(lines[start : node.end_lineno])
+    return "\n\n\n".join(spans[start] for start in sorted(spans))

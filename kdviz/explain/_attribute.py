@@ -1,0 +1,206 @@
+"""What in an input an answer rests on: three methods of captum, with one call.
+
+For classes of N inputs of any shape the result has the inputs' own shape, save that colours or the
+dimensions of an embedding are summed: (N, H, W) for images, (N, D) for a table, (N, L) for tokens.
+"""
+
+from contextlib import contextmanager
+
+import torch
+from captum.attr import (
+    IntegratedGradients,
+    LayerAttribution,
+    LayerGradCam,
+    LayerIntegratedGradients,
+    Occlusion,
+)
+from torch import Tensor
+
+from kdviz.losses.checks import check_choice, check_labels, check_whole
+from kdviz.tracing import call, device_of, evaluating, hooked, logits_of
+
+METHODS = ("integrated_gradients", "grad_cam", "occlusion")
+
+
+def attribute(
+    model: torch.nn.Module,
+    inputs: Tensor,
+    targets: Tensor,
+    method: str = "integrated_gradients",
+    *,
+    baseline: float | Tensor = 0,
+    layer: str | None = None,
+    steps: int = 64,
+    window: int | None = None,
+) -> Tensor:
+    r"""How much each position of an input speaks for a class.
+
+    "integrated_gradients"
+        :math:`(x - x_0) \odot \int_0^1 \nabla z_c(x_0 + a (x - x_0))\, da`: the logit's gradient, averaged on
+        the straight way from the baseline, by ``steps`` points of Gauss and Legendre. Its sum over the
+        positions is :math:`z_c(x) - z_c(x_0)` (Sundararajan et al. 2017, section 3). Of tokens it is taken at
+        the embedding.
+    "grad_cam"
+        :math:`\mathrm{ReLU}(\sum_k \alpha_k A_k)` with :math:`\alpha_k` the logit's mean gradient over the
+        positions of map :math:`A_k` (Selvaraju et al. 2017, section 3), spread bilinearly over the image. It
+        is 0 or more, coarse, and needs feature maps.
+    "occlusion"
+        How far the logit falls where a window takes the baseline's value (Zeiler and Fergus 2014, section
+        4.2); a position under several windows gets their mean.
+
+    Parameters
+    ----------
+    model : torch.nn.Module; it answers in eval mode, and its mode and gradients are left as they are
+    inputs : (N, channels, height, width), (N, features) or whole-number tokens (N, length)
+    targets : (N,) the class of each input that is asked about
+    baseline : number, or tensor like one input
+        The input that says nothing; for tokens the number of the padding token.
+    layer : str
+        Grad-CAM: the path of the layer whose maps are read, by default the last that has any.
+    steps : int
+    window : int
+        Occlusion: height and width of the window, moved by half of it; by default a quarter of the image.
+        In a table or a text one position is hidden at a time.
+
+    Returns
+    -------
+    tensor (N, ...)
+
+    Raises
+    ------
+    ValueError
+        Inputs, targets, baseline or layer do not fit the model, or it has nothing that the method reads.
+
+    >>> model = torch.nn.Linear(2, 2, bias=False)
+    >>> _ = model.weight.data.copy_(torch.tensor([[1.0, 0.0], [2.0, 3.0]]))
+    >>> attribute(model, torch.tensor([[1.0, 10.0]]), torch.tensor([1]), "occlusion")
+    tensor([[ 2., 30.]])
+    """
+    check_choice("method", method, METHODS)
+    with answering(model, inputs, targets) as moved:
+        given = (model, *moved)
+        if method == "integrated_gradients":
+            check_whole("steps", steps, 2)
+            return _integrated_gradients(*given, baseline, steps)
+        if method == "grad_cam":
+            return _grad_cam(*given, layer)
+        return _occlusion(*given, baseline, window)
+
+
+@contextmanager
+def answering(model, inputs, targets):
+    """Copies of inputs and targets where the model is, which is in eval mode meanwhile."""
+    _check_inputs(inputs, targets)
+    inputs, targets = (part.detach().clone().to(device_of(model)) for part in (inputs, targets))
+    with evaluating(model), torch.random.fork_rng():
+        with torch.no_grad():
+            check_labels(logits_of(call(model, inputs[:1])), targets[:1])
+        yield inputs, targets
+
+
+def map_layer(model: torch.nn.Module, inputs: Tensor) -> str:
+    """The path of the last layer whose output is a feature map with more than one position."""
+    found = []
+
+    def note(path, module, output):
+        if isinstance(output, torch.Tensor) and output.ndim == 4 and output[0, 0].numel() > 1:
+            found.append(path)
+
+    leaves = [path for path, module in model.named_modules() if not any(module.children())]
+    with torch.no_grad(), hooked(model, note, leaves):
+        call(model, inputs[:1])
+    if not found:
+        raise ValueError(
+            "Grad-CAM needs a layer with feature maps, and this model has none; use integrated gradients or "
+            "occlusion"
+        )
+    return found[-1]
+
+
+def _integrated_gradients(model, inputs, targets, baseline, steps):
+    settings = {"target": targets, "n_steps": steps, "method": "gausslegendre"}
+    settings["internal_batch_size"] = max(256, len(inputs))
+    if inputs.is_floating_point():
+        method = IntegratedGradients(logits_from(model))
+        found = method.attribute(inputs, baseline_of(baseline, inputs), **settings)
+        return _summed(found)
+    method = LayerIntegratedGradients(logits_from(model), _embedding(model))
+    found = method.attribute(inputs, baseline_of(baseline, inputs), **settings)
+    return found.detach().sum(-1)
+
+
+def _grad_cam(model, inputs, targets, layer):
+    path = layer or map_layer(model, inputs)
+    method = LayerGradCam(logits_from(model), module_at(model, path))
+    maps = method.attribute(inputs, target=targets, relu_attributions=True)
+    if not isinstance(maps, torch.Tensor) or maps.ndim != 4:
+        raise ValueError(f"layer {path!r} gives no feature maps; name a layer before the pooling")
+    return LayerAttribution.interpolate(maps, inputs.shape[-2:], "bilinear").detach()[:, 0]
+
+
+def _occlusion(model, inputs, targets, baseline, window):
+    if inputs.ndim == 4:
+        channels, height, width = inputs.shape[1:]
+        window = window or max(1, min(height, width) // 4)
+        check_whole("window", window, 1)
+        shape, stride = (channels, min(window, height), min(window, width)), max(1, window // 2)
+        strides = (channels, stride, stride)
+    else:
+        shape, strides = (1,) * (inputs.ndim - 1), 1
+    with torch.no_grad():
+        found = Occlusion(logits_from(model)).attribute(
+            inputs,
+            shape,
+            strides=strides,
+            baselines=baseline_of(baseline, inputs),
+            target=targets,
+            perturbations_per_eval=8,
+        )
+    # Each channel carries the whole fall of the logit, as the window hides them together.
+    found = found.mean(1) if inputs.ndim == 4 else found
+    return found.to(inputs.dtype) if inputs.is_floating_point() else found
+
+
+def logits_from(model):
+    """The model as captum asks it: a function of inputs that gives the logits and leaves the inputs alone."""
+    return lambda inputs: logits_of(call(model, inputs))
+
+
+def module_at(model, path):
+    """The layer with this path."""
+    modules = dict(model.named_modules())
+    if path not in modules:
+        raise ValueError(f"unknown layer {path!r}; the layers are: {', '.join(p for p in modules if p)}")
+    return modules[path]
+
+
+def _embedding(model):
+    found = [module for module in model.modules() if isinstance(module, torch.nn.Embedding)]
+    if not found:
+        raise ValueError(
+            "integrated gradients of tokens are taken at an nn.Embedding, and this model has none; use "
+            "occlusion, or pass floating-point inputs"
+        )
+    return found[0]
+
+
+def baseline_of(baseline, inputs):
+    if not isinstance(baseline, torch.Tensor):
+        return baseline
+    if baseline.shape not in (inputs.shape, inputs.shape[1:]):
+        raise ValueError(
+            f"the baseline must be a number or have the shape of one input, {tuple(inputs.shape[1:])}; got "
+            f"{tuple(baseline.shape)}"
+        )
+    return baseline.to(inputs).expand_as(inputs)
+
+
+def _summed(values):
+    return values.detach().sum(1) if values.ndim == 4 else values.detach()
+
+
+def _check_inputs(inputs, targets):
+    if not isinstance(inputs, torch.Tensor) or inputs.ndim < 2 or not len(inputs):
+        raise ValueError("inputs must be a tensor of at least one image, row or text, samples first")
+    if not isinstance(targets, torch.Tensor) or targets.shape != (len(inputs),):
+        raise ValueError(f"targets must be a tensor with one class for each of the {len(inputs)} inputs")

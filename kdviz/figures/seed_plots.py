@@ -1,0 +1,144 @@
+"""Experiments over seeds: every seed a dot, every arm a mean with its 95 % interval."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from kdviz.figures.template import BASELINE, INK, STUDENT
+from kdviz.measure import paired
+
+
+def paired_dots(
+    table: pd.DataFrame,
+    baseline: str,
+    arms: Sequence[str],
+    *,
+    value: str = "accuracy",
+    by: str | None = None,
+    title: str = "",
+) -> go.Figure:
+    """Paired differences to a baseline: one row for each arm, one small dot for each seed.
+
+    The first arm is the one in question and is drawn in the student's colour; the others are controls,
+    in grey with open squares. The large mark is the mean with its 95 % interval. On the right stand
+    the mean, the number of seeds that got better, and *null* where the interval holds zero.
+
+    Parameters
+    ----------
+    table : DataFrame with the columns ``seed``, ``arm``, ``value`` (and ``by``)
+        At least five seeds.
+    baseline : the arm to compare with
+    arms : the arms to show
+    value : the column that is compared, in percent
+    by : a column; one panel is drawn for each of its values
+    """
+    panels = {"": table} if by is None else dict(list(table.groupby(by)))
+    drawn = make_subplots(
+        rows=len(panels),
+        shared_xaxes=True,
+        vertical_spacing=0.28 / len(panels) if by else 0,
+        subplot_titles=[f"{key} {by}" for key in panels] if by else None,
+    )
+    for row, panel in enumerate(panels.values(), start=1):
+        _panel(drawn, row, panel, baseline, arms, value)
+    drawn.update_xaxes(title_text=f"{value} minus that of {baseline} (percentage points)", row=len(panels))
+    height = 150 + len(panels) * (50 + 40 * len(arms))
+    return _finished(drawn, arms, title=title, height=height, margin={"r": 250})
+
+
+def seed_dots(
+    table: pd.DataFrame,
+    arms: Sequence[str],
+    *,
+    value: str = "accuracy",
+    axis: str = "accuracy (%)",
+    title: str = "",
+) -> go.Figure:
+    """The distribution over seeds: one row for each arm, one dot for each seed, and a line at the median.
+
+    A mean says little where some seeds fail. On the right stand the lowest, the median and the highest.
+
+    Parameters
+    ----------
+    table : DataFrame with the columns ``seed``, ``arm`` and ``value``
+    arms : the arms to show; the first is the baseline
+
+    >>> table = pd.DataFrame({"seed": [0, 1, 2], "arm": "hint", "accuracy": [90.0, 91.0, 95.0]})
+    >>> seed_dots(table, ["hint"]).layout.annotations[0].text
+    '90 … <b>91</b> … 95'
+    """
+    drawn = go.Figure()
+    for row, arm in enumerate(arms):
+        found = table[table.arm == arm].sort_values("seed")
+        if found.empty:
+            raise ValueError(f"the table has no arm {arm!r}; its arms are: {', '.join(table.arm.unique())}")
+        look, values = BASELINE if row == 0 else STUDENT, found[value].to_numpy()
+        # Dots of one height would hide each other.
+        heights = row + 0.5 * ((np.arange(len(values)) * 0.618) % 1 - 0.5)
+        marker = {"color": look.color, "symbol": look.symbol, "size": 7, "opacity": 0.5}
+        drawn.add_trace(_dots(arm, values, heights, found.seed, marker, ".1f"))
+        median = float(np.median(values))
+        line = {"line": {"color": INK, "width": 2}}
+        drawn.add_shape(type="line", x0=median, x1=median, y0=row - 0.4, y1=row + 0.4, **line)
+        _note(drawn, row, f"{values.min():.0f} … <b>{median:.0f}</b> … {values.max():.0f}")
+    drawn.update_xaxes(title_text=axis)
+    return _finished(drawn, arms, title=title, height=140 + 45 * len(arms), margin={"r": 130})
+
+
+def _panel(drawn, panel_row, panel, baseline, arms, value):
+    wide = panel.pivot(index="seed", columns="arm", values=value)
+    missing = [arm for arm in (baseline, *arms) if arm not in wide]
+    if missing:
+        raise ValueError(f"the table has no arm {missing[0]!r}; its arms are: {', '.join(wide)}")
+    for row, arm in enumerate(arms):
+        look = STUDENT if row == 0 else BASELINE
+        symbol = look.symbol if row == 0 else f"{look.symbol}-open"
+        found = paired(wide[arm], wide[baseline])
+        marker = {"color": look.color, "size": 6, "opacity": 0.35}
+        gains, rows = (wide[arm] - wide[baseline]).to_numpy(), np.full(len(wide), row, np.int8)
+        mean = go.Scatter(
+            name=f"{arm}, mean",
+            x=[found.mean],
+            y=[row],
+            mode="markers",
+            marker={"color": look.color, "size": 12, "symbol": symbol, "line": {"width": 2}},
+            error_x={
+                "array": [found.high - found.mean],
+                "arrayminus": [found.mean - found.low],
+                "color": look.color,
+                "thickness": 2.5,
+                "width": 7,
+            },
+            hovertemplate=f"{found}<extra>{arm}</extra>",
+        )
+        drawn.add_traces([_dots(arm, gains, rows, wide.index, marker, "+.1f"), mean], rows=panel_row, cols=1)
+        half, verdict = (found.high - found.low) / 2, "" if found.sure else ", <b>null</b>"
+        text = f"{found.mean:+.1f} ± {half:.1f}, {found.above} of {found.count} better{verdict}"
+        _note(drawn, row, text, yref="y" if panel_row == 1 else f"y{panel_row}")
+    drawn.add_vline(x=0, line={"color": INK, "width": 1}, layer="above", row=panel_row, col=1)
+
+
+def _dots(arm, x, y, seeds, marker, format):
+    return go.Scatter(
+        name=arm,
+        x=x,
+        y=y,
+        mode="markers",
+        marker=marker,
+        customdata=np.asarray(seeds, np.int32),
+        hovertemplate=f"seed %{{customdata}}: %{{x:{format}}}<extra>{arm}</extra>",
+    )
+
+
+def _note(drawn, row, text, **axis):
+    """A text to the right of a row."""
+    drawn.add_annotation(xref="paper", x=1.01, y=row, text=text, showarrow=False, xanchor="left", **axis)
+
+
+def _finished(drawn, arms, **layout):
+    rows = {"tickvals": list(range(len(arms))), "ticktext": list(arms), "range": [len(arms) - 0.5, -0.5]}
+    drawn.update_yaxes(**rows, showgrid=False)
+    return drawn.update_layout(template="kdviz", **layout)

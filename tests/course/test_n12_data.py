@@ -1,0 +1,32 @@
+"""The data of notebook 12."""
+
+import torch
+
+from kdviz.course import n12_data
+
+
+def test_the_labels_shown_are_those_of_the_rows_labelled():
+    table = n12_data.cells(labels=40, seed=1)
+    known = table.labels >= 0
+    assert int(known.sum()) == len(table.labelled) == 40
+    rows = {tuple(row.tolist()): int(label) for row, label in zip(*table.labelled.tensors, strict=True)}
+    for row, label in zip(table.inputs[known], table.labels[known], strict=True):
+        assert rows[tuple(row.tolist())] == int(label)
+    assert torch.allclose(table.inputs.mean(0), torch.zeros(30), atol=1e-5)
+    assert len(table.inputs) + len(table.test) == 569
+
+
+def test_a_row_number_finds_its_row():
+    table = n12_data.cells()
+    inputs, labels, row = table.with_rows()[17]
+    assert row == 17 and torch.equal(inputs, table.inputs[17]) and labels == table.labels[17]
+
+
+def test_most_topic_words_of_a_sentence_are_its_topics():
+    text = n12_data.sentences(seed=2, train=50, labelled=10, test=20)
+    groups = [set(words.split()) for words in n12_data.TOPICS.values()]
+    for tokens, label in zip(*text.train.tensors, strict=True):
+        words = text.read(tokens).split()
+        counts = [sum(word in group for word in words) for group in groups]
+        assert len(words) == 8 and counts[label] == 3 and sorted(counts)[-2] == 2
+    assert len(text.labelled) == 10 and len(text.test) == 20
