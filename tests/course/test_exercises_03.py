@@ -35,6 +35,9 @@ def test_the_solutions_agree_with_the_library_on_other_numbers():
     assert torch.allclose(found, response.reverse_kl(z, teacher, 3.0))
     dist = response.prediction_correlation(z, teacher, 1.0, 1.0, 0.0)
     assert torch.allclose(solve("3.3")(z, teacher), dist)
+    labels = torch.arange(7) % 5
+    conditional = response.conditional_targets(z, teacher, labels, 1.0, form="scaled")
+    assert torch.allclose(solve("3.5")(z, teacher, labels), conditional)
 
 
 def test_the_share_is_the_factor_of_the_identity():

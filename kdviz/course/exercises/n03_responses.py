@@ -12,7 +12,7 @@ from kdviz.course.exercises.diagnosis import (
     NumberGrader,
 )
 from kdviz.course.exercises.draws import logits, logits_of_both
-from kdviz.losses.response import conditional_targets, prediction_correlation, reverse_kl, soft_targets
+from kdviz.losses.response import prediction_correlation, reverse_kl, soft_targets
 
 
 def _softmax(logits, temperature=1.0):
@@ -212,8 +212,12 @@ def _half_right(call):
     return call | {"labels": (first + torch.arange(len(first)) % 2) % call["teacher_logits"].shape[1]}
 
 
+def _conditional_loss(student, teacher, labels):
+    return _conditional(student, teacher, labels, teacher.argmax(-1) == labels)
+
+
 grade_conditional_loss = NumberGrader(
-    conditional_targets,
+    _conditional_loss,
     gradient_for="student_logits",
     calls=[_half_right(logits_of_both(6, 4, seed=8)), _half_right(logits_of_both(5, 10, seed=9))],
 )
@@ -263,7 +267,9 @@ def soft_targets_everywhere(student, teacher, labels):
 def cross_entropies(student, teacher, labels):
     """Where the teacher is right you take the cross-entropy with its answer. The value asked for is the KL
     divergence, which is smaller by the teacher's entropy."""
-    return conditional_targets(student, teacher, labels, form="paper")
+    entropy = torch.special.entr(_softmax(teacher)).sum(-1)
+    right = teacher.argmax(-1) == labels
+    return _conditional_loss(student, teacher, labels) + (entropy * right).mean()
 
 
 @grade_conditional_loss.mistake
