@@ -136,6 +136,15 @@ def test_the_logarithm_of_a_softmax_fails_on_large_logits():
     )
 
 
+@pytest.mark.parametrize("name", ["1.1", "1.3", "3.1", "3.5"])
+def test_logits_of_ten_thousand_are_tried_in_double_precision(name):
+    def right_up_to_a_thousand(student, teacher, *rest):
+        return solve(name)(student.clamp(-1000, 1000), teacher.clamp(-1000, 1000), *rest)
+
+    message = exercise(name).check(right_up_to_a_thousand).message
+    assert message.startswith("Right on logits of up to 1000, but on logits of up to 10,000:")
+
+
 def test_double_precision_alone_is_not_enough():
     def double_only(student, teacher):
         centre = torch.eye(student.shape[-1]).double() - 1 / student.shape[-1]
@@ -402,5 +411,5 @@ def test_feedback_says_its_verdict_in_words():
 
 
 def test_an_unknown_exercise_lists_those_there_are():
-    with pytest.raises(ValueError, match=r"no exercise is named '9.9'; there are 0.1, 1.1"):
+    with pytest.raises(ValueError, match=r"no exercise is named '9.9'; there are 0.1, 0.2"):
         exercise("9.9")

@@ -209,7 +209,7 @@ def test_an_exchange_may_be_drawn_in_other_ways():
 
 def test_the_exchange_is_that_of_the_experiment():
     """As often as not another order, but with the properties that the exercise asks for."""
-    from kdviz.course.knowledge_experiments import shuffled
+    from kdviz.course.experiments.n04_features import shuffled
     from kdviz.datasets import digits
 
     data = digits(labels=60, transfer="labelled", seed=3)
