@@ -348,7 +348,7 @@ def _check_fairness(by_place, by_size):
         raise NotYet(
             "Over many generators some probabilities go to some classes more often than to others: the "
             f"largest of the wrong classes, for instance, stays in {counts[-1, -1] / len(by_size):.0%} of "
-            f"the images, and fair is {1 / classes:.0%}. Then a student still learns what resembles the image."
+            f"the images, and fair is {1 / classes:.0%}. A student still learns what resembles the image."
         )
     counts, fair = _counts(by_place)
     if not fair:
