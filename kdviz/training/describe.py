@@ -24,6 +24,7 @@ import kdviz
 # What the numbers of a training can depend on; the pictures of it are not among them.
 _ENGINE = ("datasets", "losses", "measure", "models", "schemes", "training", "tracing.py")
 _PLAIN = (bool, int, float, complex, str, bytes, type(None), type(...), range)
+_CODE = (types.FunctionType, types.BuiltinFunctionType, type)
 _HEAP_TYPE = 1 << 9
 
 
@@ -82,10 +83,8 @@ def describe(value, _within=()):
         return ["method", inner(value.__func__), inner(value.__self__)]
     if isinstance(value, types.ModuleType):
         return _installed(value.__name__)
-    if isinstance(value, (types.FunctionType, types.BuiltinFunctionType, type)):
+    if isinstance(value, _CODE) or hasattr(value, "__wrapped__"):
         return _code_of(value, inner)
-    if hasattr(value, "__wrapped__"):
-        return ["wrapped", type(value).__name__, inner(value.__wrapped__)]
     if isinstance(value, nn.Module):
         kinds = sorted({type(module) for module in value.modules()}, key=lambda kind: kind.__qualname__)
         return ["network", fingerprint(value), [inner(kind) for kind in kinds]]
@@ -99,14 +98,18 @@ def _keeps_all_in_its_dictionary(kind):
 
 
 def _code_of(value, inner):
-    """A function or class: by name if it is installed, else by its code and by what that refers to."""
-    try:
-        return [_installed(value.__module__), value.__qualname__]
-    except Undescribable:
-        if isinstance(value, type):
-            return _class(value, inner)
-        if not isinstance(value, types.FunctionType):
-            raise
+    """A function or class: by its name in what is installed, else by its code and by what that refers to."""
+    if _is_found_by_name(value):
+        try:
+            return [_installed(value.__module__), value.__qualname__]
+        except Undescribable:
+            pass
+    if isinstance(value, type):
+        return _class(value, inner)
+    if not isinstance(value, types.FunctionType):
+        if not hasattr(value, "__wrapped__"):
+            raise Undescribable(f"{value!r} has no code to read")
+        return ["wrapped", type(value).__name__, inner(value.__wrapped__)]
     cells = [cell.cell_contents for cell in value.__closure__ or ()]
     defaults = [value.__defaults__, value.__kwdefaults__, cells]
     return [
@@ -115,6 +118,14 @@ def _code_of(value, inner):
         inner(defaults),
         _instructions(value.__code__, value.__globals__, inner),
     ]
+
+
+def _is_found_by_name(value):
+    """Not so a function made by another: it depends on what that was called with."""
+    found = sys.modules.get(value.__module__)
+    for name in getattr(value, "__qualname__", "").split("."):
+        found = getattr(found, name, None)
+    return found is value
 
 
 def _class(value, inner):

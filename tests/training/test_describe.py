@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from kdviz.datasets import digits
+from kdviz.datasets.augmentations import noisy
 from kdviz.models import mlp
 from kdviz.training.describe import Undescribable, describe, versions
 
@@ -82,6 +83,10 @@ def test_what_is_installed_is_known_by_name_and_version():
     assert versions()["kdviz"] in json.dumps(describe(digits))
     assert torch.__version__.split("+")[0] in json.dumps(describe(nn.Linear))
     assert describe(math.sqrt) and describe(np.linalg.norm)
+
+
+def test_a_function_made_by_one_that_is_installed_is_known_by_what_it_was_made_with():
+    assert same(noisy(0.1), noisy(0.1)) and not same(noisy(0.1), noisy(0.3))
 
 
 class Net(nn.Module):
