@@ -171,7 +171,7 @@ def test_a_story_asks_plays_and_answers(reader, story):
     assert "You expect: worse." in reader.page.locator(".reply").inner_text()
     reader.wait("Finished.")
     reply = reader.page.locator(".reply").inner_text()
-    assert (" ".join(story.get("why", "").split())) in reply
+    assert reply.endswith(story.get("why", "points."))
     found = re.findall(r"([\d.]+) %|([+−\d.]+) points", reply.removesuffix(story.get("why", "")))
     hard, soft, gain, stopped, beside = (float((share or gain).replace("−", "-")) for share, gain in found)
     came = "better" if gain > 1 else "worse" if gain < -1 else "about the same"
@@ -194,7 +194,9 @@ def test_a_story_asks_plays_and_answers(reader, story):
         assert marks[0].endswith(f": {stopped:.1f} %")
     # The number is said once.
     gain = re.search(r"[+−\d.]+ points", reply)[0]
-    assert reader.page.locator(".kdviz-playground").inner_text().count(f" {gain}") == 1
+    # Where both rivals have the same, they are two numbers that look alike.
+    times = 2 if stopped == hard else 1
+    assert reader.page.locator(".kdviz-playground").inner_text().count(f" {gain}") == times
 
 
 @pytest.mark.browser
@@ -428,6 +430,23 @@ def test_a_digit_drawn_by_pointer_is_read_by_all_three(reader):
         field.press(key)
     reader.wait("The teacher reads", ".draw .caption")
     assert reader.step == 0, "Space and arrows belong to the drawing field"
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    "stroke", [[(0.5, 0.1), (0.5, 0.9)], [(0.3, 0.3), (0.5, 0.1), (0.5, 0.9)]], ids=["plain", "with a flag"]
+)
+def test_a_thin_one_is_read_as_a_one(reader, stroke):
+    field = reader.page.locator(".draw canvas")
+    field.scroll_into_view_if_needed()
+    box, mouse = field.bounding_box(), reader.page.mouse
+    at = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in stroke]
+    mouse.move(*at[0])
+    mouse.down()
+    for place in at[1:]:
+        mouse.move(*place, steps=8)
+    mouse.up()
+    reader.wait("The teacher reads 1", ".draw .caption")
 
 
 @pytest.mark.browser

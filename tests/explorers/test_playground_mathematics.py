@@ -278,7 +278,8 @@ def test_a_change_on_the_way_and_its_replay_end_alike(evaluate):
 STOPPING = """async ([url, packed, settings]) => {
   const m = await import(url), data = m.dataOf(packed);
   const pair = new m.Pair(data, settings), seen = [];
-  const note = () => seen.push({ step: pair.step, weights: pair.students.map(({ net }) => [...net.weights]) });
+  const weights = () => pair.students.map(({ net }) => [...net.weights]);
+  const note = () => seen.push({ step: pair.step, weights: weights() });
   note();
   while (pair.step < 100) {
     pair.advance();

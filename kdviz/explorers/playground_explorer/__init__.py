@@ -71,14 +71,14 @@ STORIES = [
     {
         "name": "noisy-labels",
         "title": "Noisy labels",
-        "question": "60 % of all labels are wrong. The teacher learned from the same wrong labels, but stopped "
-        "early, before it knew them by heart. Will its student beat a label-only student that goes on "
-        "to the end, and one that stops early too?",
+        "question": "60 % of all labels are wrong. The teacher learned from the same wrong labels, but "
+        "stopped early, before it knew them by heart. Will its student beat a label-only student that goes "
+        "on to the end, and one that stops early too?",
         "settings": {"labels": 1200, "label_noise": 0.6, "width": 64},
         "measure": "accuracy",
-        "why": "The teacher's answers hold back the wrong labels because the teacher itself stopped early. Over 30 "
-        "seeds, a label-only student stopped at its best validation step ends a little above the distilled "
-        "one: what helps here is the stop. (To find that step it needs 200 images with right labels.)",
+        "why": "The teacher's answers hold back the wrong labels because the teacher itself stopped early. "
+        "Over 30 seeds, a label-only student stopped at its best validation step ends a little above the "
+        "distilled one: what helps here is the stop. (To find it takes 200 rightly labelled images.)",
     },
     {
         "name": "all-labels",

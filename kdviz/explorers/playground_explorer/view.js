@@ -374,7 +374,9 @@ class Playground {
       classes: () => classesView(),
       lesson: () => lessonView(),
       images: () => imagesView((index, byKey) => this.look(index, byKey)),
-      draw: () => drawDigitView((grey) => this.lookAtDrawing(grey), (text) => this.#tell(text)),
+      draw: () =>
+        drawDigitView(this.data.mean.reduce((sum, grey) => sum + 16 * grey, 0), (grey) =>
+          this.lookAtDrawing(grey), (text) => this.#tell(text)),
       weights: () => weightsView(),
     };
     const columns = [["curves", "seeds"], ["soft_targets", "classes", "lesson"], ["images", "draw",
