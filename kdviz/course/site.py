@@ -31,6 +31,7 @@ from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 from plotly.offline import get_plotlyjs
 
 from kdviz.course import templates
+from kdviz.course.claims.checks import cell_for
 from kdviz.course.formulas import mathml
 from kdviz.course.glossary import DEFINITIONS, anchor, with_links
 from kdviz.course.pages import Page, following, pages
@@ -107,10 +108,15 @@ def execute_once(path, folder):
 
 
 def execute(path):
-    """A notebook with fresh outputs. An error in a cell, or anything on its standard error, is an error."""
+    """A notebook with fresh outputs. An error in a cell, or anything on its standard error, is an error.
+
+    What its live claims say, see :mod:`kdviz.course.claims`, is kept in its metadata.
+    """
     if not Path(path).exists():
         raise SiteError(f"there is no notebook {path}")
     notebook = nbformat.read(path, as_version=4)
+    if looks := cell_for(Path(path).stem):
+        notebook.cells.append(nbformat.v4.new_code_cell(looks))
     # Saved widget state would hide the explorers' static twins.
     client = NotebookClient(
         notebook,
@@ -127,6 +133,8 @@ def execute(path):
         for result in cell.get("outputs", []):
             if result.output_type == "stream" and result.name == "stderr":
                 raise SiteError(f"{Path(path).name}, cell {cell.id!r} wrote to stderr: {result.text}")
+    if looks:
+        notebook.metadata["claims"] = json.loads(notebook.cells.pop().outputs[0].text)
     return notebook
 
 
