@@ -39,16 +39,13 @@ def with_teacher(network, data, teacher):
 
 @result({"regime": ("all labels", "50 labels")}, tolerance=4.0)
 def sizes(seeds, regime, steps=600):
-    """Students of seven widths under one teacher, each beside its twin on labels alone.
-
-    The twin is there twice: after its last step, and where its validation accuracy was best.
-    """
+    """Students of seven widths under one teacher, each beside its twin on labels alone."""
     data = [REGIMES[regime](seed=seed) for seed in seeds]
     taught_by, found = usual_teachers(data), []
     for width in WIDTHS:
         begin = starts(data, width)
         arms = {
-            **_with_its_stop(from_labels(data, begin, steps=steps)),
+            "hard labels": from_labels(data, begin, steps=steps),
             "soft targets": from_teacher(data, begin, taught_by, MIXTURE, steps=steps),
         }
         columns = {"regime": regime, "width": width, "parameters": 75 * width + 10}
@@ -81,17 +78,14 @@ CHAINS = {"direct": (), "by way of 16": (16,), "by way of 64, 32, 16, 8": (64, 3
 def chains(seeds, width=4, temperature=2.0, steps=600):
     """Teacher assistants between a teacher of 256 units and a student of 4.
 
-    Controls: the student on hard labels, and both with as many steps as the longest chain takes in all; there
-    the hard labels are also stopped at their best validation accuracy.
+    Controls: the student on hard labels, and both with as many steps as the longest chain takes in all.
     """
     data = [digits(seed=seed) for seed in seeds]
     begin, big = starts(data, width), usual_teachers(data)
     objective, long = SoftTargets(temperature), steps * (1 + max(map(len, CHAINS.values())))
-    patient, best = stopped(from_labels(data, begin, steps=long))
     arms = {
         "hard labels": from_labels(data, begin, steps=steps),
-        "hard labels, as many steps": patient,
-        "hard labels, stopped": best,
+        "hard labels, as many steps": from_labels(data, begin, steps=long),
         "direct, as many steps": from_teacher(data, begin, big, objective, steps=long),
     }
     for arm, widths in CHAINS.items():
@@ -121,7 +115,8 @@ def noisy_teachers(seeds, noise=0.4, width=64, steps=600):
     """
     data = [digits(label_noise=noise, seed=seed) for seed in seeds]
     begin = starts(data, width)
-    found = rows(data, _with_its_stop(from_labels(data, begin, steps=steps)))
+    alone = stopped(from_labels(data, begin, steps=steps))
+    found = rows(data, dict(zip(("hard labels", "hard labels, stopped"), alone, strict=True)))
     for arm, (teacher_width, teacher_steps) in NOISY_TEACHERS.items():
         taught_by = new_teachers(data, teacher_width, teacher_steps)
         said = answers(taught_by, data)
@@ -129,11 +124,6 @@ def noisy_teachers(seeds, noise=0.4, width=64, steps=600):
             learned = from_teacher(data, begin, given, SoftTargets(4.0), steps=steps)
             found += rows(data, {name: learned}, _with_doubts, taught_by)
     return found
-
-
-def _with_its_stop(run):
-    """Hard labels at the end of their steps, and where their validation accuracy was best."""
-    return dict(zip(("hard labels", "hard labels, stopped"), stopped(run), strict=True))
 
 
 def _with_doubts(network, data, teacher):

@@ -29,8 +29,8 @@ def cast(seeds, labels=50, temperature=4.0, soft_weight=0.9, steps=600):
     """For each seed a split and the networks of notebook 11 by name.
 
     "student" hears the teacher on all 1,200 training images and knows 50 labels; "student of the poor
-    teacher" hears a teacher that saw these 50 labels only. The others never hear a teacher; the "stopped" one is as it was when its
-    validation accuracy was best. All but the teachers take as many ``steps``.
+    teacher" hears a teacher that saw these 50 labels only. The others never hear a teacher; the "stopped"
+    one is as it was when its validation accuracy was best. All but the teachers take as many ``steps``.
     """
     data = [digits(labels=labels, seed=seed) for seed in seeds]
     labelled = [digits(seed=seed) for seed in seeds]
