@@ -86,6 +86,7 @@ CLAIMS = [
     Claim(
         "The student looks where its teacher looks, far more than label-only students of 50 labels do, stopped or not, and more than two of those resemble each other.",
         stored='all(alike(arm).mean > 10 and alike(arm).better for arm in (FEW, STOPPED, "two label-only students"))',
+        differs="50 labels is the arm",
     ),
     Claim(
         "But the student with 1,200 labels, which never heard this teacher, looks there nearly as much: of 83 points of likeness less than one is the teacher's own.",
@@ -207,8 +208,46 @@ CLAIMS = [
         ],
         differs="600 and 2,400 are the steps of the table; twenty-five is read as twenty and five",
     ),
+    Claim(
+        "The null of ten seeds never meant that there was no difference. It meant that ten seeds were too few to see one so small.",
+        stored='alike(ALL, "occlusion", 10).null and alike(ALL, "occlusion", 30).better',
+        differs="ten are the first seeds",
+    ),
+    Claim(
+        "Holds, by less than a point of a hundred: after 600 steps the student's attributions are closer to the teacher's than those of the stranger with 1,200 labels.",
+        stored='all(alike(ALL, method).better and alike(ALL, method).mean < 1 for method in ("integrated_gradients", "occlusion"))',
+        differs="1,200 labels is the arm, and correlations are told times a hundred",
+    ),
+    Claim(
+        "More than 15 points fewer.",
+        stored="threes().mean < -15 and threes().worse",
+    ),
+    Claim(
+        "So most of the harm belongs to the run of 600 steps, in which the rare digit was not learned yet.",
+        stored="abs(threes(steps=2400).mean) < 0.2 * abs(threes().mean) and found(HARD) < 50",
+        differs="600 are the steps of the table",
+    ),
+    Claim(
+        "Holds: with 50 labels, soft targets bring agreement, attributions and calibration closer to the teacher's.",
+        stored=[
+            'all(heard(arm, "agreement").better and heard(arm, "calibration_error").worse for arm in (FEW, STOPPED))',
+            "alike(FEW).better and alike(STOPPED).better",
+        ],
+        differs="50 labels is the arm",
+    ),
 ]
 
 EXEMPT = {
-
+    "The networks of the cast were trained for 600 steps on thirty seeds, and once more for 2,400.": "what is done",
+    "Two checks: the result is that of kdviz's function, which calls the library captum; and the pixels of each image add up to what the logit gained on the way.": "the next cell asserts the first and prints the second",
+    "Now thirty seeds, and a second yardstick: the student with 1,200 labels.": "what is done",
+    "Occlusion hides a window of 2 × 2 pixels and asks how far the logit falls.": "a definition",
+    "It is complete as well: over all units of a layer it sums to what the logit gained.": "a property, which the next cell prints",
+    "A network is calibrated if, of all answers that it gives with confidence 0.8, 80 % are right.": "a definition",
+    'But before we write "distillation harms rare classes", one more control.': "an introduction",
+    "Each class has some forty test images, so one image is two and a half points, and the worst of ten classes always looks bad.": "arithmetic",
+    "In the table gap is the student's accuracy on a class minus the teacher's, and half is the half width of that class's own 95 % interval.": "what the columns mean",
+    'Does not hold: "the student agrees with its teacher more than a stranger does".': "the next sentence has the numbers",
+    "Find: the mean falls by three points.": "a question",
+    "Lukasik et al. 2021, Teacher's pet: understanding and mitigating biases in distillation: harm to small groups.": "a reference",
 }
