@@ -195,8 +195,8 @@ def _write(answer, part, start, file, source):
             if start > most:
                 part.unlink()
                 raise _Refused(
-                    f"{source.urls[file]} sends more than the {source.megabytes} MB that are published; it is "
-                    "not that file, and nothing of it is kept"
+                    f"{source.urls[file]} sends more than the {source.megabytes} MB that are published; it "
+                    "is not that file, and nothing of it is kept"
                 )
             if time.monotonic() > ends:
                 raise _Refused(

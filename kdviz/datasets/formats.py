@@ -18,7 +18,7 @@ MOST = 1 << 30
 
 @contextmanager
 def _readable(path):
-    """What a damaged packed file makes of the reading of it, as an error that names it and says what to do."""
+    """What reading a damaged packed file raises, as an error that names the file and says what to do."""
     try:
         yield
     except (EOFError, tarfile.TarError, gzip.BadGzipFile, zlib.error) as problem:

@@ -443,7 +443,8 @@ def _seeds(seeds):
         seeds = []
     if not seeds or not all(_is_whole(seed) and seed >= 0 for seed in seeds):
         raise ValueError(
-            "a sweep needs at least one seed: seeds must be how many, a whole number from 1 up, or a list of whole numbers from 0 up; "
+            "a sweep needs at least one seed: seeds must be how many, a whole number from 1 up, or a list "
+            "of whole numbers from 0 up; "
             f"got {given!r}"
         )
     return seeds
