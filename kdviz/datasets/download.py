@@ -178,6 +178,19 @@ def _refuse_web_page(answer, url):
         )
 
 
+def _pieces(answer):
+    """What has arrived, as soon as it has: an answer that drips must not be waited for unseen."""
+    from requests.exceptions import ConnectionError
+    from urllib3.exceptions import HTTPError
+
+    read = getattr(answer.raw, "read1", answer.raw.read)
+    try:
+        while piece := read(CHUNK):
+            yield piece
+    except HTTPError as problem:
+        raise ConnectionError(problem) from problem
+
+
 def _write(answer, part, start, file, source):
     """Write what arrives, within the size that is published and in bounded time."""
     from tqdm import tqdm
@@ -190,7 +203,7 @@ def _write(answer, part, start, file, source):
     flags = os.O_WRONLY | os.O_CREAT | (os.O_APPEND if start else os.O_TRUNC)
     handle = os.open(part, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0), 0o666)
     with os.fdopen(handle, "ab" if start else "wb") as written, progress:
-        for chunk in answer.iter_content(CHUNK):
+        for chunk in _pieces(answer):
             start += len(chunk)
             if start > most:
                 part.unlink()
