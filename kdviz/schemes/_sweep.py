@@ -318,8 +318,7 @@ class Job:
         try:
             data, starts = zip(*self.materials, strict=True)
         except _NoData as problem:
-            pairs = itertools.product(self.seeds, self.settings)
-            return [{"seed": seed, **setting.point, "problem": str(problem)} for seed, setting in pairs]
+            return self._refused(problem)
         finally:
             # They are not needed again.
             vars(self).pop("materials", None)
@@ -331,16 +330,27 @@ class Job:
             "learning_rate": _one_or_each([s.training["learning_rate"] for s in self.settings]),
             "threads": recipe.threads,
         }
+        try:
+            run = self._run(starts, data, teachers, training)
+            for _ in run:
+                if stopped():
+                    return None
+        except ArithmeticError as problem:
+            # A number that all of these settings share is too large for Python's own arithmetic.
+            return self._refused(problem)
+        return self._table_rows(run, data, teachers)
+
+    def _refused(self, problem):
+        """Rows that say what was in the way."""
+        said, pairs = _said(problem), itertools.product(self.seeds, self.settings)
+        return [{"seed": seed, **setting.point, "problem": said} for seed, setting in pairs]
+
+    def _run(self, starts, data, teachers, training):
         students = StackedModel(starts, len(self.settings))
         objective = stacked_objective([setting.objective for setting in self.settings])
         if teachers is None:
-            run = train_stack(students, data, objective, **training)
-        else:
-            run = distill_stack(teachers, students, data, objective, **training)
-        for _ in run:
-            if stopped():
-                return None
-        return self._table_rows(run, data, teachers)
+            return train_stack(students, data, objective, **training)
+        return distill_stack(teachers, students, data, objective, **training)
 
     def _table_rows(self, run, data, teachers):
         measures = _measures(run.student, data, teachers)
