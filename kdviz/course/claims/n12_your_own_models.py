@@ -38,8 +38,8 @@ CLAIMS = [
     Claim(
         "In the column calibration of the table, the mean distance from the diagonal, the student is nearer to it than both twins with 2,000 labels, and the twin with all labels is nearer than the student.",
         live=[
-            'all(gap(seen, f"2,000 labels{other}", "calibration") < -2 for other in ("", ", other seed"))',
-            'gap(seen, "45,000 labels", "calibration") > 2',
+            'all(gap(seen, f"2,000 labels{other}", "calibration_error") < -2 for other in ("", ", other seed"))',
+            'gap(seen, "45,000 labels", "calibration_error") > 2',
         ],
         differs="2,000 is the arm's name",
     ),
