@@ -56,7 +56,11 @@ def over_labels(arm: str, steps: int, stopped: str, labels: int) -> Gain:
 def rivals() -> list[Gain]:
     arms = ("hard labels", "label smoothing")
     return [
-        rival(arm, steps, stop, n) for arm in arms for steps in (600, 2400) for stop in ("no", "yes") for n in (50, 100)
+        rival(arm, steps, stop, n)
+        for arm in arms
+        for steps in (600, 2400)
+        for stop in ("no", "yes")
+        for n in (50, 100)
     ]
 
 
@@ -68,6 +72,17 @@ def spread(arm: str, minus: str) -> pd.Series:
     """The differences of the seeds."""
     wide = table("deep_and_thin").pivot(index="seed", columns="arm", values="accuracy")
     return wide[arm] - wide[minus]
+
+
+def patient(stopped: str) -> Gain:
+    """With twice the steps: hint first minus labels in one stage."""
+    return gain("deep_and_patient", HINT, minus=ONE, stopped=stopped)
+
+
+def early_over_patient(stopped: str) -> Gain:
+    """Hint first at 1,500 steps minus labels at 3,000."""
+    late = table("deep_and_patient", arm=ONE, stopped=stopped)
+    return difference(_accuracy(table("deep_and_thin", arm=HINT)), _accuracy(late))
 
 
 def attention(maps: str, base: str = "hard labels") -> Gain:
@@ -103,8 +118,9 @@ def _accuracy(rows):
 CLAIMS = [
     # 1-3. The regressor, and the match as it forms (trained on the page)
     Claim(
-        "An untrained student of 16 numbers: how much of the teacher's layer can a regressor explain? → about a third",
+        "About a third. A random layer still keeps a good part of what distinguishes two images, and a regressor finds it.",
         live='0.25 < explained(views["untrained student"]) < 0.45',
+        differs="two images are no count",
     ),
     Claim(
         "The hint raises the fraction far above the untrained student's, and above what the 16 principal components of the pixels give, so the student did learn.",
@@ -123,7 +139,7 @@ CLAIMS = [
     ),
     # 4. Does it help?
     Claim(
-        "Fifty labels plus a hint, weights from 0.01 to 10. What do you expect? → a gain that grows and then stays",
+        "A gain that grows and then stays.",
         stored=["hint(0.01).mean < hint(0.1).mean < hint(1.0).mean", "hint(10.0).better"],
     ),
     Claim(
@@ -178,9 +194,7 @@ CLAIMS = [
         stored='all(abs(best(arm, n).mean - best("hint", n).mean) < 1.5 for arm in ("distances", "similarities", "neighbours") for n in (50, 100))',
         differs="their gains are the claims of page 05; better is asked by their distance",
     ),
-    Claim(
-        "The hint is ahead of every one of them.", stored="all(one.better for one in rivals())"
-    ),
+    Claim("The hint is ahead of every one of them.", stored="all(one.better for one in rivals())"),
     Claim(
         "More steps and an early stop gain nothing that is sure over hard labels here, but label smoothing does: almost two points with 600 steps.",
         stored=[
@@ -206,7 +220,10 @@ CLAIMS = [
             'control("shuffled within a class", 10.0).about(-9, within=0.5)',
         ],
     ),
-    Claim("So what helps is to have the features of the image itself.", stored='control("shuffled", 1.0).worse and hint(1.0).mean > 0 and hint(1.0).better'),
+    Claim(
+        "So what helps is to have the features of the image itself.",
+        stored='control("shuffled", 1.0).worse and hint(1.0).mean > 0 and hint(1.0).better',
+    ),
     Claim(
         "Yet a control that costs twenty-five points at weight 1 is a poison, and cannot stand for an additional task that does no harm.",
         stored='control("shuffled", 1.0).about(-25, within=1)',
@@ -227,14 +244,14 @@ CLAIMS = [
     ),
     # 6. Deep and thin
     Claim(
-        "Hints first gain about ten points on average. Where does the mean come from? → from nearly all seeds, and one of them adds very much",
+        "From nearly all seeds, and one of them adds very much.",
         stored="thin(HINT, TWO).about(10, within=1, seeds=29) and sum(spread(HINT, TWO) > 40) == 1",
         differs="it is asked as a count",
     ),
     Claim(
         "29 of 30 seeds gain. One of them gains 81 points, and the median is about six.",
         stored=[
-            "thin(HINT, TWO).above == 29 and len(spread(HINT, TWO)) == 30",
+            "thin(HINT, TWO).better and thin(HINT, TWO).above == 29 and len(spread(HINT, TWO)) == 30",
             "abs(spread(HINT, TWO).max() - 81) < 1",
             "abs(spread(HINT, TWO).median() - 6) < 0.5",
         ],
@@ -251,6 +268,7 @@ CLAIMS = [
     Claim(
         "Hard labels has the two schedules of the others; in one stage the same labels do better by two points, so the restart costs something by itself.",
         stored="thin(ONE, TWO).about(2, within=0.6)",
+        differs="costs is the other side of better",
     ),
     Claim(
         "Hint first beats both opponents, on nearly every seed; the median gains are six and four points.",
@@ -262,7 +280,10 @@ CLAIMS = [
     ),
     Claim(
         "Similarities first shows why one looks at seeds: over two schedules the interval of the mean is null and the signed ranks are sure, since one seed that gains 78 points makes any mean uncertain.",
-        stored=["thin(SIMILAR, TWO).null", "abs(spread(SIMILAR, TWO).max() - 78) < 1 and spread(SIMILAR, TWO).max() > 0"],
+        stored=[
+            "thin(SIMILAR, TWO).null",
+            "abs(spread(SIMILAR, TWO).max() - 78) < 1 and spread(SIMILAR, TWO).max() > 0",
+        ],
         live="stats.wilcoxon(spread(SIMILAR, TWO)).pvalue < 0.05",
         differs="two counts the schedules",
     ),
@@ -273,7 +294,11 @@ CLAIMS = [
     ),
     Claim(
         "The control: shuffled hints are null against labels with two schedules, worse than one stage, and eleven points worse than right hints.",
-        stored=["thin(SHUFFLED, TWO).null", "thin(SHUFFLED, ONE).worse", "thin(SHUFFLED, HINT).about(-11, within=0.6)"],
+        stored=[
+            "thin(SHUFFLED, TWO).null",
+            "thin(SHUFFLED, ONE).worse",
+            "thin(SHUFFLED, HINT).about(-11, within=0.6)",
+        ],
         differs="two counts the schedules",
     ),
     Claim(
@@ -284,9 +309,18 @@ CLAIMS = [
         "The hint first is about eight points better than they are.",
         stored='thin(HINT, "soft targets").about(8, within=0.6)',
     ),
+    Claim(
+        "With 3,000 steps for both, hint first is still more than six points ahead, on 29 of 30 seeds.",
+        stored="all(patient(stop).better and patient(stop).mean > 6 and patient(stop).above == 29 for stop in ('no', 'yes')) and set(table('deep_and_patient').steps) == {3000} and table('deep_and_patient').seed.nunique() == 30",
+    ),
+    Claim(
+        "Its students of 1,500 steps are surely ahead of the labels of 3,000, stopped or not.",
+        stored="all(early_over_patient(stop).better for stop in ('no', 'yes'))",
+        differs="1,500 and 3,000 are the steps of the two tables",
+    ),
     # 7. Attention
     Claim(
-        "100 labels. Attention transfer at its best weight, over hard labels: the gain? → one or two points",
+        "One or two points.",
         stored='attention("first maps").about(1.5, within=0.5)',
         differs="one or two are 1.0 to 2.0",
     ),
@@ -296,7 +330,10 @@ CLAIMS = [
     ),
     Claim(
         "A point or two, or null. Between the first maps, of 8 × 8 places, the gain over hard labels is sure. Between the second, of 4 × 4, it is null.",
-        stored=['0 < attention("first maps").low and attention("first maps").mean < 2', 'attention("second maps").null'],
+        stored=[
+            '0 < attention("first maps").low and attention("first maps").mean < 2',
+            'attention("second maps").null',
+        ],
         differs="8 × 8 and 4 × 4 are sizes",
     ),
     Claim(
@@ -334,7 +371,10 @@ CLAIMS = [
     ),
     Claim(
         "Holds: over deep thin students that learn from labels, hints first gain on nearly all seeds at equal steps, and shuffled hints do not.",
-        stored=["thin(HINT, TWO).above >= 28 and thin(HINT, ONE).above >= 28", "not thin(SHUFFLED, TWO).better"],
+        stored=[
+            "thin(HINT, TWO).above >= 28 and thin(HINT, ONE).above >= 28",
+            "not thin(SHUFFLED, TWO).better",
+        ],
     ),
     Claim(
         "Only partly: a hint on top of soft targets. It gains a point with 100 labels, and is null with 50 and 1,000.",
@@ -360,4 +400,17 @@ CLAIMS = [
         live='explained(views["256 random units"]) > explained(views["hint"])',
     ),
 ]
-EXEMPT = {}
+EXEMPT = {
+    "Remember: two stages need an opponent with as many steps, and a look at every seed.": "advice",
+    "Now all of it with 30 seeds, with more labels, and with soft targets in the place of hard ones.": "an announcement",
+    "(A processor of another kind rounds differently, which can turn the answers to a few test images; one of 397 is a quarter of a point.)": "arithmetic; the tolerance is that of the table",
+    '"We added a hint with weight 10, and it hurt" would be true, and would say nothing about hints.': "sums up the claims before it",
+    "Two pairs of layers, three weights, two bases: with that much choice, a gain whose interval just leaves zero out is a reason to measure again, not a finding.": "how the experiment is made, and advice",
+    "Remember: a picture that convinces is no gain, and a gain without its control is no attention.": "advice",
+    "One weight was chosen for all seeds by validation images, and the splits of the seeds overlap. kd.losses.feature holds a dozen more losses on features: put one in the place of hint in the second code cell, where the three students are trained.": "how the experiment is made",
+    "Sweep: a friend added a hint with weight 10 to soft targets and lost a point.": "a question",
+    "Judge: attention transfer gains a point, its shuffled control almost as much.": "a question",
+    "At a tenth and at 1 the same hint may gain.": "advice: it says may",
+    "Better still, labels with as many steps as they need.": "advice",
+    "If it contains zero, these seeds cannot say that the attention helped.": "a definition",
+}
