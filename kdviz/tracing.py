@@ -23,16 +23,18 @@ class Trace:
     """What a forward pass gave: ``logits`` of shape (n, ...) and ``features`` by layer path.
 
     ``trace[rows]`` are some of its samples. ``rows`` says which samples of a data set they are, where that is
-    known: losses that remember samples need it.
+    known: losses that remember samples need it. ``weights`` says how much each of several teachers counts.
     """
 
     logits: torch.Tensor
     features: dict[str, torch.Tensor] = field(default_factory=dict)
     rows: torch.Tensor | None = None
+    weights: torch.Tensor | None = None
 
     def __getitem__(self, rows):
         features = {path: feature[rows] for path, feature in self.features.items()}
-        return Trace(self.logits[rows], features, None if self.rows is None else self.rows[rows])
+        kept = None if self.rows is None else self.rows[rows]
+        return Trace(self.logits[rows], features, kept, self.weights)
 
     def __len__(self):
         return len(self.logits)

@@ -3,9 +3,14 @@
 import os
 
 import pytest
+from hypothesis import settings
 
 # Kernels and workers share this machine: libraries that each took all its cores would wait for one another.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A busy machine is slow: no test is timed.
+settings.register_profile("kdviz", deadline=None)
+settings.load_profile("kdviz")
 
 HOW_TO_GET_A_BROWSER = (
     "NO BROWSER TEST RUNS: no Chromium was found. Get one by 'apt-get install chromium' or "

@@ -6,7 +6,6 @@ import pandas as pd
 
 import kdviz.losses
 from kdviz.course.formulas import mathml
-from kdviz.losses.objective import Loss
 
 KINDS = ("response", "feature", "relation")
 _STYLE = """<style>
@@ -20,8 +19,9 @@ _STYLE = """<style>
 </style>"""
 _CAPTION = (
     "N samples, C classes or channels, D width, H × W places, T temperature; p and s belong to the student, "
-    "q and t to the teacher. The formula is that of the default form. “Does not see”: what may be done to "
-    "the student's logits or features without changing the value."
+    "q and t to the teacher. The formula is that of the default form. A form called “paper” is what the "
+    "paper prints, with T² or without; “scaled” is times a T² that it does not print. “Does not see”: what "
+    "may be done to the student's logits or features without changing the value."
 )
 
 
@@ -29,8 +29,8 @@ def losses(kind=None):
     """All loss classes of kdviz, by kind of knowledge and name."""
     if kind not in (None, *KINDS):
         raise ValueError(f"kind must be one of {', '.join(map(repr, KINDS))}, or None for all; got {kind!r}")
-    found = {loss for loss in _below(Loss) if loss.__module__.startswith(kdviz.losses.__name__)}
-    found = [loss for loss in found if kind in (None, loss.kind)]
+    every = [getattr(kdviz.losses, name) for name in kdviz.losses.LOSSES]
+    found = [loss for loss in every if kind in (None, loss.kind)]
     return sorted(found, key=lambda loss: (KINDS.index(loss.kind), loss.__name__.lower()))
 
 
@@ -60,10 +60,12 @@ class LossCard:
 
 def _row(loss):
     needs = [loss.reads]
+    acronyms = [acronym for acronym, name in kdviz.losses.ACRONYMS.items() if name == loss.__name__]
     needs += ["teacher"] if loss.needs_teacher else []
     needs += ["labels"] if loss.needs_labels else []
     return {
         "loss": loss.__name__,
+        "known as": ", ".join(acronyms) or "–",
         "kind": loss.kind,
         "formula": loss.formula,
         "needs": "; ".join(needs),
@@ -86,9 +88,3 @@ def _drawn(name, row):
 def _formula(tex):
     # Within a line, but with fractions and sums as large as on a line of their own.
     return mathml(tex).replace("<math ", '<math displaystyle="true" ', 1)
-
-
-def _below(base):
-    for loss in base.__subclasses__():
-        yield loss
-        yield from _below(loss)

@@ -19,7 +19,7 @@ def data_folder(name):
     return Path(os.environ.get("KDVIZ_DATA") or own) / name
 
 
-def fetch(name, folder=None):
+def fetch(name: str, folder: Path | str | None = None) -> Path:
     """Bring the files of a data set to this machine, and check them.
 
     Files that are here already, with the right checksums, are not fetched again. A download that broke
@@ -27,7 +27,7 @@ def fetch(name, folder=None):
 
     Parameters
     ----------
-    name : {"fashion-mnist", "cifar10", "cifar100", "spoken-digits"}
+    name : of a data set: ``kdviz data`` prints those that can be fetched
     folder : path, optional
         A folder that holds the files already, under the names they have at their source (on a shared drive
         or a stick, for rooms without network). They are copied from there instead of downloaded.
@@ -40,24 +40,24 @@ def fetch(name, folder=None):
     import pooch
     from filelock import FileLock
 
-    source, place = _known(name), data_folder(name)
+    source, home = _known(name), data_folder(name)
     # It tells of downloads, copies too; progress is shown without it.
     pooch.get_logger().setLevel("WARNING")
     keeper = pooch.create(
-        place,
+        home,
         base_url="",
         registry={file: f"sha256:{checksum}" for file, checksum in source.checksums.items()},
         urls=source.urls,
         retry_if_failed=0 if folder else RETRIES,
     )
     bring = _resumed if folder is None else _copied_from(Path(folder), name)
-    if not all(_is_here(place / file, checksum) for file, checksum in source.checksums.items()):
-        place.mkdir(parents=True, exist_ok=True)
+    if not all(_is_here(home / file, checksum) for file, checksum in source.checksums.items()):
+        home.mkdir(parents=True, exist_ok=True)
         # Kernels that share a folder wait for the first of them, and then find the files there.
-        with FileLock(place.parent / f".{name}.lock"):
+        with FileLock(home.parent / f".{name}.lock"):
             for file in source.checksums:
                 _fetch_file(keeper, file, bring, source, folder)
-    return place
+    return home
 
 
 def fetched(name, file):
@@ -99,7 +99,7 @@ def _fetch_file(keeper, file, bring, source, folder):
 
 def _known(name):
     if name not in SOURCES:
-        raise ValueError(f"name a data set that kdviz can fetch: {', '.join(SOURCES)}; got {name!r}")
+        raise ValueError(f"name a data set that kdviz can fetch: {', '.join(sorted(SOURCES))}; got {name!r}")
     return SOURCES[name]
 
 

@@ -19,7 +19,7 @@ from kdviz.measure.similarity import (
     shared,
     tsne_places,
 )
-from kdviz.schemes.offline import ask
+from kdviz.tracing import answer
 from kdviz.training.loop import Run
 
 _HERE = Path(__file__).parent
@@ -178,7 +178,7 @@ def alignment(
     if not isinstance(snapshots, int) or snapshots < 2:
         raise ValueError(f"snapshots must be a whole number from 2 up; got {snapshots!r}")
     student_layers = tuple(student_layers or layers)
-    known = ask(teacher, inputs, tuple(layers)).features
+    known = answer(teacher, inputs, tuple(layers)).features
     seen, steps = {}, None
     for name, run in runs.items():
         steps, seen[name] = _followed(run, inputs, student_layers, snapshots)
@@ -217,11 +217,11 @@ def _held_out(data, points):
 def _followed(run, inputs, layers, most):
     """The steps and the features at the start and after every so many records, at most so often."""
     every = math.ceil(math.ceil(run.steps / run.record_every) / (most - 1))
-    steps, seen = [0], [ask(run.student, inputs, layers).features]
+    steps, seen = [0], [answer(run.student, inputs, layers).features]
     for place, record in enumerate(run, start=1):
         if place % every == 0 or record.step == run.steps:
             steps.append(record.step)
-            seen.append(ask(run.student, inputs, layers).features)
+            seen.append(answer(run.student, inputs, layers).features)
     return steps, seen
 
 

@@ -6,7 +6,7 @@ import torch
 
 
 def check_temperature(temperature):
-    """A temperature is a finite number above zero (or a tensor of them, one a student)."""
+    """A temperature is a finite number above zero."""
     check_above_zero("temperature", temperature)
 
 
@@ -45,10 +45,9 @@ def check_form(form, forms):
 
 
 def check_numbers(name, value, valid, expected):
-    """A number, or a tensor with one value for each student of a stack, must be finite and valid."""
+    """A number, or a tensor with several, must be finite and valid."""
     if isinstance(value, torch.Tensor):
-        # Reading values back from a GPU would stall it at every step.
-        fine = value.device.type != "cpu" or bool((torch.isfinite(value) & valid(value)).all())
+        fine = not _can_be_read(value) or bool((torch.isfinite(value) & valid(value)).all())
     elif isinstance(value, (int, float)) and not isinstance(value, bool):
         fine = math.isfinite(value) and bool(valid(value))
     else:
@@ -58,10 +57,10 @@ def check_numbers(name, value, valid, expected):
 
 
 def check_same_shape(student, teacher, what="logits"):
-    """Teacher and student must agree on samples and classes; a stack's leading axes may broadcast."""
+    """Teacher and student must agree on samples and classes."""
     if student.ndim < 2 or teacher.ndim < 2:
         raise ValueError(
-            f"{what} must have shape (..., samples, classes); the student's have {tuple(student.shape)}, "
+            f"{what} must have shape (samples, classes); the student's have {tuple(student.shape)}, "
             f"the teacher's {tuple(teacher.shape)}"
         )
     if student.shape[-2:] != teacher.shape[-2:]:
@@ -82,11 +81,18 @@ def check_labels(logits, labels):
             f"there are {labels.shape[-1]} labels for {logits.shape[-2]} samples "
             f"(labels {tuple(labels.shape)}, logits {tuple(logits.shape)})"
         )
-    # Reading values back from a GPU would stall it at every step; there the scheme checks once.
-    if labels.device.type == "cpu" and labels.numel():
+    if _can_be_read(labels) and labels.numel():
         low, high = int(labels.min()), int(labels.max())
         if low < -1 or high >= classes:
             raise ValueError(
                 f"labels must be from 0 to {classes - 1}, or -1 for unlabelled; "
                 f"got values from {low} to {high}"
             )
+
+
+def _can_be_read(tensor):
+    """Whether its values may be looked at: not on a GPU, which would stall at every step, nor under vmap.
+
+    There the scheme checks labels once, and settings are checked when their loss is made.
+    """
+    return tensor.device.type == "cpu" and not torch._C._functorch.is_batchedtensor(tensor)

@@ -1,11 +1,13 @@
 """The objective: a weighted sum of losses that reads as the paper's formula."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
-import torch
+from torch import Tensor
 
 from kdviz.losses.checks import check_weight
+from kdviz.tracing import Trace
 
 
 class _Sum:
@@ -14,26 +16,38 @@ class _Sum:
     def terms(self):
         raise NotImplementedError
 
-    def __rmul__(self, weight):
+    def __mul__(self, weight: float) -> "Objective":
+        if isinstance(weight, _Sum):
+            return NotImplemented
         check_weight(weight)
         return Objective(tuple(replace(term, weight=weight * term.weight) for term in self.terms()))
 
-    def __add__(self, other):
+    __rmul__ = __mul__
+
+    def __truediv__(self, divisor: float) -> "Objective":
+        return self * (1 / divisor)
+
+    def __add__(self, other: "_Sum") -> "Objective":
         if not isinstance(other, _Sum):
             raise TypeError(f"only losses can be added to an objective; got {type(other).__name__}")
         return Objective(self.terms() + other.terms())
 
+    def __radd__(self, other) -> "Objective":
+        # sum([...]) begins with 0.
+        return as_objective(self) if isinstance(other, int) and other == 0 else self + other
+
 
 class Loss(_Sum, ABC):
-    """A loss as a value: frozen settings, called with two traces and the labels.
+    """A loss as a value: frozen settings, called with what student and teacher gave, and the labels.
 
-    A subclass is a frozen dataclass whose fields are its settings. It names itself (``name``), says
-    whether it listens to the teacher (``needs_teacher``) and which layers it reads, and calls one pure
-    function of its module.
+    A subclass is a frozen dataclass whose fields are its settings, checked when it is made. It names itself
+    (``name``), says whether it listens to the teacher (``needs_teacher``) and which layers it reads, and its
+    ``value`` is the paper's formula for one student: logits (N, C), features (N, D) or (N, C, H, W). Many
+    students at once are the engine's business.
 
-    A loss that learns something of its own, such as a regressor between two widths, gives the initial
-    values in ``initial(student, teacher)`` as tensors by name, and gets them back as ``learned``: in a
-    stack each with the stack's leading axes, so that every student has its own.
+    A loss that learns something of its own, such as a regressor between two widths, gives the initial values
+    in ``initial(student, teacher)`` as tensors by name, and gets them back as ``learned``. Those of them that
+    it names in ``remembers`` are no parameters but a memory, which ``remembered`` renews after each step.
     """
 
     name: str
@@ -52,24 +66,65 @@ class Loss(_Sum, ABC):
     needs_labels = False
     student_layers: tuple[str, ...] = ()
     teacher_layers: tuple[str, ...] = ()
+    remembers: tuple[str, ...] = ()
+
+    def __call__(
+        self,
+        student: Tensor | Sequence | Mapping | Trace,
+        teacher: Tensor | Sequence | Mapping | Trace | None = None,
+        labels: Tensor | None = None,
+        learned: Mapping[str, Tensor] | None = None,
+    ) -> Tensor:
+        """The loss of one student, averaged over the samples.
+
+        Parameters
+        ----------
+        student, teacher : what :func:`kdviz.trace` returns for each, or plain tensors
+            The logits (N, C), or the features (N, ...) of the one layer that the loss reads; where it reads
+            several, a list with the features of each, or a dictionary by layer.
+        labels : (N,) class numbers, or -1 for unlabelled; only where the loss needs them
+        learned : what the loss has learned; by default it begins with ``initial``
+
+        Errors: ValueError where the teacher or the labels are missing, or shapes do not fit.
+        """
+        for needed, given, what in (
+            (self.needs_teacher, teacher, "what the teacher gave, as its second argument"),
+            (self.needs_labels, labels, "the labels, as its third argument or labels=..."),
+        ):
+            if needed and given is None:
+                raise ValueError(f"{type(self).__name__} needs {what}")
+        if not isinstance(student, Trace):
+            student, teacher = self.traces(student, teacher)
+        if learned is None:
+            learned = self.initial(student, teacher)
+        return self.value(student, teacher, labels, learned)
+
+    def traces(self, student, teacher):
+        """What was given as plain tensors, as the traces that ``value`` reads: those of logits."""
+        return Trace(student), None if teacher is None else Trace(teacher)
 
     @abstractmethod
-    def __call__(self, student, teacher, labels, learned=None):
-        """The loss, averaged over the samples; one value for each student of a stack."""
+    def value(self, student: Trace, teacher: Trace, labels: Tensor, learned: Mapping[str, Tensor]) -> Tensor:
+        """The formula, for one student."""
 
-    def initial(self, student, teacher):
-        """What this loss learns, before its first step, for traces like these of one student."""
+    def initial(self, student: Trace, teacher: Trace) -> dict[str, Tensor]:
+        """What this loss learns, before its first step, for traces like these."""
+        return {}
+
+    def remembered(self, student: Trace, teacher: Trace, labels: Tensor, learned) -> dict[str, Tensor]:
+        """The memory after this batch, of those that ``remembers`` names."""
         return {}
 
     def logit_gradient(self, student, teacher, labels):
         """The gradient with respect to the student's logits in closed form, where a loss has it.
 
         Given as a fresh tensor like the logits and a factor for it, a number or a tensor that broadcasts.
+        Written along the last axes only, so that it holds for many students at once.
         """
         raise NotImplementedError(f"{self.name} has no gradient in closed form")
 
     @abstractmethod
-    def latex(self):
+    def latex(self) -> str:
         """The loss as it stands in a formula."""
 
     def terms(self):
@@ -88,8 +143,10 @@ class Term:
 class Objective(_Sum):
     """A weighted sum of losses. It never changes: ``replace`` gives another one.
 
+    >>> from kdviz.losses import CrossEntropy, SoftTargets
     >>> objective = 0.1 * CrossEntropy() + 0.9 * SoftTargets(temperature=4)
     >>> objective.replace({"soft_targets.temperature": 2, "soft_targets.weight": 0.5})
+    0.1 * CrossEntropy() + 0.5 * SoftTargets(temperature=2)
     """
 
     parts: tuple[Term, ...]
@@ -98,7 +155,7 @@ class Objective(_Sum):
         return self.parts
 
     @property
-    def named(self):
+    def named(self) -> dict[str, Term]:
         """The terms by name. A loss that occurs twice is numbered: ``soft_targets_2``."""
         named = {}
         for term in self.parts:
@@ -107,18 +164,18 @@ class Objective(_Sum):
         return named
 
     @property
-    def needs_teacher(self):
+    def needs_teacher(self) -> bool:
         return any(term.loss.needs_teacher for term in self.parts)
 
     @property
-    def student_layers(self):
+    def student_layers(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(layer for term in self.parts for layer in term.loss.student_layers))
 
     @property
-    def teacher_layers(self):
+    def teacher_layers(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(layer for term in self.parts for layer in term.loss.teacher_layers))
 
-    def settings(self):
+    def settings(self) -> dict:
         """Everything that can be tuned, by address: ``{"soft_targets.temperature": 4.0, ...}``."""
         settings = {}
         for name, term in self.named.items():
@@ -127,7 +184,7 @@ class Objective(_Sum):
                 settings[f"{name}.{field.name}"] = getattr(term.loss, field.name)
         return settings
 
-    def replace(self, changes):
+    def replace(self, changes: Mapping) -> "Objective":
         """The same objective with some settings changed, addressed as ``term.setting``."""
         known = self.settings()
         unknown = [address for address in changes if address not in known]
@@ -145,43 +202,23 @@ class Objective(_Sum):
             terms.append(Term(weight, replace(term.loss, **here)))
         return Objective(tuple(terms))
 
-    def initial(self, student, teacher):
+    def initial(self, student: Trace, teacher: Trace) -> dict[str, dict[str, Tensor]]:
         """What the terms learn, by term: see :meth:`Loss.initial`."""
         return {name: term.loss.initial(student, teacher) for name, term in self.named.items()}
 
-    def __call__(self, student, teacher, labels, learned=None):
-        """The weighted sum, and each term's unweighted value by name."""
+    def __call__(self, student, teacher=None, labels=None, learned=None) -> tuple[Tensor, dict[str, Tensor]]:
+        """The weighted sum, and each term's unweighted value by name; arguments as those of a loss."""
         learned = learned or {}
         values = {
             name: term.loss(student, teacher, labels, learned.get(name)) for name, term in self.named.items()
         }
-        total = sum(term.weight * values[name] for name, term in self.named.items())
-        return total, values
+        return self.total(values), values
 
-    @property
-    def differentiated(self):
-        """The terms by name whose gradient is not written out in closed form."""
-        return {
-            name: term
-            for name, term in self.named.items()
-            if type(term.loss).logit_gradient is Loss.logit_gradient
-        }
+    def total(self, values: Mapping[str, Tensor]) -> Tensor:
+        """The weighted sum of the terms' values."""
+        return sum(term.weight * values[name] for name, term in self.named.items())
 
-    def logit_gradient(self, student, teacher, labels):
-        """The weighted sum of the closed forms of the terms that have one; None if none has."""
-        total = None
-        for term in self.parts:
-            if type(term.loss).logit_gradient is Loss.logit_gradient:
-                continue
-            direction, factor = term.loss.logit_gradient(student, teacher, labels)
-            weight = term.weight
-            if isinstance(weight, torch.Tensor):
-                weight = weight.to(direction)[..., None, None]
-            factor = torch.as_tensor(weight * factor, dtype=direction.dtype, device=direction.device)
-            total = direction.mul_(factor) if total is None else total.addcmul_(direction, factor)
-        return total
-
-    def latex(self):
+    def latex(self) -> str:
         """The objective as a formula."""
         parts = [rf"{term.weight:g}\; {term.loss.latex()}" for term in self.parts]
         return r"\mathcal{L} = " + " + ".join(parts)
@@ -193,7 +230,7 @@ class Objective(_Sum):
         return " + ".join(f"{term.weight:g} * {term.loss!r}" for term in self.parts)
 
 
-def as_objective(value):
+def as_objective(value) -> Objective:
     """An objective from a loss or an objective."""
     if isinstance(value, Objective):
         return value
@@ -202,29 +239,4 @@ def as_objective(value):
     raise TypeError(
         "an objective is a weighted sum of losses, for example "
         f"0.1 * CrossEntropy() + 0.9 * SoftTargets(temperature=4); got {type(value).__name__}"
-    )
-
-
-def stacked_objective(objectives):
-    """Objectives that differ only in numbers as one, whose numbers are tensors with a value for each."""
-    first = objectives[0]
-    if any(structure(other) != structure(first) for other in objectives):
-        raise ValueError(
-            "the objectives of a stack must have the same terms and forms and differ in numbers only; got "
-            f"{first} and {next(o for o in objectives if structure(o) != structure(first))}"
-        )
-    every = [objective.settings() for objective in objectives]
-    changes = {}
-    for address in every[0]:
-        values = [settings[address] for settings in every]
-        if any(value != values[0] for value in values):
-            changes[address] = torch.tensor(values, dtype=torch.float64)
-    return first.replace(changes)
-
-
-def structure(objective):
-    """What two objectives must share to run in one stack: all of them but their numbers."""
-    return tuple(
-        (address, None if isinstance(value, (int, float)) and not isinstance(value, bool) else value)
-        for address, value in objective.settings().items()
     )

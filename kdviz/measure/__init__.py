@@ -21,6 +21,7 @@ from kdviz.measure.selection import rank_in_class, stratified_rows
 from kdviz.measure.similarity import (
     cka,
     cka_map,
+    hsic,
     neighbour_overlap,
     neighbours,
     procrustes,
@@ -42,6 +43,7 @@ __all__ = [
     "class_bias",
     "distillation_score",
     "distillation_scores",
+    "hsic",
     "kl_to_teacher",
     "negative_log_likelihood",
     "neighbour_overlap",

@@ -12,22 +12,48 @@ from scipy.linalg import orthogonal_procrustes
 KERNELS = ("linear", "rbf")
 
 
-def cka(features, other, kernel="linear", unbiased=True, width=1.0):
-    r"""Centred kernel alignment: how alike two representations arrange the samples.
-
-    .. math:: \mathrm{CKA} = \frac{\mathrm{HSIC}(K, L)}{\sqrt{\mathrm{HSIC}(K, K)\,\mathrm{HSIC}(L, L)}}
+def hsic(features, other, kernel: str = "linear", unbiased: bool = True, width: float = 1.0) -> float:
+    r"""The Hilbert-Schmidt independence criterion: how much two representations of samples vary together.
 
     K and L hold the kernel of every two samples: :math:`x_i \cdot x_j` for ``"linear"``, and for ``"rbf"``
     :math:`\exp(-\lVert x_i - x_j \rVert^2 / 2\sigma^2)`, where σ² is ``width``² times the median squared
     distance of two different samples.
 
     With :math:`H = I - \frac{1}{N} 1 1^\top`, the biased estimate is
-    :math:`\mathrm{HSIC} = \mathrm{tr}(KHLH) / (N-1)^2`. It calls random features alike where they are many
-    and the samples are few. The unbiased one, with :math:`\tilde K` and :math:`\tilde L` of zero diagonal, is
+    :math:`\mathrm{HSIC} = \mathrm{tr}(KHLH) / (N-1)^2`; for the linear kernel that is
+    :math:`\lVert \mathrm{cov}(x, y) \rVert_F^2`, with covariances divided by N - 1. It is above 0 for
+    unrelated features too. The unbiased one, with :math:`\tilde K` and :math:`\tilde L` of zero diagonal, is
 
     .. math:: \frac{1}{N(N-3)} \left[ \mathrm{tr}(\tilde K \tilde L)
               + \frac{1^\top \tilde K 1 \; 1^\top \tilde L 1}{(N-1)(N-2)}
               - \frac{2}{N-2} 1^\top \tilde K \tilde L 1 \right]
+
+    In squared features of both for the linear kernel; biased 0 or more, unbiased about 0 for unrelated
+    features and there also a little below. 0 where one is the same for all samples. Blind to a shift and a
+    rotation of either.
+
+    Source: Gretton et al. 2005, *Measuring Statistical Dependence with Hilbert-Schmidt Norms*, section 3; the
+    unbiased estimate Song et al. 2012, *Feature Selection via Dependence Maximization*, equation 5.
+
+    Memory: N × N. Errors: ValueError for other samples, fewer than 4 of them, an unknown kernel or values
+    that are not finite.
+
+    >>> import kdviz as kd
+    >>> kd.measure.hsic([[0], [0], [2], [2]], [[0], [0], [1], [1]], unbiased=False)  # the covariance is 2 / 3
+    0.4444444444444444
+    """
+    _check_settings(kernel, width)
+    kernels = [_centred_kernel(x, kernel, unbiased, width) for x in _enough(as_samples(features, other))]
+    return float(_hsic(*kernels, unbiased))
+
+
+def cka(features, other, kernel: str = "linear", unbiased: bool = True, width: float = 1.0) -> float:
+    r"""Centred kernel alignment: how alike two representations arrange the samples.
+
+    .. math:: \mathrm{CKA} = \frac{\mathrm{HSIC}(K, L)}{\sqrt{\mathrm{HSIC}(K, K)\,\mathrm{HSIC}(L, L)}}
+
+    with the estimate of :func:`hsic`, biased or unbiased, and its kernels. The biased one calls random
+    features alike where they are many and the samples are few.
 
     Biased, it is from 0 to 1. Unbiased, at most 1, near 0 for unrelated features, and there also a little
     below. 1 for features that are equal up to rotation, shift and one scale; it sees other linear maps.
@@ -64,23 +90,31 @@ def cka_map(features, others, kernel="linear", unbiased=True, width=1.0):
     array (rows, columns)
         Not a number where a layer is the same for all samples.
     """
+    _check_settings(kernel, width)
+    if not len(features) or not len(others):
+        raise ValueError("a map needs at least one layer of each network; got an empty list")
+    samples = _enough(as_samples(*features, *others))
+    # One column at a time, so that there may be many.
+    kernels = (_centred_kernel(layer, kernel, unbiased, width) for layer in samples)
+    rows = [next(kernels) for _ in features]
+    return np.array([[_alignment(row, column, unbiased) for row in rows] for column in kernels]).T
+
+
+def _check_settings(kernel, width):
     if kernel not in KERNELS:
         raise ValueError(f"kernel must be one of {', '.join(map(repr, KERNELS))}; got {kernel!r}")
     if not width > 0:
         raise ValueError(f"width must be above 0; got {width!r}")
-    if not len(features) or not len(others):
-        raise ValueError("a map needs at least one layer of each network; got an empty list")
-    samples = as_samples(*features, *others)
+
+
+def _enough(samples):
     if len(samples[0]) < 4:
-        raise ValueError(f"CKA needs at least 4 samples; got {len(samples[0])}")
-    # One column at a time, so that there may be many.
-    kernels = (_centred_kernel(layer, kernel, unbiased, width) for layer in samples)
-    rows = [next(kernels) for _ in features]
-    return np.array([[_share(row, column) for row in rows] for column in kernels]).T
+        raise ValueError(f"HSIC and CKA need at least 4 samples; got {len(samples[0])}")
+    return samples
 
 
 def _centred_kernel(samples, kernel, unbiased, width):
-    """The kernel, centred so that HSIC is the sum of products of entries; None where nothing varies."""
+    """The kernel, centred so that :func:`_hsic` is a sum of products; None where nothing varies."""
     centred = samples - samples.mean(0)
     if np.abs(centred).max() <= 1e-12 * max(1.0, np.abs(samples).max()):
         return None
@@ -109,11 +143,18 @@ def _unbiased_centring(gram):
     return gram
 
 
-def _share(kernel, other):
-    # The factor before the sums is the same above and below the line.
+def _hsic(kernel, other, unbiased):
+    if kernel is None or other is None:
+        return 0.0
+    count = len(kernel)
+    return (kernel * other).sum() / (count * (count - 3) if unbiased else (count - 1) ** 2)
+
+
+def _alignment(kernel, other, unbiased):
     if kernel is None or other is None:
         return np.nan
-    return (kernel * other).sum() / np.sqrt((kernel * kernel).sum() * (other * other).sum())
+    sizes = _hsic(kernel, kernel, unbiased) * _hsic(other, other, unbiased)
+    return _hsic(kernel, other, unbiased) / np.sqrt(sizes)
 
 
 def procrustes(features, onto):

@@ -44,18 +44,26 @@ class StreamedCKA:
             self._pairs[a, b] = found if held is None else tuple(map(torch.Tensor.add, held, found))
 
     def value(self, unbiased=True):
-        """The CKA of each layer (rows) with each of the others; not a number where one is constant."""
-        if self.count < 4:
-            raise ValueError(f"CKA needs at least 4 samples; got {self.count}")
-        hsic = _unbiased if unbiased else _biased
-        sizes = [float(hsic(self._pairs[a, a], self.count)) for a in range(len(self._shifts))]
-        columns = range(self._rows, len(self._shifts))
-        return np.array([[self._share(a, b, hsic, sizes) for b in columns] for a in range(self._rows)])
+        """The CKA of each layer (rows) with each of the others; NaN where one is constant."""
+        found = self.hsic(unbiased)
+        layers = range(len(self._shifts))
+        sizes = np.array([np.nan if self._constant(a) else self._hsic(a, a, unbiased) for a in layers])
+        return found / np.sqrt(np.outer(sizes[: self._rows], sizes[self._rows :]))
 
-    def _share(self, a, b, hsic, sizes):
-        if any(self._spread[one] <= 1e-12 * max(1.0, self._largest[one]) for one in (a, b)):
-            return np.nan
-        return float(hsic(self._pairs[a, b], self.count)) / np.sqrt(sizes[a] * sizes[b])
+    def hsic(self, unbiased=True):
+        """The :func:`kdviz.measure.hsic` of each layer (rows) with each of the others."""
+        if self.count < 4:
+            raise ValueError(f"HSIC and CKA need at least 4 samples; got {self.count}")
+        columns = range(self._rows, len(self._shifts))
+        return np.array([[self._hsic(a, b, unbiased) for b in columns] for a in range(self._rows)])
+
+    def _hsic(self, a, b, unbiased):
+        if unbiased:
+            return float(_unbiased(self._pairs[a, b], self.count)) / (self.count * (self.count - 3))
+        return float(_biased(self._pairs[a, b], self.count)) / (self.count - 1) ** 2
+
+    def _constant(self, layer):
+        return self._spread[layer] <= 1e-12 * max(1.0, self._largest[layer])
 
     def _wanted(self, count):
         yield from ((a, a) for a in range(count))

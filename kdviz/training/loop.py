@@ -1,14 +1,18 @@
 """The one training loop. It is an iterator: whoever consumes it decides when to stop."""
 
-import copy
 import math
 import threading
+from collections.abc import Callable
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import torch
 
-from kdviz.losses.objective import as_objective
+from kdviz.losses.objective import Objective, as_objective
+from kdviz.models.frozen import in_train_mode
 from kdviz.tracing import Trace
+from kdviz.training.lesson import Lesson
+from kdviz.training.mapped import each_memory, each_value, over_teachers
 from kdviz.training.threads import limited_threads
 
 
@@ -34,47 +38,61 @@ class Record:
 class Run:
     """A training run, one record after another.
 
-    >>> for record in run:
-    ...     print(record.step, record.measures)
+    Leave the loop over its records at any time, by ``break`` or by interrupting the kernel: ``run.student``
+    is then the student as trained so far, ready to use, and iterating again goes on from there.
 
-    Leave the loop at any time, by ``break`` or by interrupting the kernel: ``run.student`` is then the
-    student as trained so far, ready to use, and iterating again goes on from there.
+    >>> import kdviz as kd
+    >>> for record in kd.train(kd.models.mlp(64, 8, 10), kd.datasets.digits(labels=50), steps=40):
+    ...     if record.step == 10:
+    ...         print(list(record.losses), list(record.measures))
+    ['cross_entropy'] ['accuracy']
 
     The student that you pass stays as it is; the run trains a copy. So two runs can start from the
-    same weights.
+    same weights. What of a student in train mode is in eval mode, such as a frozen batch normalisation, stays
+    so while it trains; a student wholly in eval mode is trained wholly.
 
-    ``lesson(student, step)`` is what makes a scheme: it returns the student's trace, the teacher's
-    trace (or None) and the labels for this step. ``examine(student)`` returns the measures of a record.
+    ``lesson`` is what makes a scheme: a :class:`Lesson`, or a function of student and step that returns the
+    student's trace, the teacher's trace (or None) and the labels for this step. ``evaluate(student)`` returns
+    the measures of a record. ``seed`` draws the order of the batches; None takes the data's.
 
     Logits of shape (N, C) are one student's, logits of shape (students, 1, N, C) those of students that
     learn together. Those of the teacher may have shape (students, teachers, N, C), or (teachers, N, C)
-    for one student: its loss is the mean over its teachers. The losses of the students are added up, so
-    that students which share nothing learn as they would alone.
+    for one student: its loss is the mean over its teachers, or the sum with the ``weights`` of the teacher's
+    trace, (students, teachers) or (teachers,). The losses of the students are added up, so that students
+    which share nothing learn as they would alone.
     """
 
     student: torch.nn.Module
-    lesson: callable
-    objective: object
-    steps: int
-    learning_rate: float
-    record_every: int
-    examine: callable
+    lesson: Lesson | Callable
+    objective: Objective
+    evaluate: Callable = lambda student: {}
+    steps: int = 600
+    learning_rate: float = 5e-3
+    batch_size: int = 64
+    seed: int | None = None
+    record_every: int | None = None
     threads: int = 1
     records: list[Record] = field(default_factory=list)
     step: int = 0
 
     def __post_init__(self):
-        for name in ("steps", "record_every"):
+        self.record_every = self.record_every or max(1, self.steps // 20)
+        for name in ("steps", "record_every", "batch_size"):
             value = getattr(self, name)
             if not isinstance(value, int) or value < 1:
                 raise ValueError(f"{name} must be a whole number from 1 up; got {value!r}")
         self._check_learning_rate()
         self.objective = as_objective(self.objective)
-        self.student = copy.deepcopy(self.student).eval()
-        self._changes, self._begun, self._hurried = [], self.step, False
+        self.student = in_train_mode(self.student)
+        self._frozen = [module for module in self.student.modules() if not module.training]
+        self.student.eval()
+        self._changes, self._begun, self._record_now = [], self.step, False
         # A setting may be changed from another thread, but not between a step's number and its objective.
         self._turn = threading.Lock()
         self._prepare()
+        if isinstance(self.lesson, Lesson):
+            self.lesson.begin(self)
+            self._learn_too(list(self.lesson.parameters()))
 
     def _prepare(self):
         trainable = [weights for weights in self.student.parameters() if weights.requires_grad]
@@ -83,9 +101,26 @@ class Run:
         self._optimizer = torch.optim.Adam(trainable, lr=self.learning_rate, fused=True)
         self.learned = None
 
+    def _learn_too(self, parts):
+        if parts and not hasattr(self, "_optimizer"):
+            raise ValueError("a lesson that learns cannot be given to a stack; train its students one by one")
+        if parts:
+            self._optimizer.add_param_group({"params": parts})
+
     def _check_learning_rate(self):
         if not self.learning_rate > 0:
             raise ValueError(f"learning_rate must be above 0; got {self.learning_rate!r}")
+
+    @contextmanager
+    def training_mode(self):
+        """The student in the modes in which it trains; outside it is in eval mode."""
+        self.student.train()
+        for module in self._frozen:
+            module.training = False
+        try:
+            yield self.student
+        finally:
+            self.student.eval()
 
     def __iter__(self):
         return self
@@ -93,19 +128,17 @@ class Run:
     def __next__(self):
         if self.step >= self.steps:
             raise StopIteration
-        self.student.train()
         try:
-            with limited_threads(self.threads):
+            with self.training_mode(), limited_threads(self.threads):
                 last = min((self.step // self.record_every + 1) * self.record_every, self.steps)
                 recorded = False
                 while not recorded:
-                    recorded = self._hurried or self.step + 1 == last
+                    recorded = self._record_now or self.step + 1 == last
                     total, values = self._take_step(recorded)
         finally:
-            self.student.eval()
-            self._begun, self._hurried = self.step, False
+            self._begun, self._record_now = self.step, False
         with limited_threads(self.threads):
-            measures = self.examine(self.student)
+            measures = self.evaluate(self.student)
         record = Record(
             step=self.step,
             total=_plain(total),
@@ -133,9 +166,12 @@ class Run:
             self.objective = self.objective.replace({address: value})
             self._changes.append((self._begun, address, old, value))
 
-    def hurry(self):
+    def record_now(self):
         """Give the next record after the step in hand, not after ``record_every``; from any thread."""
-        self._hurried = True
+        self._record_now = True
+
+    # As it was called once.
+    hurry = record_now
 
     def _changes_so_far(self):
         """The changes that steps were taken with; later ones belong to the next record."""
@@ -150,10 +186,14 @@ class Run:
             self._begin_to_learn(student, teacher)
         with self._turn:
             objective, self._begun = self.objective, self.step + 1
-        total, values = objective(student, teacher, labels, self.learned)
-        total, values = _over_teachers(total), {name: _over_teachers(v) for name, v in values.items()}
+        values = {
+            name: self._value(name, term.loss, student, teacher, labels)
+            for name, term in objective.named.items()
+        }
+        total = sum(_per_student(term.weight) * values[name] for name, term in objective.named.items())
         if not torch.isfinite(total).all():
             raise ValueError(self._what_diverged(values))
+        self._remember(student, teacher, labels)
         self._optimizer.zero_grad()
         total.sum().backward()
         for group in self._optimizer.param_groups:
@@ -162,24 +202,41 @@ class Run:
         self.step += 1
         return total, values
 
+    def _value(self, name, loss, student, teacher, labels):
+        """What a term says to each student: the mean over its teachers, or by their weights."""
+        value = each_value(loss, student, teacher, labels, self.learned[name])
+        weights = teacher.weights if teacher is not None and loss.needs_teacher else None
+        return over_teachers(value, weights)
+
     def _begin_to_learn(self, student, teacher):
         """Take in what the losses themselves learn; its sizes are known once layers have been seen."""
         self.learned = self._initial(student, teacher)
-        parts = [part for parts in self.learned.values() for part in parts.values()]
-        if parts:
-            self._optimizer.add_param_group({"params": parts})
+        self._learn_too(self._learning())
+
+    def _learning(self):
+        return [part for parts in self.learned.values() for part in parts.values() if part.requires_grad]
 
     def _initial(self, student, teacher):
         """What the losses learn, a copy of the same start for each of several students."""
         shape = student.logits.shape[:-2]
-        alone = self.objective.initial(_first(student), _first(teacher))
+        alone, named = self.objective.initial(_first(student), _first(teacher)), self.objective.named
         return {
             name: {
-                key: part.expand((*shape, *part.shape)).contiguous().clone().requires_grad_()
+                key: part.expand((*shape, *part.shape))
+                .contiguous()
+                .clone()
+                .requires_grad_(key not in named[name].loss.remembers)
                 for key, part in parts.items()
             }
             for name, parts in alone.items()
         }
+
+    @torch.no_grad()
+    def _remember(self, student, teacher, labels):
+        """Renew the memory of losses that have one, as they found it before this step."""
+        for name, term in self.objective.named.items():
+            if term.loss.remembers:
+                self.learned[name] |= each_memory(term.loss, student, teacher, labels, self.learned[name])
 
     def _what_diverged(self, values):
         bad = [name for name, value in values.items() if not torch.isfinite(value).all()]
@@ -198,13 +255,14 @@ class Run:
 
 
 def cosine(step, steps):
-    """The share of the learning rate at a step: from 1 along half a cosine to 2 % after the last."""
+    """The fraction of the learning rate at a step: from 1 along half a cosine to 2 % after the last."""
     return 0.02 + 0.98 * (1 + math.cos(math.pi * step / steps)) / 2
 
 
-def _over_teachers(value):
-    """The mean over the last axis, that of a student's teachers; a single number stays as it is."""
-    return value.mean(-1)
+def _per_student(weight):
+    """A weight; one for each of several students may be written as a column, (students, 1)."""
+    column = isinstance(weight, torch.Tensor) and weight.ndim == 2
+    return weight.squeeze(-1) if column else weight
 
 
 def _first(trace):
@@ -213,7 +271,8 @@ def _first(trace):
         return None
     stack = trace.logits.ndim - 2
     features = {path: feature[(0,) * stack] for path, feature in trace.features.items()}
-    return Trace(trace.logits[(0,) * stack], features)
+    rows = None if trace.rows is None else trace.rows[(0,) * (trace.rows.ndim - 1)]
+    return Trace(trace.logits[(0,) * stack], features, rows)
 
 
 def _plain(value):

@@ -18,7 +18,7 @@ def test_follows_a_name_through_packages_to_its_module():
     assert found[0] == "course/experiments/n02_temperature_and_weight.py"
     for needed in (
         "training/loop.py",
-        "training/stack.py",
+        "training/stacked/run.py",
         "losses/response/_soft_targets.py",
         "tracing.py",
     ):

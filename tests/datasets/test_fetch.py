@@ -142,7 +142,7 @@ def test_the_command_fetches(files, monkeypatch, capsys):
     assert cli.main(["data", "fetch", "made"]) == 0
     assert "made is in" in capsys.readouterr().out
     assert cli.main(["data", "fetch", "mnist"]) == 1
-    assert "fashion-mnist, cifar10, cifar100, spoken-digits" in capsys.readouterr().err
+    assert "cifar10, cifar100, fashion-mnist, made, spoken-digits" in capsys.readouterr().err
 
 
 def test_every_source_has_a_published_sha256():

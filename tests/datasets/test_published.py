@@ -211,7 +211,7 @@ def test_broken_files_are_named(monkeypatch, tmp_path):
 
 def test_every_card_says_source_licence_and_classes():
     embedded, fetched = cards()[:2], {card.name.split(" (")[0]: card for card in cards()[2:]}
-    assert list(fetched) == ["Fashion-MNIST", "CIFAR-10", "CIFAR-100", "Spoken digits"]
+    assert list(fetched) == ["CIFAR-10", "CIFAR-100", "Fashion-MNIST", "Spoken digits"]
     assert all("kdviz data fetch" in card.source for card in fetched.values())
     assert not any("kdviz data fetch" in card.source for card in embedded)
     assert len(set(fetched["CIFAR-100"].classes)) == 100

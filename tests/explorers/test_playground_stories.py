@@ -21,7 +21,7 @@ from kdviz.measure import paired, recall
 from kdviz.models import mlp
 from kdviz.schemes import distill_stack, train_stack
 from kdviz.schemes._sweep import mixture
-from kdviz.training.stacked_model import StackedModel
+from kdviz.training.stacked import StackedModel
 
 # More than the page's 30, so that nearly all of the uncertainty of a comparison is the page's own.
 SEEDS = range(120)

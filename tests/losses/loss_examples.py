@@ -3,12 +3,14 @@
 import torch
 
 from kdviz.course.loss_card import losses
-from kdviz.losses import feature, relation
+from kdviz.losses import feature, relation, response
 from kdviz.models import convnet
 from kdviz.tracing import Trace
 
 BOTH = ("activation1", "activation2")
-WITH_LAYERS = [
+GIVEN = [
+    # The authors' value, its default, may rise while the student learns.
+    response.WeightedSoftLabels(form="divergence"),
     feature.Hint("activation2", adapter="convolution"),
     feature.AttentionTransfer("activation2"),
     feature.NeuronSelectivity("activation2"),
@@ -32,7 +34,8 @@ WITH_LAYERS = [
     relation.ProbabilisticTransfer("flatten"),
     relation.FlowOfSolution(*BOTH),
     relation.ChannelCorrelation("activation2"),
-    relation.ContrastiveRepresentation("flatten", width=16),
+    relation.ContrastiveRepresentation("flatten", samples=64, negatives=20, width=16),
+    relation.InfoNCE("flatten", width=16),
     relation.InstanceRelationshipGraph("activation2", "logits"),
     relation.DarkRank("flatten"),
     relation.LocalityPreserving("flatten"),
@@ -42,7 +45,7 @@ WITH_LAYERS = [
 
 
 def _example(loss):
-    found = [example for example in WITH_LAYERS if type(example) is loss]
+    found = [example for example in GIVEN if type(example) is loss]
     # A loss that reads the logits only needs no layers to be named.
     return found[0] if found else loss()
 
@@ -72,4 +75,5 @@ def made(side, samples, classes, seed, dtype):
 
     logits = random(classes)
     features = {layer: random(*shape) for layer, shape in MAPS.items()}
-    return Trace(logits, features | {"flatten": random(EMBEDDINGS[side]), "logits": logits})
+    features |= {"flatten": random(EMBEDDINGS[side]), "logits": logits}
+    return Trace(logits, features, torch.arange(samples))

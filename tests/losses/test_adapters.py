@@ -1,7 +1,10 @@
 """Adapters against torch's own layers; a stack's against each student's."""
 
+import doctest
+
 import pytest
 import torch
+from torch.func import vmap
 from torch.nn import functional
 
 from kdviz.losses import adapters
@@ -21,14 +24,14 @@ def test_a_linear_map_is_torchs():
 @pytest.mark.parametrize("size", [1, 3, 5])
 def test_a_convolution_is_torchs_alone_and_in_a_stack(size):
     maps, weight, bias = random(2, 3, 4, 5, 6, 6), random(2, 3, 7, 5, size, size, seed=1), random(2, 3, 7)
-    together = adapters.convolution(maps, weight, bias)
+    together = vmap(vmap(adapters.convolution))(maps, weight, bias)
     for seed in range(2):
         for setting in range(3):
             own = maps[seed, setting], weight[seed, setting], bias[seed, setting]
             expected = functional.conv2d(*own, padding=size // 2)
             torch.testing.assert_close(together[seed, setting], expected)
             torch.testing.assert_close(adapters.convolution(*own), expected)
-    shared = adapters.convolution(maps[0, 0], weight, None)
+    shared = vmap(vmap(adapters.convolution, (None, 0)), (None, 0))(maps[0, 0], weight)
     torch.testing.assert_close(shared[1, 2], functional.conv2d(maps[0, 0], weight[1, 2], padding=size // 2))
 
 
@@ -43,13 +46,17 @@ def test_batch_normalisation_is_torchs():
     torch.testing.assert_close(adapters.batch_norm(maps, gain, bias), expected)
 
 
-def test_pooling_and_resizing_are_torchs_for_any_axes_in_front():
-    maps = random(2, 3, 4, 5, 6, 6)
-    flat = maps.flatten(0, 2)
-    pooled = functional.adaptive_avg_pool2d(flat, (2, 3)).view(2, 3, 4, 5, 2, 3)
+def test_pooling_and_resizing_are_torchs_alone_and_in_a_stack():
+    stack = random(2, 3, 4, 5, 6, 6)
+    maps = stack.flatten(0, 2)
+    pooled = functional.adaptive_avg_pool2d(maps, (2, 3))
     torch.testing.assert_close(adapters.pool(maps, 2, 3), pooled)
-    resized = functional.interpolate(flat, (12, 3)).view(2, 3, 4, 5, 12, 3)
+    together = vmap(vmap(lambda own: adapters.pool(own, 2, 3)))(stack)
+    torch.testing.assert_close(together, pooled.view(2, 3, 4, 5, 2, 3))
+    resized = functional.interpolate(maps, (12, 3))
     torch.testing.assert_close(adapters.resize(maps, 12, 3), resized)
+    together = vmap(vmap(lambda own: adapters.resize(own, 12, 3)))(stack)
+    torch.testing.assert_close(together, resized.view(2, 3, 4, 5, 12, 3))
     assert adapters.pool(maps, 6, 6) is maps and adapters.resize(maps, 6, 6) is maps
     a, b = adapters.pool_to_smaller(random(2, 3, 4, 8), random(2, 3, 6, 4))
     assert a.shape[-2:] == b.shape[-2:] == (4, 4)
@@ -73,3 +80,7 @@ def test_a_vector_of_zeros_stays_one_and_passes_no_gradient_on():
     torch.testing.assert_close(found, torch.tensor([[0.0, 0.0], [0.6, 0.8]]))
     found.sum().backward()
     assert torch.isfinite(vectors.grad).all() and not vectors.grad[0].any()
+
+
+def test_its_examples_run():
+    assert doctest.testmod(adapters).failed == 0

@@ -17,15 +17,16 @@ sides = st.sampled_from(["student", "teacher", "both"])
 def changed(trace, change):
     logits = change(trace.logits)
     features = {layer: change(feature) for layer, feature in trace.features.items()}
-    return Trace(logits, features | {"logits": logits})
+    return Trace(logits, features | {"logits": logits}, trace.rows)
 
 
 def answer(loss, student, teacher, labels):
     """The value and its slopes, for the student and for what the loss learns."""
     student = changed(student, lambda tensor: tensor.clone().requires_grad_())
-    learned = {name: part.requires_grad_() for name, part in loss.initial(student, teacher).items()}
+    learned = loss.initial(student, teacher)
+    parts = [part.requires_grad_() for name, part in learned.items() if name not in loss.remembers]
     value = loss(student, teacher, labels, learned)
-    inputs = [student.logits, *student.features.values(), *learned.values()]
+    inputs = [student.logits, *student.features.values(), *parts]
     slopes = torch.autograd.grad(value, inputs, allow_unused=True)
     return value, [slope for slope in slopes if slope is not None]
 

@@ -7,10 +7,13 @@ from kdviz.course.loss_card import losses
 from kdviz.losses import response
 from kdviz.losses.objective import Loss, as_objective
 from kdviz.tracing import Trace
+from kdviz.training.mapped import each_gradient, each_value
 
 WRITTEN_OUT = [loss for loss in losses() if loss.logit_gradient is not Loss.logit_gradient]
 FORMS = [response.LogitMatching(form) for form in ("paper", "mean", "limit")]
-LOSSES = FORMS + [loss() for loss in WRITTEN_OUT if loss is not response.LogitMatching]
+FORMS += [response.SoftTargets(3.0, form) for form in ("scaled", "paper", "divergence", "mean")]
+FORMS += [response.VirtualTeacher(0.99, 2.0, form) for form in ("paper", "scaled", "authors")]
+LOSSES = FORMS + [loss() for loss in WRITTEN_OUT if loss not in {type(form) for form in FORMS}]
 
 
 def logits(*shape, seed):
@@ -26,9 +29,9 @@ def test_is_the_gradient_of_the_loss(loss, samples_last):
     labels = torch.tensor([[[0, 1, 4, -1, 2, 0]], [[3, -1, -1, 2, 1, 0]]])
     student.requires_grad_()
     objective = 0.7 * as_objective(loss)
-    found = objective.logit_gradient(Trace(student.detach()), Trace(teacher), labels)
-    total, _ = objective(Trace(student), Trace(teacher), labels)
-    (expected,) = torch.autograd.grad(total.sum(), student)
+    found = each_gradient(objective, Trace(student.detach()), Trace(teacher), labels)
+    value = each_value(loss, Trace(student), Trace(teacher), labels)
+    (expected,) = torch.autograd.grad(0.7 * value.sum(), student)
     assert expected.abs().max() > 1e-3
     torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-12)
 

@@ -1,8 +1,17 @@
 import pytest
 import torch
 
-from kdviz.losses import CrossEntropy, LogitMatching, Objective, SoftTargets
+from kdviz.losses import (
+    CrossEntropy,
+    FlowOfSolution,
+    Hint,
+    LogitMatching,
+    Objective,
+    SimilarityPreserving,
+    SoftTargets,
+)
 from kdviz.losses.objective import as_objective
+from kdviz.losses.response import soft_targets
 from kdviz.tracing import Trace
 
 
@@ -42,6 +51,7 @@ def test_settings_are_addressed_by_term(objective):
         "cross_entropy.weight": 0.1,
         "soft_targets.weight": 0.9,
         "soft_targets.temperature": 4,
+        "soft_targets.form": "scaled",
     }
 
 
@@ -73,6 +83,57 @@ def test_impossible_weights_are_refused(weight, objective):
 def test_an_impossible_temperature_is_refused_when_set(objective):
     with pytest.raises(ValueError, match="temperature"):
         objective.replace({"soft_targets.temperature": 0})
+
+
+def test_losses_are_multiplied_divided_and_summed_as_numbers_are():
+    ce, kd = CrossEntropy(), SoftTargets(4)
+    assert kd * 0.9 == 0.9 * kd and kd / 16 == 0.0625 * kd
+    assert sum([0.1 * ce, kd]) == 0.1 * ce + kd and sum([kd]) == 1.0 * kd
+    assert (ce + kd) * 2 == 2.0 * ce + 2.0 * kd
+    for wrong in (lambda: kd * kd, lambda: kd + 1, lambda: 1 + kd, lambda: kd * "2"):
+        with pytest.raises(TypeError):
+            wrong()
+    with pytest.raises(ValueError, match="a weight must be"):
+        kd / -2
+
+
+def test_a_loss_on_logits_takes_two_plain_tensors():
+    student, teacher, labels = traces()
+    plain = SoftTargets(4)(student.logits, teacher.logits)
+    assert plain == SoftTargets(4)(student, teacher, labels) == soft_targets(student.logits, teacher.logits)
+    assert CrossEntropy()(student.logits, labels=labels) == CrossEntropy()(student, None, labels)
+    total, _ = (0.5 * CrossEntropy() + SoftTargets(4))(student.logits, teacher.logits, labels)
+    torch.testing.assert_close(total, 0.5 * CrossEntropy()(student, None, labels) + plain)
+
+
+def test_a_loss_on_features_takes_those_of_its_layer():
+    ours, theirs = torch.randn(2, 6, 3, 4, 4)
+    seen = [Trace(torch.zeros(6, 5), {"maps": maps}) for maps in (ours, theirs)]
+    assert Hint("maps")(ours, theirs) == Hint("maps")(*seen)
+    adapted = Hint("maps", adapter="convolution")
+    assert adapted(ours, theirs) == adapted(*seen, None, adapted.initial(*seen))
+    assert SimilarityPreserving("maps")(ours, theirs) == SimilarityPreserving("maps")(*seen)
+
+
+def test_a_loss_on_several_layers_takes_them_by_name():
+    ours, theirs = torch.randn(2, 6, 3, 4, 4)
+    loss = FlowOfSolution("first", "second")
+    given = [{"first": maps, "second": maps.square()} for maps in (ours, theirs)]
+    expected = loss(*(Trace(torch.zeros(6, 5), features) for features in given))
+    assert loss(*given) == expected
+    assert loss(*(list(features.values()) for features in given)) == expected
+    with pytest.raises(ValueError, match="compares 2 layers of each network; give a list"):
+        loss(ours, theirs)
+    with pytest.raises(ValueError, match="keys 'first', 'second'"):
+        loss({"first": ours}, given[1])
+
+
+def test_what_is_missing_is_named():
+    student, teacher, labels = traces()
+    with pytest.raises(ValueError, match="SoftTargets needs what the teacher gave"):
+        SoftTargets(4)(student.logits)
+    with pytest.raises(ValueError, match="CrossEntropy needs the labels"):
+        CrossEntropy()(student.logits, teacher.logits)
 
 
 def test_only_losses_add_up():

@@ -91,6 +91,22 @@ def test_logit_matching_forms_equal_their_formulas():
     assert logit_matching(student, teacher, form="limit").item() == pytest.approx(14 / 6)
 
 
+def test_soft_targets_have_the_forms_that_people_use():
+    student, teacher = random_logits(6, 5, seed=1), random_logits(6, 5, seed=2)
+    p, q = torch.log_softmax(student / 3, 1), torch.softmax(teacher / 3, 1)
+    kl_div = torch.nn.functional.kl_div
+    expected = {
+        "scaled": 9 * kl_div(p, q, reduction="batchmean"),
+        "paper": torch.nn.functional.cross_entropy(student / 3, q),
+        "divergence": kl_div(p, q, reduction="batchmean"),
+        "mean": 9 * kl_div(p, q, reduction="none").mean(),
+    }
+    for form, value in expected.items():
+        torch.testing.assert_close(soft_targets(student, teacher, 3.0, form), value)
+    with pytest.raises(ValueError, match="'scaled', 'paper', 'divergence', 'mean'"):
+        soft_targets(student, teacher, 3.0, "hinton")
+
+
 def test_hot_soft_targets_tend_to_logit_matching():
     student, teacher = random_logits(8, 10, seed=5), random_logits(8, 10, seed=6)
     limit = logit_matching(student, teacher, form="limit").item()
@@ -122,10 +138,10 @@ class TestEveryLossThatMatchesATeacher:
         twice = loss(torch.cat([student, student]), torch.cat([teacher, teacher]))
         torch.testing.assert_close(twice, loss(student, teacher))
 
-    def test_a_stack_gives_each_student_its_own_value(self, loss):
+    def test_mapped_it_gives_each_student_its_own_value(self, loss):
         stack, teacher = random_logits(3, 5, 4, seed=1), random_logits(5, 4, seed=2)
         alone = torch.stack([loss(student, teacher) for student in stack])
-        torch.testing.assert_close(loss(stack, teacher), alone)
+        torch.testing.assert_close(torch.vmap(loss, in_dims=(0, None))(stack, teacher), alone)
 
     def test_unequal_shapes_are_named(self, loss):
         with pytest.raises(ValueError, match=r"\(5, 4\).*\(5, 3\)"):
@@ -150,14 +166,16 @@ def test_students_of_a_stack_may_have_their_own_temperatures():
     stack, teacher = random_logits(3, 5, 4, seed=1), random_logits(5, 4, seed=2)
     temperatures = torch.tensor([1.0, 2.0, 8.0])
     alone = [soft_targets(student, teacher, float(t)) for student, t in zip(stack, temperatures, strict=True)]
-    torch.testing.assert_close(soft_targets(stack, teacher, temperatures), torch.stack(alone))
+    found = torch.vmap(soft_targets, in_dims=(0, None, 0))(stack, teacher, temperatures)
+    torch.testing.assert_close(found, torch.stack(alone))
 
 
 def test_students_of_a_stack_may_have_their_own_smoothing():
     stack, labels = random_logits(2, 5, 4), torch.tensor([0, 1, 2, 3, 0])
     alone = [label_smoothing(stack[0], labels, 0.1), label_smoothing(stack[1], labels, 0.5)]
     amounts = torch.tensor([0.1, 0.5], dtype=torch.float64)
-    torch.testing.assert_close(label_smoothing(stack, labels, amounts), torch.stack(alone))
+    found = torch.vmap(label_smoothing, in_dims=(0, None, 0))(stack, labels, amounts)
+    torch.testing.assert_close(found, torch.stack(alone))
 
 
 @pytest.mark.parametrize("temperature", TEMPERATURES)

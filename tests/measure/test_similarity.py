@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy import linalg, optimize, spatial, stats
 
-from kdviz.measure import cka, cka_map, neighbour_overlap, neighbours, procrustes, procrustes_distance
+from kdviz.measure import cka, cka_map, hsic, neighbour_overlap, neighbours, procrustes, procrustes_distance
 from kdviz.measure.similarity import tsne_places
 from kdviz.models import mlp
 from kdviz.tracing import trace
@@ -56,6 +56,36 @@ def test_cka_is_what_its_definition_counts(kernel, unbiased, width):
     found = cka(torch.tensor(WIDE), NARROW, kernel, unbiased, width)
     assert found == pytest.approx(expected, abs=1e-12)
     assert 0.05 < found < 0.95
+
+
+@pytest.mark.parametrize("kernel", ["linear", "rbf"])
+@pytest.mark.parametrize("unbiased", [False, True])
+def test_hsic_is_what_its_definition_counts(kernel, unbiased):
+    k, m = kernel_of(WIDE, kernel, 0.5), kernel_of(NARROW, kernel, 0.5)
+    found = hsic(torch.tensor(WIDE), NARROW, kernel, unbiased, width=0.5)
+    assert found == pytest.approx(hsic_by_sums(k, m, unbiased), rel=1e-10)
+    assert hsic(WIDE, WIDE, kernel, unbiased, 0.5) == pytest.approx(hsic_by_sums(k, k, unbiased), rel=1e-10)
+    ratio = found / np.sqrt(
+        hsic(WIDE, WIDE, kernel, unbiased, 0.5) * hsic(NARROW, NARROW, kernel, unbiased, 0.5)
+    )
+    assert cka(WIDE, NARROW, kernel, unbiased, 0.5) == pytest.approx(ratio, rel=1e-10)
+
+
+def test_linear_hsic_is_the_squared_covariance_and_its_unbiased_estimate_averages_to_that_of_all():
+    everyone = random.normal(size=(2000, 2)) @ np.array([[1.0, 0.5], [0.0, 1.0]])
+    x, y = everyone[:, :1], everyone[:, 1:]
+    covariance = np.cov(x[:, 0], y[:, 0])[0, 1]
+    assert hsic(x, y, unbiased=False) == pytest.approx(covariance**2, rel=1e-10)
+    parts = [hsic(x[at : at + 5], y[at : at + 5]) for at in range(0, 2000, 5)]
+    assert np.mean(parts) == pytest.approx(0.25, abs=4 * np.std(parts) / np.sqrt(len(parts)))
+
+
+def test_features_that_never_change_have_no_hsic():
+    assert hsic(np.ones((5, 2)), WIDE[:5]) == 0
+    with pytest.raises(ValueError, match="at least 4 samples"):
+        hsic(WIDE[:3], NARROW[:3])
+    with pytest.raises(ValueError, match="kernel must be one of"):
+        hsic(WIDE, NARROW, "cosine")
 
 
 def test_the_biased_linear_cka_is_the_formula_of_the_features():

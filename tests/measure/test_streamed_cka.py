@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from kdviz.measure import cka_map
+from kdviz.measure import cka_map, hsic
 from kdviz.measure.streamed_cka import StreamedCKA
 
 
@@ -31,6 +31,13 @@ def test_batches_give_what_all_samples_at_once_give(unbiased, shift, scale):
     expected = cka_map(features, others, unbiased=unbiased)
     for size in (1, 7, 101):
         np.testing.assert_allclose(streamed(features, others, size).value(unbiased), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("unbiased", [True, False])
+def test_hsic_from_batches_is_that_of_all_samples_at_once(unbiased):
+    features, others = layers(50, 3, 20), layers(50, 5, seed=1)
+    expected = [[hsic(a, b, unbiased=unbiased) for b in others] for a in features]
+    np.testing.assert_allclose(streamed(features, others, 7).hsic(unbiased), expected, rtol=1e-9)
 
 
 def test_single_precision_features_too():

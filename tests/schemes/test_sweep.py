@@ -1,3 +1,4 @@
+import sys
 from functools import partial
 
 import pandas as pd
@@ -11,7 +12,7 @@ from kdviz import CrossEntropy, SoftTargets
 from kdviz.datasets import digits
 from kdviz.measure import accuracy
 from kdviz.models import convnet, cost, mlp
-from kdviz.schemes._sweep import Piece, _products, small_student
+from kdviz.schemes._sweep import Job, _products, small_student
 from kdviz.training.store import Store
 
 GRID = {"temperature": [1.0, 8.0], "soft_weight": [0.0, 0.5, 0.9]}
@@ -49,7 +50,7 @@ def test_one_row_a_student_in_the_order_of_seeds_and_grid():
 def test_any_row_trained_alone_is_the_same_student():
     found = small_sweep().finish(progress=False)
     for place in (0, 10, 17):
-        row, student = found.table.loc[place], found.alone(place).finish().student
+        row, student = found.table.loc[place], found.single_run(place).finish().student
         test = FEW(seed=int(row.seed)).test
         with torch.no_grad():
             assert 100 * accuracy(student(test.inputs), test.labels) == pytest.approx(row.accuracy)
@@ -85,7 +86,7 @@ def test_an_interrupt_keeps_what_was_trained(monkeypatch, pieces_trained):
     found = small_sweep(students_at_once=6)
     next(found)
     with monkeypatch.context() as patch:
-        patch.setattr(Piece, "_rows", lambda *given: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(Job, "_table_rows", lambda *given: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             found.finish(progress=False)
     assert found.done == 6
@@ -140,7 +141,7 @@ def test_a_bad_value_is_reported_by_row_and_the_others_finish():
     assert found.problems.problem.str.contains("temperature must be a finite number above 0").all()
     assert found.table[found.table.temperature == 1].accuracy.notna().all()
     with pytest.raises(ValueError, match="could not be trained"):
-        found.alone(1)
+        found.single_run(1)
 
 
 def test_a_student_that_diverges_is_reported_by_row_and_the_others_finish():
@@ -176,7 +177,7 @@ def test_a_name_that_nothing_uses_is_an_error():
     with pytest.raises(ValueError, match="'warmth' is used by nothing"):
         small_sweep({"warmth": [1]}, CrossEntropy())
     with pytest.raises(ValueError, match="unknown setting|settings are"):
-        small_sweep({"soft_targets.warmth": [1]}, 1.0 * SoftTargets(2)).finish(progress=False).alone(0)
+        small_sweep({"soft_targets.warmth": [1]}, 1.0 * SoftTargets(2)).finish(progress=False).single_run(0)
 
 
 def test_an_own_network_of_any_kind_can_be_swept():
@@ -197,3 +198,105 @@ def test_data_that_cannot_be_had_is_reported_by_row():
     )
     problems = found.finish(progress=False).problems
     assert problems.labels.tolist() == [5000] and "labels must be" in problems.problem.iloc[0]
+
+
+class Watched:
+    """A function that notes what it draws, and is known as the function itself."""
+
+    def __init__(self, function, drawn):
+        self.function, self.drawn, self.described_as = function, drawn, function
+
+    def __call__(self, seed):
+        self.drawn.append(seed)
+        return self.function(seed=seed)
+
+
+def watched_sweep(drawn, **changes):
+    """A sweep that cuts its jobs itself, and notes the seeds that it draws."""
+    data, student = Watched(FEW, drawn["data"]), Watched(partial(small_student, width=4), drawn["student"])
+    return small_sweep(data=data, student=student, **{"seeds": 6, "steps": 5, **changes})
+
+
+def test_each_seeds_data_and_network_are_drawn_once():
+    drawn = {"data": [], "student": []}
+    watched_sweep(drawn).finish(progress=False)
+    assert sorted(drawn["data"]) == sorted(drawn["student"]) == list(range(6))
+
+
+def test_a_stored_sweep_is_found_without_drawing_anything(pieces_trained):
+    first = watched_sweep({"data": [], "student": []}).finish(progress=False).table
+    pieces_trained.clear()
+    drawn = {"data": [], "student": []}
+    again = watched_sweep(drawn).finish(progress=False).table
+    assert drawn == {"data": [], "student": []} and pieces_trained == []
+    pd.testing.assert_frame_equal(again, first)
+
+
+WIDTH = 4
+
+
+def of_a_global_width(seed):
+    return mlp(64, WIDTH, 10, seed=seed)
+
+
+def test_a_changed_value_that_a_function_refers_to_is_noticed(monkeypatch, pieces_trained):
+    small_sweep(student=of_a_global_width, seeds=1).finish(progress=False)
+    small_sweep(student=of_a_global_width, seeds=1).finish(progress=False)
+    assert len(pieces_trained) == 1
+    monkeypatch.setattr(sys.modules[__name__], "WIDTH", 5)
+    small_sweep(student=of_a_global_width, seeds=1).finish(progress=False)
+    assert len(pieces_trained) == 2
+
+
+class Unspeakable:
+    """A function that cannot be described: its network has to be drawn."""
+
+    __slots__ = ("width",)
+
+    def __init__(self, width):
+        self.width = width
+
+    def __call__(self, seed):
+        return mlp(64, self.width, 10, seed=seed)
+
+
+def test_what_cannot_be_described_is_drawn_and_known_by_what_it_is(pieces_trained):
+    for width, trained in ((4, 1), (4, 1), (5, 2)):
+        small_sweep(student=Unspeakable(width), seeds=1).finish(progress=False)
+        assert len(pieces_trained) == trained
+
+
+def own_loss(factor):
+    class Own(SoftTargets):
+        def value(self, student, teacher, labels, learned):
+            return factor * super().value(student, teacher, labels, learned)
+
+    return Own(2)
+
+
+def test_the_code_of_a_loss_of_ones_own_is_part_of_it(pieces_trained):
+    assert repr(own_loss(1)) == repr(own_loss(2))
+    for factor, trained in ((1, 1), (1, 1), (2, 2)):
+        small_sweep({"learning_rate": [1e-3]}, 1.0 * own_loss(factor), seeds=1).finish(progress=False)
+        assert len(pieces_trained) == trained
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_what_was_in_the_way_is_not_kept(known):
+    def late(seed):
+        if not there:
+            raise ValueError("the file is broken")
+        return FEW(seed=seed)
+
+    # Whether or not it can be described: a module of one's own cannot.
+    there, late.described_as = False, "late data" if known else remote_work
+    broken = small_sweep(data=late, seeds=2).finish(progress=False)
+    assert broken.table.problem.unique().tolist() == ["the file is broken"] and broken.done == 12
+    there = True
+    mended = small_sweep(data=late, seeds=2).finish(progress=False)
+    assert (mended.table.problem == "").all() and mended.table.accuracy.notna().all()
+
+
+def test_a_sweep_of_no_seeds_is_refused():
+    with pytest.raises(ValueError, match="at least one seed"):
+        small_sweep(seeds=0)

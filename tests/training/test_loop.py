@@ -118,7 +118,7 @@ def test_a_students_loss_is_the_mean_over_its_teachers(data, student):
     def lesson(student, step):
         return trace(student, inputs), Trace(said), labels
 
-    settings = {"steps": 1, "learning_rate": 1e-3, "record_every": 1, "examine": lambda student: {}}
+    settings = {"steps": 1, "learning_rate": 1e-3, "record_every": 1, "evaluate": lambda student: {}}
     run = Run(student, lesson, objective, **settings).finish()
     total = 0
     for one in said:
@@ -138,7 +138,7 @@ def test_one_student_that_diverges_stops_all(data):
         logits = torch.stack([one(inputs) for one in pair]).unsqueeze(1)
         return Trace(logits * torch.tensor([1.0, float("inf")])[:, None, None, None]), None, labels
 
-    settings = {"steps": 5, "learning_rate": 1e-3, "record_every": 1, "examine": lambda student: {}}
+    settings = {"steps": 5, "learning_rate": 1e-3, "record_every": 1, "evaluate": lambda student: {}}
     run = Run(pair, lesson, CrossEntropy(), **settings)
     with pytest.raises(ValueError, match="step 0: cross_entropy"):
         run.finish()
@@ -149,14 +149,14 @@ def test_a_change_from_another_thread_belongs_to_the_step_that_first_uses_it(dat
     answers, temperatures = torch.zeros(50, 10), {}
 
     class Watched(SoftTargets):
-        def __call__(self, student, teacher, labels, learned=None):
+        def value(self, student, teacher, labels, learned):
             # While the run computes this step, another thread changes the next one.
             temperatures[run.step] = self.temperature
             if run.step in (3, 9):
                 changing = threading.Thread(target=run.set, args=("soft_targets.temperature", run.step))
                 changing.start()
                 changing.join()
-            return super().__call__(student, teacher, labels, learned)
+            return super().value(student, teacher, labels, learned)
 
     run = distill(answers, student, data, CrossEntropy() + Watched(20), steps=20, record_every=5)
     changes = {record.step: record.changes for record in run}
@@ -172,7 +172,7 @@ def test_a_run_that_is_hurried_gives_its_record_at_once_and_keeps_its_beat(data,
 
     def hurried(student, step):
         if step == 13:
-            run.hurry()
+            run.record_now()
         return lesson(student, step)
 
     run.lesson = hurried

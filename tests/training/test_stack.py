@@ -10,11 +10,12 @@ from torch import nn
 
 from kdviz import CrossEntropy, LabelSmoothing, LogitMatching, SoftTargets, distill, teacher, train
 from kdviz.datasets import digits
-from kdviz.losses.objective import Loss, stacked_objective
+from kdviz.losses.objective import Loss
 from kdviz.models import convnet, mlp, patches
 from kdviz.schemes import distill_stack, teachers, train_stack
 from kdviz.tracing import trace
-from kdviz.training.stacked_model import StackedModel
+from kdviz.training.mapped import stacked_objective
+from kdviz.training.stacked import StackedModel
 from kdviz.training.store import Store
 
 SEEDS = (0, 1)
@@ -34,7 +35,7 @@ class FeatureMatching(Loss):
 
     teacher_layers = student_layers
 
-    def __call__(self, student, teacher, labels, learned=None):
+    def value(self, student, teacher, labels, learned):
         difference = student.features[self.layer] - teacher.features[self.layer].detach()
         return difference.square().flatten(labels.ndim).sum(-1).mean(-1)
 
@@ -55,7 +56,7 @@ class Regressed(Loss):
         generator = torch.Generator().manual_seed(0)
         return {"regressor": torch.randn(shape, generator=generator, dtype=torch.float64)}
 
-    def __call__(self, student, teacher, labels, learned):
+    def value(self, student, teacher, labels, learned):
         guess = student.features["activation1"] @ learned["regressor"]
         return (guess - teacher.features["hidden1"].detach()).square().sum(-1).mean(-1)
 
@@ -289,7 +290,7 @@ class LogitlessSquare(Loss):
     name = "square"
     needs_teacher = False
 
-    def __call__(self, student, teacher, labels, learned=None):
+    def value(self, student, teacher, labels, learned):
         return student.logits.square().sum(-1).mean(-1)
 
     def latex(self):

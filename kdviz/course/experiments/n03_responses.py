@@ -21,8 +21,8 @@ RESPONSE_LOSSES = {
     "soft targets": SoftTargets(),
     "decoupled (DKD)": Decoupled(),
     "correlation (DIST)": PredictionCorrelation(),
-    "reverse KL": ReverseKL(),
-    "Jensen-Shannon": JensenShannon(),
+    "reverse KL": ReverseKL(form="scaled"),
+    "Jensen-Shannon": JensenShannon(form="normalised"),
     "logit standardisation": StandardisedSoftTargets(),
     "logit matching": LogitMatching("limit"),
 }

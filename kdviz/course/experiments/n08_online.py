@@ -7,7 +7,7 @@ import torch
 from kdviz.course.experiments.arms import along, logits, rows, students
 from kdviz.course.results import result
 from kdviz.datasets import digits
-from kdviz.datasets.distortions import SLIGHT_NOISE
+from kdviz.datasets.augmentations import SLIGHT_NOISE
 from kdviz.losses.response import CrossEntropy, LabelSmoothing, SoftTargets
 from kdviz.measure import accuracy, agreement, kl_to_teacher
 from kdviz.models import gated_branches, mlp
@@ -95,8 +95,8 @@ def online_schemes(seeds, regime):
         "mutual": _paired(mutual_stack(pairs, data)),
         "codistillation": one_by_one(codistillation, exchange=50),
         "codistillation, no delay": one_by_one(codistillation, exchange=1),
-        "KDCL": one_by_one(collaborative, distort=SLIGHT_NOISE),
-        "KDCL without teaching": one_by_one(collaborative, SILENT, distort=SLIGHT_NOISE),
+        "KDCL": one_by_one(collaborative, augment=SLIGHT_NOISE),
+        "KDCL without teaching": one_by_one(collaborative, SILENT, augment=SLIGHT_NOISE),
         "ONE": [_branches(pair[0], part) for pair, part in zip(pairs, data, strict=True)],
     }
     return rows(data, arms, _of_pair, regime=regime)

@@ -1,18 +1,17 @@
 """Feature-based knowledge: what the teacher's layers in between say.
 
-Every function takes features of shape (..., N, D), samples by width, or maps of shape (..., N, C, H, W),
-and returns the loss averaged over the N samples, of shape (...). For one student that is a scalar;
-leading axes hold a stack of students, each with its own value. A function that takes both kinds of
-features is told by ``stack`` how many leading axes there are. The teacher's features never receive a
-gradient.
+Every function takes one student's features (N, D), samples by width, or maps (N, C, H, W), and returns the
+loss averaged over the N samples, a scalar. The teacher's features never receive a gradient.
 
 Where shapes are unequal, a loss says which adapter helps; ``kdviz.losses.adapters`` has them all. What
 a loss learns is given by ``initial`` and handed back as ``learned``: it holds no state.
 
 What a loss does not see (``invariant_to``) is said of the student's features alone: a constant added to
 all of them (shift), all times one positive number (scale), its channels in another order (channel
-permutation) or mixed by an orthogonal matrix at each place (rotation), all times -1 (sign).
+permutation) or mixed by an orthogonal matrix at each position (rotation), all times -1 (sign).
 """
+
+# ruff: noqa: F401 - these lines are the table of losses: what they import is offered.
 
 from kdviz.losses.feature._activation_boundary import ActivationBoundary, activation_boundary
 from kdviz.losses.feature._attention import AttentionTransfer, attention_map, attention_transfer
@@ -58,52 +57,3 @@ from kdviz.losses.feature._variational_information import (
     VariationalInformation,
     variational_information,
 )
-
-__all__ = [
-    "ActivationBoundary",
-    "AttentionTransfer",
-    "ChannelWise",
-    "FactorTransfer",
-    "FeatureNormalised",
-    "FeatureOverhaul",
-    "FeatureStatistics",
-    "Hint",
-    "KnowledgeReview",
-    "LayerProjection",
-    "NeuronSelectivity",
-    "NormalisedHint",
-    "Paraphraser",
-    "Pearson",
-    "RocketHint",
-    "SemanticCalibration",
-    "SingularVectors",
-    "VariationalInformation",
-    "activation_boundary",
-    "attention_map",
-    "attention_transfer",
-    "channel_wise",
-    "factor_transfer",
-    "feature_normalised",
-    "feature_overhaul",
-    "feature_statistics",
-    "hierarchical_context",
-    "hint",
-    "initial_paraphraser",
-    "jacobian_matching",
-    "layer_projection",
-    "margins_of_batch",
-    "margins_of_batch_norm",
-    "neuron_selectivity",
-    "normalised_hint",
-    "paraphrase",
-    "pearson",
-    "reconstruction_loss",
-    "review",
-    "rocket_hint",
-    "semantic_calibration",
-    "similarity_attention",
-    "singular_vectors",
-    "train_paraphraser",
-    "translate",
-    "variational_information",
-]

@@ -3,18 +3,17 @@
 from dataclasses import dataclass
 
 import torch
-from torch.nn.functional import relu
+from torch import Tensor
 
 from kdviz.losses import adapters
-from kdviz.losses.checks import check_choice
-from kdviz.losses.feature.features import ManyLayers, check_maps, check_same_features
+from kdviz.losses.feature.features import AdaptedLayers, ManyLayers, check_maps, check_same_features
 from kdviz.losses.objective import Loss
 from kdviz.losses.vectors import seeded, unit
 
-SHARE_OF_BATCH = 4
+FRACTION_OF_BATCH = 4
 
 
-def layer_projection(students, teachers):
+def layer_projection(students: list[Tensor], teachers: list[Tensor]) -> Tensor:
     r"""Attention-based layer projection (ALP-KD): each layer regresses on a mixture of the teacher's layers.
 
     .. math:: \frac{1}{N D} \sum_{ni} \Big\lVert s_{ni} - \sum_j \varepsilon_{nij} t_{nj} \Big\rVert^2, \qquad
@@ -28,19 +27,20 @@ def layer_projection(students, teachers):
 
     Parameters
     ----------
-    students, teachers : lists of (..., N, D), all of the same width
+    students, teachers : lists of (N, D), all of the same width
 
     Memory: N × D × layers. Errors: ValueError for unequal shapes.
     """
     for features in (*students, *teachers):
-        check_same_features(students[0], features, students[0].ndim - 2)
-    ours = torch.stack(torch.broadcast_tensors(*students), -2)
-    theirs = torch.stack(torch.broadcast_tensors(*teachers), -2).detach()
-    attention = torch.softmax(ours @ theirs.mT, -1)
-    return (ours - attention @ theirs).square().mean(-1).sum(-1).mean(-1)
+        check_same_features(students[0], features)
+    ours, theirs = torch.stack(students, 1), torch.stack(teachers, 1).detach()
+    attention = torch.softmax(ours @ theirs.mT, 2)
+    return (ours - attention @ theirs).square().mean(2).sum(1).mean()
 
 
-def semantic_calibration(projected, teachers, attention):
+def semantic_calibration(
+    projected: list[list[Tensor]], teachers: list[list[Tensor]], attention: Tensor
+) -> Tensor:
     r"""Semantic calibration (SemCKD): squared differences of all pairs of layers, weighed by attention.
 
     .. math:: \frac{1}{N S} \sum_n \sum_{ij} \alpha_{nij}\, \mathrm{mse}(r_{ij}(s_{ni}), t_{nj})
@@ -51,51 +51,53 @@ def semantic_calibration(projected, teachers, attention):
 
     Parameters
     ----------
-    projected : list for each student's layer of lists for each teacher's of (..., N, C_j, H_ij, W_ij)
+    projected : list for each student's layer of lists for each teacher's of (N, C_j, H_ij, W_ij)
     teachers : likewise, the teacher's maps at those sizes
-    attention : (..., N, S, T)
+    attention : (N, S, T)
 
     Memory: N × C × HW for each pair. Errors: ValueError for unequal shapes.
     """
     costs = torch.stack(
         [
-            torch.stack([_mean_square(ours, theirs) for ours, theirs in zip(*row, strict=True)], -1)
+            torch.stack([_mean_squares(ours, theirs) for ours, theirs in zip(*row, strict=True)], 1)
             for row in zip(projected, teachers, strict=True)
         ],
-        -2,
+        1,
     )
-    return (attention * costs).sum((-2, -1)).mean(-1) / attention.shape[-2]
+    return (attention * costs).sum((1, 2)).mean() / attention.shape[1]
 
 
-def _mean_square(ours, theirs):
+def _mean_squares(ours, theirs):
+    """The mean squared difference of each sample's maps, (N,)."""
     check_maps(ours, theirs)
-    return (ours - theirs.detach()).square().mean((-3, -2, -1))
+    return (ours - theirs.detach()).square().mean((1, 2, 3))
 
 
-def similarity_attention(students, teachers, weights):
-    """How well each of the teacher's layers fits each of the student's, (..., N, S, T).
+def similarity_attention(
+    students: list[Tensor], teachers: list[Tensor], weights: dict[str, Tensor]
+) -> Tensor:
+    """How well each of the teacher's layers fits each of the student's, (N, S, T).
 
     Two layers fit where the samples are as similar in one as in the other: the inner products of each
     sample's features with all the batch's, through a small network to a vector of length 1, are a query for
     a layer of the student and a key for one of the teacher. The softmax of their products is over the
     teacher's layers. Since the network reads N numbers a sample, all batches must be as large.
     """
-    queries = [_embedded(maps, weights, f"query{place}") for place, maps in enumerate(students)]
-    keys = [_embedded(maps.detach(), weights, f"key{place}") for place, maps in enumerate(teachers)]
-    queries, keys = (torch.stack(torch.broadcast_tensors(*rows), -2) for rows in (queries, keys))
-    return torch.softmax(queries @ keys.mT, -1)
+    queries = [_embedded(maps, weights, f"query{number}") for number, maps in enumerate(students)]
+    keys = [_embedded(maps.detach(), weights, f"key{number}") for number, maps in enumerate(teachers)]
+    return torch.softmax(torch.stack(queries, 1) @ torch.stack(keys, 1).mT, 2)
 
 
 def _embedded(maps, weights, name):
-    features = maps.flatten(-3)
-    similarities = features @ features.mT
-    known = weights[f"{name}_weight1"].shape[-1]
-    if similarities.shape[-1] != known:
+    features = maps.flatten(1)
+    similarities = features @ features.T
+    known = weights[f"{name}_weight1"].shape[1]
+    if len(similarities) != known:
         raise ValueError(
             f"semantic calibration has learned from batches of {known} samples and cannot read one of "
-            f"{similarities.shape[-1]}; keep the batch size and leave out the last, smaller batch"
+            f"{len(similarities)}; keep the batch size and leave out the last, smaller batch"
         )
-    hidden = relu(adapters.linear(similarities, weights[f"{name}_weight1"], weights[f"{name}_bias1"]))
+    hidden = adapters.linear(similarities, weights[f"{name}_weight1"], weights[f"{name}_bias1"]).relu()
     return unit(adapters.linear(hidden, weights[f"{name}_weight2"], weights[f"{name}_bias2"]))
 
 
@@ -103,57 +105,36 @@ def _projected(maps, weights, name):
     """Convolutions of size 1, 3 and 1, with batch normalisation and ReLU between them."""
     for layer in (1, 2):
         maps = adapters.convolution(maps, weights[f"{name}_weight{layer}"])
-        gain, bias = weights[f"{name}_gain{layer}"], weights[f"{name}_bias{layer}"]
-        maps = relu(adapters.batch_norm(maps, gain, bias))
+        maps = adapters.batch_norm(
+            maps, weights[f"{name}_gain{layer}"], weights[f"{name}_bias{layer}"]
+        ).relu()
     return adapters.convolution(maps, weights[f"{name}_weight3"])
 
 
 @dataclass(frozen=True)
-class LayerProjection(ManyLayers, Loss):
+class LayerProjection(AdaptedLayers, Loss):
     """:func:`layer_projection` as a term of an objective.
 
     ``adapter="linear"`` brings each of the student's layers to the width of the teacher's.
+
+    >>> LayerProjection()([torch.zeros(1, 2)], [torch.ones(1, 2), 3 * torch.ones(1, 2)])
+    tensor(4.)
     """
 
-    adapter: str | None = None
     name = "layer_projection"
-    kind = "feature"
     paper = "ALP-KD, Passban et al. 2021"
     formula = (
         r"\frac{1}{N D} \sum_{ni} \lVert s_{ni} - \sum_j \varepsilon_{nij} t_{nj} \rVert^2, \quad "
         r"\varepsilon_{ni} = \mathrm{softmax}_j \langle s_{ni}, t_{nj} \rangle"
     )
+    symbol = r"\sum_i \mathrm{mse}\big(s_i,\, \textstyle\sum_j \varepsilon_{ij} t_j\big)"
     reads = "embeddings"
     scale = "squared features, averaged, summed over layers"
     memory = "N × D × layers"
     cost = "inner products of all pairs of layers"
 
-    def __post_init__(self):
-        super().__post_init__()
-        check_choice("adapter", self.adapter, (None, "linear"))
-
-    def initial(self, student, teacher):
-        if self.adapter is None:
-            return {}
-        ours, theirs = self.layers(student, teacher, axes=2)
-        weights, generator = {}, seeded(self.seed)
-        for place, features in enumerate(ours):
-            widths = features.shape[-1], theirs[0].shape[-1]
-            start = adapters.initial_linear(*widths, generator, like=features)
-            weights |= {f"{key}{place}": value for key, value in start.items()}
-        return weights
-
-    def __call__(self, student, teacher, labels, learned=None):
-        ours, theirs = self.layers(student, teacher, axes=2)
-        if self.adapter is not None:
-            ours = [
-                adapters.linear(features, learned[f"weight{place}"], learned[f"bias{place}"])
-                for place, features in enumerate(ours)
-            ]
-        return layer_projection(ours, theirs)
-
-    def latex(self):
-        return r"\sum_i \mathrm{mse}\big(s_i,\, \textstyle\sum_j \varepsilon_{ij} t_j\big)"
+    def value(self, student, teacher, labels, learned):
+        return layer_projection(*self.adapted(student, teacher, learned))
 
 
 @dataclass(frozen=True)
@@ -163,21 +144,24 @@ class SemanticCalibration(ManyLayers, Loss):
     It learns the queries and keys of the attention, and for each pair of layers the convolutions that bring
     the student's map to the teacher's channels. The larger map of a pair is averaged down to the smaller.
     Its first batch sets the size of all.
+
+    >>> SemanticCalibration()([torch.zeros(4, 2, 3, 3)], [torch.ones(4, 1, 3, 3)]) >= 0
+    tensor(True)
     """
 
     name = "semantic_calibration"
-    kind = "feature"
     paper = "SemCKD, Chen et al. 2021, section 3"
     formula = r"\frac{1}{N S} \sum_{nij} \alpha_{nij}\, \mathrm{mse}(r_{ij}(s_{ni}), t_{nj})"
+    symbol = r"\sum_{ij} \alpha_{ij}\, \mathrm{mse}(r_{ij}(s_i),\, t_j)"
     reads = "maps"
     scale = "squared features, averaged"
     memory = "N × C × H W for each pair of layers"
     cost = "three convolutions for each pair of layers"
 
     def initial(self, student, teacher):
-        ours, theirs = self.layers(student, teacher, axes=4)
-        samples, generator = ours[0].shape[-4], seeded(self.seed)
-        width = max(1, samples // SHARE_OF_BATCH)
+        ours, theirs = self.layers(student, teacher)
+        samples, generator = len(ours[0]), seeded(self.seed)
+        width = max(1, samples // FRACTION_OF_BATCH)
         weights = {}
         for name in [f"query{i}" for i in range(len(ours))] + [f"key{j}" for j in range(len(theirs))]:
             for layer, widths in ((1, (samples, 2 * width)), (2, (2 * width, width))):
@@ -188,8 +172,8 @@ class SemanticCalibration(ManyLayers, Loss):
                 weights |= _initial_projection(f"pair{i}_{j}", mine, goal, generator)
         return weights
 
-    def __call__(self, student, teacher, labels, learned=None):
-        ours, theirs = self.layers(student, teacher, axes=4)
+    def value(self, student, teacher, labels, learned):
+        ours, theirs = self.layers(student, teacher)
         attention = similarity_attention(ours, theirs, learned)
         projected, goals = [], []
         for i, mine in enumerate(ours):
@@ -198,19 +182,13 @@ class SemanticCalibration(ManyLayers, Loss):
             goals.append([goal for _, goal in pairs])
         return semantic_calibration(projected, goals, attention)
 
-    def latex(self):
-        return r"\sum_{ij} \alpha_{ij}\, \mathrm{mse}(r_{ij}(s_i),\, t_j)"
-
 
 def _initial_projection(name, student, teacher, generator):
-    inputs, outputs = student.shape[-3], teacher.shape[-3]
+    inputs, outputs = student.shape[1], teacher.shape[1]
+    sizes = ((inputs, 2 * outputs, 1), (2 * outputs, 2 * outputs, 3), (2 * outputs, outputs, 1))
     weights = {}
-    for layer, (entering, leaving, size) in enumerate(
-        ((inputs, 2 * outputs, 1), (2 * outputs, 2 * outputs, 3), (2 * outputs, outputs, 1)), start=1
-    ):
-        start = adapters.initial_convolution(entering, leaving, generator, student, size)
-        weights[f"{name}_weight{layer}"] = start["weight"]
-        if layer < 3:
-            weights[f"{name}_gain{layer}"] = torch.ones_like(start["bias"])
-            weights[f"{name}_bias{layer}"] = torch.zeros_like(start["bias"])
+    for layer, (entering, leaving, size) in enumerate(sizes, start=1):
+        start = adapters.initial_normalised(entering, leaving, generator, student, size)
+        kept = start if layer < 3 else {"weight": start["weight"]}
+        weights |= {f"{name}_{key}{layer}": value for key, value in kept.items()}
     return weights

@@ -1,6 +1,6 @@
 """Jacobian matching: both models answer a small change of the input alike."""
 
-import torch
+from torch import Tensor
 
 from kdviz.losses.checks import check_form
 from kdviz.losses.feature.features import check_same_features
@@ -9,7 +9,7 @@ from kdviz.losses.vectors import unit
 FORMS = ("paper", "plain")
 
 
-def jacobian_matching(student_gradients, teacher_gradients, form="paper", stack=0):
+def jacobian_matching(student_gradients: Tensor, teacher_gradients: Tensor, form: str = "paper") -> Tensor:
     r"""Jacobian matching: the gradients of the two models' outputs with respect to the input are the same.
 
     form="paper"
@@ -33,15 +33,17 @@ def jacobian_matching(student_gradients, teacher_gradients, form="paper", stack=
 
     Parameters
     ----------
-    student_gradients, teacher_gradients : (..., N, *input) or with an axis of outputs after N
-    stack : how many leading axes hold a stack of students
+    student_gradients, teacher_gradients : (N, *input) or with an axis of outputs after N
 
-    Memory: N × input; with ``create_graph``, a second backward pass. Errors: ValueError for unequal shapes.
+    Memory: N × input; with ``create_graph``, a second backward pass. Errors: ValueError for unequal shapes or
+    an unknown form.
+
+    >>> jacobian_matching(torch.tensor([[3.0, 4.0]]), torch.tensor([[5.0, 0.0]]))
+    tensor(0.8000)
     """
     check_form(form, FORMS)
-    check_same_features(student_gradients, teacher_gradients, stack)
-    after = stack - student_gradients.ndim + 1
-    ours, theirs = student_gradients.flatten(after), teacher_gradients.detach().flatten(after)
+    check_same_features(student_gradients, teacher_gradients)
+    ours, theirs = student_gradients.flatten(1), teacher_gradients.detach().flatten(1)
     if form == "paper":
         ours, theirs = unit(ours), unit(theirs)
-    return torch.square(ours - theirs).sum(-1).mean(-1)
+    return (ours - theirs).square().sum() / len(ours)

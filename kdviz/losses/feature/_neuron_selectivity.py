@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
-from kdviz.losses.adapters import pool_to_smaller
 from kdviz.losses.checks import check_choice
 from kdviz.losses.feature.features import FeaturePair, check_maps
 from kdviz.losses.objective import Loss
@@ -13,11 +13,11 @@ from kdviz.losses.vectors import unit
 KERNELS = ("polynomial", "linear", "gaussian")
 
 
-def neuron_selectivity(student, teacher, kernel="polynomial"):
+def neuron_selectivity(student: Tensor, teacher: Tensor, kernel: str = "polynomial") -> Tensor:
     r"""Neuron selectivity transfer: the squared maximum mean discrepancy between the channels of two maps.
 
     With :math:`x_i` the C patterns of a sample's channels in the student, :math:`y_j` the C' of the teacher,
-    each a vector of HW places with length 1:
+    each a vector of HW positions with length 1:
 
     .. math:: \frac{1}{N} \sum_n \left[ \frac{1}{C^2} \sum_{ii'} k(x_i, x_{i'})
               + \frac{1}{C'^2} \sum_{jj'} k(y_j, y_{j'}) - \frac{2}{C C'} \sum_{ij} k(x_i, y_j) \right]
@@ -35,57 +35,55 @@ def neuron_selectivity(student, teacher, kernel="polynomial"):
     to a scale for each; the polynomial kernel also to the sign of each. A channel of zeros has length 0.
 
     The polynomial form is :math:`\lVert X^\top X / C - Y^\top Y / C' \rVert_F^2`, with HW × HW matrices.
-    Published code keeps the products of all pairs of channels at all places, N × C × C × HW.
+    Published code keeps the products of all pairs of channels at all positions, N × C × C × HW.
 
     Parameters
     ----------
-    student : (..., N, C, H, W)
-    teacher : (..., N, C', H, W)
+    student : (N, C, H, W)
+    teacher : (N, C', H, W)
 
     Memory: polynomial N × the smaller of (HW)² and C²; linear N × C × HW; gaussian N × C².
-    Errors: ValueError for other samples or places.
+    Errors: ValueError for other samples, heights or widths, or an unknown kernel.
     """
     check_choice("kernel", kernel, KERNELS)
     check_maps(student, teacher, channels=False)
-    ours, theirs = unit(student.flatten(-2)), unit(teacher.detach().flatten(-2))
-    discrepancy = {"polynomial": _polynomial, "linear": _linear, "gaussian": _gaussian}[kernel]
-    return discrepancy(ours, theirs).mean(-1)
+    ours, theirs = unit(student.flatten(2)), unit(teacher.detach().flatten(2))
+    return {"polynomial": _polynomial, "linear": _linear, "gaussian": _gaussian}[kernel](ours, theirs)
 
 
 def _polynomial(ours, theirs):
-    places = ours.shape[-1]
-    if places**2 <= ours.shape[-2] * theirs.shape[-2]:
-        difference = _by_place(ours) - _by_place(theirs)
-        return difference.square().sum((-2, -1))
+    positions = ours.shape[2]
+    if positions**2 <= ours.shape[1] * theirs.shape[1]:
+        difference = _by_position(ours) - _by_position(theirs)
+        return difference.square().sum((1, 2)).mean()
     return _discrepancy(lambda x, y: (x @ y.mT).square(), ours, theirs)
 
 
-def _by_place(patterns):
-    return patterns.mT @ patterns / patterns.shape[-2]
+def _by_position(patterns):
+    return patterns.mT @ patterns / patterns.shape[1]
 
 
 def _linear(ours, theirs):
-    return (ours.mean(-2) - theirs.mean(-2)).square().sum(-1)
+    return (ours.mean(1) - theirs.mean(1)).square().sum(1).mean()
 
 
 def _gaussian(ours, theirs):
     # The mean of the squared distances of all pairs needs no pair.
-    squares = ours.square().sum(-1).mean(-1) + theirs.square().sum(-1).mean(-1)
-    spread = squares - 2 * (ours.mean(-2) * theirs.mean(-2)).sum(-1)
-    spread = spread.detach()[..., None, None]
+    squares = ours.square().sum(2).mean(1) + theirs.square().sum(2).mean(1)
+    spread = squares - 2 * (ours.mean(1) * theirs.mean(1)).sum(1)
+    spread = spread.detach()[:, None, None]
     # Equal channels, all the same, have no spread and no discrepancy, whatever it is divided by.
     factor = 1 / (2 * torch.where(spread == 0, 1.0, spread))
 
     def kernel(x, y):
-        squares = x.square().sum(-1).unsqueeze(-1) + y.square().sum(-1).unsqueeze(-2)
+        squares = x.square().sum(2).unsqueeze(2) + y.square().sum(2).unsqueeze(1)
         return torch.exp((2 * (x @ y.mT) - squares) * factor)
 
     return _discrepancy(kernel, ours, theirs)
 
 
 def _discrepancy(kernel, ours, theirs):
-    within, between = kernel(ours, ours), kernel(ours, theirs)
-    return within.mean((-2, -1)) + kernel(theirs, theirs).mean((-2, -1)) - 2 * between.mean((-2, -1))
+    return kernel(ours, ours).mean() + kernel(theirs, theirs).mean() - 2 * kernel(ours, theirs).mean()
 
 
 @dataclass(frozen=True)
@@ -93,17 +91,20 @@ class NeuronSelectivity(FeaturePair, Loss):
     """:func:`neuron_selectivity` as a term of an objective.
 
     ``pool=True`` averages the larger map down to the smaller, as RepDistiller does.
+
+    >>> NeuronSelectivity()(torch.tensor([[[[3.0, 0.0]]]]), torch.tensor([[[[0.0, -1.0]]]]))
+    tensor(2.)
     """
 
     pool: bool = False
     kernel: str = "polynomial"
     name = "neuron_selectivity"
-    kind = "feature"
     paper = "NST, Huang and Wang 2017, section 4"
     formula = (
         r"\frac{1}{N} \sum_n \left[ \frac{\sum_{ii'} k(x_i, x_{i'})}{C^2} + \frac{\sum_{jj'} k(y_j, "
         r"y_{j'})}{C'^2} - \frac{2 \sum_{ij} k(x_i, y_j)}{C C'} \right]"
     )
+    symbol = r"\mathrm{MMD}^2(A_S,\, A_T)"
     reads = "maps"
     scale = "squared discrepancy of vectors of length 1, 0 to 2"
     memory = "N × min((H W)², C²)"
@@ -111,13 +112,8 @@ class NeuronSelectivity(FeaturePair, Loss):
     invariant_to = ("scale", "channel permutation", "sign")
 
     def __post_init__(self):
+        super().__post_init__()
         check_choice("kernel", self.kernel, KERNELS)
 
-    def __call__(self, student, teacher, labels, learned=None):
-        ours, theirs = self.maps(student, teacher)
-        if self.pool:
-            ours, theirs = pool_to_smaller(ours, theirs)
-        return neuron_selectivity(ours, theirs, self.kernel)
-
-    def latex(self):
-        return r"\mathrm{MMD}^2(A_S,\, A_T)"
+    def value(self, student, teacher, labels, learned):
+        return neuron_selectivity(*self.pooled(student, teacher), self.kernel)

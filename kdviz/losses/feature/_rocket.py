@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 
+from torch import Tensor
+
 from kdviz.losses.checks import check_same_shape
 from kdviz.losses.objective import Loss
 
 
-def rocket_hint(light_logits, booster_logits):
+def rocket_hint(light_logits: Tensor, booster_logits: Tensor) -> Tensor:
     r"""The hint of rocket launching: :math:`\frac{1}{N} \sum_n \lVert z_L - z_B \rVert_2^2`.
 
     The light net and the booster share their lower layers and learn together, each from the labels. The
@@ -18,17 +20,21 @@ def rocket_hint(light_logits, booster_logits):
 
     Parameters
     ----------
-    light_logits, booster_logits : (..., N, C)
+    light_logits, booster_logits : (N, C)
 
     Memory: N × C. Sees everything, a constant added to all logits too. Errors: ValueError for unequal shapes.
     """
     check_same_shape(light_logits, booster_logits)
-    return (light_logits - booster_logits.detach()).square().sum(-1).mean(-1)
+    return (light_logits - booster_logits.detach()).square().sum(1).mean()
 
 
 @dataclass(frozen=True)
 class RocketHint(Loss):
-    """:func:`rocket_hint` as a term of an objective: the light net is student, the booster teacher."""
+    """:func:`rocket_hint` as a term of an objective: the light net is student, the booster teacher.
+
+    >>> RocketHint()(torch.zeros(2, 3), torch.ones(2, 3))
+    tensor(3.)
+    """
 
     name = "rocket_hint"
     kind = "feature"
@@ -38,7 +44,7 @@ class RocketHint(Loss):
     memory = "N × C"
     cost = "one difference"
 
-    def __call__(self, student, teacher, labels, learned=None):
+    def value(self, student, teacher, labels, learned):
         return rocket_hint(student.logits, teacher.logits)
 
     def logit_gradient(self, student, teacher, labels):

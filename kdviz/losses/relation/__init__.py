@@ -1,27 +1,27 @@
 """Relation-based knowledge: how samples, layers or channels stand to each other.
 
-Functions on samples take embeddings of shape (..., N, D), one row a sample, and functions on maps
-(..., N, C, H, W); the width D may differ between student and teacher unless the function says otherwise.
-They return one value of shape (...): for one student that is a scalar; leading axes hold a stack of
-students, each with its own value, and the teacher's may have size 1 or be left out. As a term of an
-objective, a loss names the layers that it reads, and flattens a map to one vector a sample where it
-compares samples. A relation needs at least two samples in the batch. The teacher's features never receive
-a gradient. A value is in nats only if the function says so; the scale of each is stated, since the
+Functions on samples take embeddings of shape (N, D), one row a sample, and functions on maps (N, C, H, W);
+the width D may differ between student and teacher unless the function says otherwise. They return a scalar.
+As a term of an objective, a loss names the layers that it reads, and flattens a map to one vector a sample
+where it compares samples. A relation needs at least two samples in the batch. The teacher's features never
+receive a gradient. A value is in nats only if the function says so; the scale of each is stated, since the
 published weights only make sense beside it.
 """
+
+# ruff: noqa: F401 - these lines are the table of losses: what they import is offered.
 
 from kdviz.losses.relation._channel_correlation import ChannelCorrelation, channel_correlation
 from kdviz.losses.relation._contrastive_representation import (
     ContrastiveRepresentation,
-    contrastive_memory,
     contrastive_representation,
-    initial_bank,
-    memory_normaliser,
+    draw_negatives,
+    log_normaliser,
     updated_bank,
 )
 from kdviz.losses.relation._correlation_congruence import CorrelationCongruence, correlation_congruence
 from kdviz.losses.relation._dark_rank import DarkRank, dark_rank
 from kdviz.losses.relation._flow_of_solution import FlowOfSolution, flow_of_solution
+from kdviz.losses.relation._info_nce import InfoNCE, info_nce
 from kdviz.losses.relation._instance_relationship_graph import (
     InstanceRelationshipGraph,
     edge_change_difference,
@@ -44,41 +44,3 @@ from kdviz.losses.relation._transformation_similarity import (
     TransformationSimilarity,
     transformation_similarity,
 )
-
-__all__ = [
-    "AngleRelation",
-    "ChannelCorrelation",
-    "ContrastiveRepresentation",
-    "CorrelationCongruence",
-    "DarkRank",
-    "DistanceRelation",
-    "FlowOfSolution",
-    "InstanceRelationshipGraph",
-    "LocalityPreserving",
-    "MultiHeadGraph",
-    "ProbabilisticTransfer",
-    "SimilarityPreserving",
-    "TransformationSimilarity",
-    "angle_relation",
-    "channel_correlation",
-    "contrastive_memory",
-    "contrastive_representation",
-    "correlation_congruence",
-    "dark_rank",
-    "distance_relation",
-    "edge_change_difference",
-    "edge_difference",
-    "flow_of_solution",
-    "graph_edges",
-    "graph_estimation",
-    "initial_bank",
-    "instance_relationship_graph",
-    "locality_preserving",
-    "memory_normaliser",
-    "multi_head_graph",
-    "probabilistic_transfer",
-    "similarity_preserving",
-    "transformation_similarity",
-    "updated_bank",
-    "vertex_change_difference",
-]

@@ -1,18 +1,20 @@
 """Correlation congruence: the kernel matrix of the student's samples should be the teacher's."""
 
-import math
 from dataclasses import dataclass
+
+from torch import Tensor
 
 from kdviz.losses.checks import check_above_zero, check_form, check_whole
 from kdviz.losses.objective import Loss
 from kdviz.losses.relation.relations import OneLayer, check_samples, gram, mean_square
-from kdviz.losses.response.logits import for_each_student
 from kdviz.losses.vectors import unit
 
 FORMS = ("paper", "gaussian", "bilinear")
 
 
-def correlation_congruence(student, teacher, gamma=0.4, order=2, form="paper"):
+def correlation_congruence(
+    student: Tensor, teacher: Tensor, gamma: float = 0.4, order: int = 2, form: str = "paper"
+) -> Tensor:
     r"""Correlation congruence: the kernel of all pairs of samples, on embeddings of length 1.
 
     .. math:: \frac{1}{N^2} \lVert K_S - K_T \rVert_F^2
@@ -33,11 +35,13 @@ def correlation_congruence(student, teacher, gamma=0.4, order=2, form="paper"):
     :math:`\sum_n \langle |s_n - t_n|, |s_{n+1} - t_{n+1}| \rangle`: it holds no correlation, so a rotated
     copy of the teacher, whose relations are all equal, scores high. It is not offered. Code that leaves
     out the division by the length keeps the factor :math:`e^{-2\gamma}`, which only follows from it.
+    torchdistill's bilinear form takes the embeddings as they are and does not square the norm; here they
+    have length 1 and it is squared, as in the other two.
 
     Parameters
     ----------
-    student, teacher : (..., N, D), N of at least 2; the widths D may differ
-    gamma : above 0, or a tensor with one value for each student of a stack
+    student, teacher : (N, D), N of at least 2; the widths D may differ
+    gamma : above 0
     order : the highest power of form "paper", from 1 up
 
     Memory: some N × N matrices, one more for each power. Errors: ValueError for other samples, a batch of
@@ -47,7 +51,6 @@ def correlation_congruence(student, teacher, gamma=0.4, order=2, form="paper"):
     check_above_zero("gamma", gamma)
     check_whole("order", order, 1)
     check_samples(student, teacher)
-    gamma = for_each_student(gamma, student)
     return mean_square(_kernel(student, gamma, order, form) - _kernel(teacher.detach(), gamma, order, form))
 
 
@@ -61,35 +64,38 @@ def _kernel(features, gamma, order, form):
     series = 0.0
     for power in range(order, 0, -1):
         series = (series + 1) * (2 * gamma / power) * cosines
-    return (series + 1) * (math.exp(-2 * gamma) if isinstance(gamma, (int, float)) else (-2 * gamma).exp())
+    return (series + 1) * (cosines.new_zeros(()) - 2 * gamma).exp()
 
 
 @dataclass(frozen=True)
 class CorrelationCongruence(OneLayer, Loss):
-    """:func:`correlation_congruence` as a term of an objective."""
+    """:func:`correlation_congruence` as a term of an objective.
+
+    >>> CorrelationCongruence(form="bilinear")(torch.tensor([[1.0], [1.0]]), torch.eye(2))
+    tensor(0.5000)
+    """
 
     gamma: float = 0.4
     order: int = 2
     form: str = "paper"
+    forms = FORMS
     name = "correlation_congruence"
     paper = "CC, Peng et al. 2019, section 3"
     formula = (
         r"\frac{1}{N^2} \lVert K_S - K_T \rVert_F^2, \quad K_{ij} = e^{-2 \gamma} \sum_p \frac{(2 "
         r"\gamma)^p}{p!} \langle x_i, x_j \rangle^p"
     )
+    symbol = r"\mathrm{CC}(s,\, t)"
     scale = "squared differences of a kernel between 0 and 1"
     memory = "N × N × order"
     cost = "one product N × N × D"
     invariant_to = ("scale", "rotation", "channel permutation", "sign")
 
     def __post_init__(self):
-        check_form(self.form, FORMS)
+        super().__post_init__()
         check_above_zero("gamma", self.gamma)
         check_whole("order", self.order, 1)
 
-    def __call__(self, student, teacher, labels, learned=None):
+    def value(self, student, teacher, labels, learned):
         features = self.embeddings(student, teacher)
         return correlation_congruence(*features, self.gamma, self.order, self.form)
-
-    def latex(self):
-        return r"\mathrm{CC}(s,\, t)"

@@ -4,17 +4,24 @@ from dataclasses import dataclass
 from itertools import permutations
 
 import torch
+from torch import Tensor
 
 from kdviz.losses.checks import check_above_zero, check_form, check_whole
 from kdviz.losses.objective import Loss
 from kdviz.losses.relation.relations import OneLayer, check_samples, squared_distances
-from kdviz.losses.response.logits import for_each_student
 from kdviz.losses.vectors import unit
 
 FORMS = ("hard", "soft")
 
 
-def dark_rank(student, teacher, alpha=3.0, beta=3.0, length=4, form="hard"):
+def dark_rank(
+    student: Tensor,
+    teacher: Tensor,
+    alpha: float = 3.0,
+    beta: float = 3.0,
+    length: int = 4,
+    form: str = "hard",
+) -> Tensor:
     r"""DarkRank: each sample's nearest neighbours in the order that the teacher gives them.
 
     A sample's score of another is :math:`S = -\alpha \lVert x - x' \rVert^\beta` on embeddings of length 1.
@@ -24,9 +31,11 @@ def dark_rank(student, teacher, alpha=3.0, beta=3.0, length=4, form="hard"):
     .. math:: P(\pi) = \prod_{i} \frac{e^{S_{\pi(i)}}}{\sum_{j \ge i} e^{S_{\pi(j)}}}
 
     form="hard"
-        :math:`-\frac{1}{N} \sum \log P_S(\pi_T)`, :math:`\pi_T` the teacher's own order.
+        :math:`-\frac{1}{N} \sum \log P_S(\pi_T)`, :math:`\pi_T` the teacher's own order: the paper's hard
+        transfer, the one that it uses, and the default.
     form="soft"
-        :math:`\frac{1}{N} \sum \mathrm{KL}(P_T \Vert P_S)` over all orders of the neighbours.
+        :math:`\frac{1}{N} \sum \mathrm{KL}(P_T \Vert P_S)` over all orders of the neighbours: its soft
+        transfer.
 
     Both are found from differences of logarithms, so that scores of any size stay finite. In nats a sample.
     "soft" is 0 at equal distances; "hard" reaches 0 only as the gaps between the scores grow: log(length!)
@@ -38,8 +47,8 @@ def dark_rank(student, teacher, alpha=3.0, beta=3.0, length=4, form="hard"):
 
     Parameters
     ----------
-    student, teacher : (..., N, D), N of at least 3; the widths D may differ
-    alpha, beta : above 0, or tensors with one value for each student of a stack
+    student, teacher : (N, D), N of at least 3; the widths D may differ
+    alpha, beta : above 0
     length : how many neighbours, from 2 up, or all there are if the batch has fewer; "soft" takes up to 6
         (720 orders)
 
@@ -48,16 +57,15 @@ def dark_rank(student, teacher, alpha=3.0, beta=3.0, length=4, form="hard"):
     """
     _check_settings(alpha, beta, length, form)
     check_samples(student, teacher, least=3)
-    alpha, beta = for_each_student(alpha, student), for_each_student(beta, student)
     student, teacher = _scores(student, alpha, beta), _scores(teacher.detach(), alpha, beta)
-    nearest = _nearest(teacher, min(length, student.shape[-1] - 1))
-    student, teacher = _gathered(student, nearest), _gathered(teacher, nearest)
+    nearest = _nearest(teacher, min(length, len(student) - 1))
+    student, teacher = student.gather(1, nearest), teacher.gather(1, nearest)
     if form == "hard":
-        # The order of the teacher's scores would hide a score that is not a number.
-        return -_log_probability(student).mean(-1) + 0 * teacher.sum((-2, -1))
-    orders = torch.tensor(list(permutations(range(nearest.shape[-1]))), device=student.device)
-    log_p, log_q = _log_probability(student[..., orders]), _log_probability(teacher[..., orders])
-    return (log_q.exp() * (log_q - log_p)).sum(-1).mean(-1)
+        # The order of the teacher's scores would hide a score that is NaN.
+        return -_log_probability(student).mean() + 0 * teacher.sum()
+    orders = torch.tensor(list(permutations(range(nearest.shape[1]))), device=student.device)
+    log_p, log_q = _log_probability(student[:, orders]), _log_probability(teacher[:, orders])
+    return (log_q.exp() * (log_q - log_p)).sum(1).mean()
 
 
 def _scores(features, alpha, beta):
@@ -68,14 +76,9 @@ def _scores(features, alpha, beta):
 
 
 def _nearest(scores, length):
-    """The places of the highest scores of each sample but its own, the highest first."""
-    itself = torch.eye(scores.shape[-1], dtype=torch.bool, device=scores.device)
-    return scores.masked_fill(itself, -torch.inf).topk(length, dim=-1).indices
-
-
-def _gathered(scores, places):
-    shape = torch.broadcast_shapes(scores.shape[:-2], places.shape[:-2])
-    return scores.expand(*shape, *scores.shape[-2:]).gather(-1, places.expand(*shape, *places.shape[-2:]))
+    """The indices of the highest scores of each sample but its own, the highest first."""
+    itself = torch.eye(len(scores), dtype=torch.bool, device=scores.device)
+    return scores.masked_fill(itself, -torch.inf).topk(length, dim=1).indices
 
 
 def _log_probability(scores):
@@ -95,18 +98,24 @@ def _check_settings(alpha, beta, length, form):
 
 @dataclass(frozen=True)
 class DarkRank(OneLayer, Loss):
-    """:func:`dark_rank` as a term of an objective."""
+    """:func:`dark_rank` as a term of an objective.
+
+    >>> DarkRank()(torch.eye(5), torch.randn(5, 3)).exp().round()
+    tensor(24.)
+    """
 
     alpha: float = 3.0
     beta: float = 3.0
     length: int = 4
     form: str = "hard"
+    forms = FORMS
     name = "dark_rank"
     paper = "DarkRank, Chen et al. 2018, section 4"
     formula = (
         r"-\frac{1}{N} \sum_n \log P_S(\pi_T), \quad P(\pi) = \prod_i \frac{e^{S_{\pi(i)}}}{\sum_{j "
         r"\ge i} e^{S_{\pi(j)}}}"
     )
+    symbol = r"\mathrm{DarkRank}(s,\, t)"
     scale = "nats a sample"
     memory = "N × N; soft: N × length! × length"
     cost = "one product N × N × D"
@@ -115,9 +124,6 @@ class DarkRank(OneLayer, Loss):
     def __post_init__(self):
         _check_settings(self.alpha, self.beta, self.length, self.form)
 
-    def __call__(self, student, teacher, labels, learned=None):
+    def value(self, student, teacher, labels, learned):
         features = self.embeddings(student, teacher)
         return dark_rank(*features, self.alpha, self.beta, self.length, self.form)
-
-    def latex(self):
-        return r"\mathrm{DarkRank}(s,\, t)"

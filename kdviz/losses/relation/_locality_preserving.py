@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from kdviz.losses.checks import check_above_zero, check_whole
 from kdviz.losses.objective import Loss
 from kdviz.losses.relation.relations import OneLayer, check_samples, squared_distances
-from kdviz.losses.response.logits import for_each_student
 
 
-def locality_preserving(student, teacher, neighbours=5, width=2.0):
+def locality_preserving(student: Tensor, teacher: Tensor, neighbours: int = 5, width: float = 2.0) -> Tensor:
     r"""Locality preserving: pull the student's embeddings of samples together that are close to the teacher.
 
     .. math:: \frac{1}{N} \sum_i \sum_{j \in \mathcal{N}_T(i)} \alpha_{ij} \lVert s_i - s_j \rVert^2, \qquad
@@ -30,9 +30,9 @@ def locality_preserving(student, teacher, neighbours=5, width=2.0):
 
     Parameters
     ----------
-    student, teacher : (..., N, D), N of at least 2; the widths D may differ
+    student, teacher : (N, D), N of at least 2; the widths D may differ
     neighbours : from 1 up, or all there are if the batch has fewer
-    width : above 0, or a tensor with one value for each student of a stack
+    width : above 0
 
     Memory: some N × N matrices. Errors: ValueError for other samples, a batch of one or settings out of
     range.
@@ -41,18 +41,21 @@ def locality_preserving(student, teacher, neighbours=5, width=2.0):
     check_above_zero("width", width)
     check_samples(student, teacher)
     distances = squared_distances(teacher.detach())
-    itself = torch.eye(distances.shape[-1], dtype=torch.bool, device=distances.device)
-    nearest = distances.masked_fill(itself, torch.inf).topk(
-        min(neighbours, distances.shape[-1] - 1), dim=-1, largest=False
-    )
-    weights = torch.zeros_like(distances).scatter(-1, nearest.indices, 1.0)
-    weights = weights * (-distances / for_each_student(width, student)).exp()
-    return (weights * squared_distances(student)).sum(-1).mean(-1)
+    itself = torch.eye(len(distances), dtype=torch.bool, device=distances.device)
+    count = min(neighbours, len(distances) - 1)
+    nearest = distances.masked_fill(itself, torch.inf).topk(count, dim=1, largest=False)
+    near = torch.zeros_like(distances).scatter(1, nearest.indices, 1.0)
+    weights = near * (-distances / width).exp()
+    return (weights * squared_distances(student)).sum(1).mean()
 
 
 @dataclass(frozen=True)
 class LocalityPreserving(OneLayer, Loss):
-    """:func:`locality_preserving` as a term of an objective."""
+    """:func:`locality_preserving` as a term of an objective.
+
+    >>> LocalityPreserving()(torch.tensor([[0.0], [3.0]]), torch.tensor([[5.0], [5.0]]))
+    tensor(9.)
+    """
 
     neighbours: int = 5
     width: float = 2.0
@@ -62,18 +65,17 @@ class LocalityPreserving(OneLayer, Loss):
         r"\frac{1}{N} \sum_i \sum_{j \in \mathcal{N}_T(i)} e^{-\lVert t_i - t_j \rVert^2 / \delta} "
         r"\lVert s_i - s_j \rVert^2"
     )
+    symbol = r"\mathrm{LP}(s,\, t)"
     scale = "squared distances of the student's embedding"
     memory = "N × N"
     cost = "one product N × N × D"
     invariant_to = ("shift", "rotation", "channel permutation", "sign")
 
     def __post_init__(self):
+        super().__post_init__()
         check_whole("neighbours", self.neighbours, 1)
         check_above_zero("width", self.width)
 
-    def __call__(self, student, teacher, labels, learned=None):
+    def value(self, student, teacher, labels, learned):
         features = self.embeddings(student, teacher)
         return locality_preserving(*features, self.neighbours, self.width)
-
-    def latex(self):
-        return r"\mathrm{LP}(s,\, t)"

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 
+from torch import Tensor
+
 from kdviz.losses.adapters import initial_linear, linear
 from kdviz.losses.checks import check_choice, check_form, check_whole
 from kdviz.losses.objective import Loss
-from kdviz.losses.relation.relations import TwoLayers, check_samples, vectors
+from kdviz.losses.relation.relations import TwoLayers, check_samples, flat
 from kdviz.losses.response.logits import log_softmax
 from kdviz.losses.vectors import seeded, unit
 
@@ -13,8 +15,14 @@ FORMS = ("mean", "authors")
 
 
 def multi_head_graph(
-    student_first, student_second, teacher_first, teacher_second, senders, receivers, form="mean"
-):
+    student_first: Tensor,
+    student_second: Tensor,
+    teacher_first: Tensor,
+    teacher_second: Tensor,
+    senders: Tensor,
+    receivers: Tensor,
+    form: str = "mean",
+) -> Tensor:
     r"""Multi-head graph distillation (MHGD): the student's attention between samples should be the teacher's.
 
     Head h joins the samples i in the second layer and j in the first by
@@ -28,7 +36,7 @@ def multi_head_graph(
 
     form="mean"
         :math:`\frac{1}{H N} \sum_{h,i} \mathrm{KL}(p^h_{T,i} \Vert p^h_{S,i})`, in nats for a sample and a
-        head.
+        head: the paper's divergence, as a mean. The default.
     form="authors"
         :math:`\sum_{h,i} \mathrm{KL}(p^h_{S,i} \Vert p^h_{T,i})`: the authors' code sums, and takes the
         divergence the other way round.
@@ -43,9 +51,9 @@ def multi_head_graph(
 
     Parameters
     ----------
-    student_first, teacher_first : (..., N, D1), N of at least 2, with the same width D1
-    student_second, teacher_second : (..., N, D2)
-    senders, receivers : A of shape (..., H, W, D2) and B of shape (..., H, W, D1)
+    student_first, teacher_first : (N, D1), N of at least 2, with the same width D1
+    student_second, teacher_second : (N, D2)
+    senders, receivers : A of shape (H, W, D2) and B of shape (H, W, D1)
 
     Memory: H × N × N. Errors: ValueError for other samples or widths, a batch of one or an unknown form.
     """
@@ -56,11 +64,18 @@ def multi_head_graph(
     log_p = log_softmax(_graph(student_first, student_second, senders, receivers).tanh())
     log_q = log_softmax(_graph(teacher_first.detach(), teacher_second.detach(), senders, receivers).tanh())
     if form == "authors":
-        return (log_p.exp() * (log_p - log_q)).sum((-3, -2, -1))
-    return (log_q.exp() * (log_q - log_p)).sum(-1).mean((-2, -1))
+        return (log_p.exp() * (log_p - log_q)).sum()
+    return (log_q.exp() * (log_q - log_p)).sum(2).mean()
 
 
-def graph_estimation(teacher_first, teacher_second, senders, receivers, inner, outer):
+def graph_estimation(
+    teacher_first: Tensor,
+    teacher_second: Tensor,
+    senders: Tensor,
+    receivers: Tensor,
+    inner: Tensor,
+    outer: Tensor,
+) -> Tensor:
     r"""What the heads of :func:`multi_head_graph` learn from: to tell the teacher's second layer from its
     first.
 
@@ -68,22 +83,22 @@ def graph_estimation(teacher_first, teacher_second, senders, receivers, inner, o
               \mathrm{softmax}(G^H) R\right]_i, x^{(2)}_i\right)\right), \qquad
               R = \max(0, \hat x^{(1)} I^\top)
 
-    G is the graph before the tanh. From 0 to 2. ``inner`` I has shape (..., V, D1), ``outer`` O
-    (..., D2, H V); the other parameters are as there. The authors also drop heads at random.
+    G is the graph before the tanh. From 0 to 2. ``inner`` I has shape (V, D1), ``outer`` O
+    (D2, H V); the other parameters are as there. The authors also drop heads at random.
     """
     first, second = teacher_first.detach(), teacher_second.detach()
     check_samples(first, second)
     attention = log_softmax(_graph(first, second, senders, receivers)).exp()
     hidden = (unit(first) @ inner.mT).relu()
-    gathered = (attention @ hidden.unsqueeze(-3)).movedim(-3, -2).flatten(-2)
+    gathered = (attention @ hidden).transpose(0, 1).flatten(1)
     estimate = gathered @ outer.mT
-    return 1 - (unit(estimate) * unit(second)).sum(-1).mean(-1)
+    return 1 - (unit(estimate) * unit(second)).sum(1).mean()
 
 
 def _graph(first, second, senders, receivers):
-    sent = unit(second).unsqueeze(-3) @ senders.mT
-    received = unit(first).unsqueeze(-3) @ receivers.mT
-    return sent @ received.mT / senders.shape[-2] ** 0.5
+    """The graph of each head, (H, N, N)."""
+    sent, received = unit(second) @ senders.mT, unit(first) @ receivers.mT
+    return sent @ received.mT / senders.shape[1] ** 0.5
 
 
 def _check_widths(student, teacher):
@@ -102,6 +117,10 @@ class MultiHeadGraph(TwoLayers, Loss):
 
     With ``adapter="linear"`` the student's embeddings first go through matrices to the teacher's widths,
     which learn with the student.
+
+    >>> samples = torch.randn(4, 3), torch.randn(4, 5)
+    >>> MultiHeadGraph()(samples, samples) < 2  # the heads' own loss alone
+    tensor(True)
     """
 
     heads: int = 8
@@ -109,26 +128,32 @@ class MultiHeadGraph(TwoLayers, Loss):
     form: str = "mean"
     adapter: str | None = None
     seed: int = 0
+    forms = FORMS
     name = "multi_head_graph"
     paper = "MHGD, Lee and Song 2019, section 3"
     formula = (
         r"\frac{1}{H N} \sum_{hi} \mathrm{KL}(p^h_{T,i} \Vert p^h_{S,i}), \quad p^h_i = "
         r"\mathrm{softmax}_j \tanh G^h_{ij}"
     )
+    symbol = r"\mathrm{MHGD}(s,\, t)"
     scale = "nats for a sample and a head, plus the heads' own loss, 0 to 2"
     memory = "heads × N × N"
     cost = "heads × N × width × (N + D)"
     invariant_to = ("scale", "sign")
 
     def __post_init__(self):
-        check_form(self.form, FORMS)
+        super().__post_init__()
         check_choice("adapter", self.adapter, (None, "linear"))
         check_whole("heads", self.heads, 1)
         check_whole("width", self.width, 1)
 
+    def embeddings(self, student, teacher):
+        """The two layers of the student and the two of the teacher, with one vector a sample."""
+        return [[flat(features) for features in layers] for layers in self.read(student, teacher)]
+
     def initial(self, student, teacher):
-        student = [vectors(student, layer) for layer in self.student_layers]
-        first, second = (vectors(teacher, layer).shape[-1] for layer in self.teacher_layers)
+        student, teacher = self.embeddings(student, teacher)
+        first, second = (features.shape[1] for features in teacher)
         inner = (first + second) // 2
         sizes = {
             "senders": (second, self.heads * self.width),
@@ -137,8 +162,8 @@ class MultiHeadGraph(TwoLayers, Loss):
             "outer": (self.heads * inner, second),
         }
         if self.adapter is not None:
-            sizes["first"] = (student[0].shape[-1], first)
-            sizes["second"] = (student[1].shape[-1], second)
+            sizes["first"] = (student[0].shape[1], first)
+            sizes["second"] = (student[1].shape[1], second)
         generator = seeded(self.seed)
         parts = {
             name: initial_linear(*size, generator, like=student[0])["weight"] for name, size in sizes.items()
@@ -149,14 +174,10 @@ class MultiHeadGraph(TwoLayers, Loss):
             parts[name] = (scale * parts[name]).unflatten(0, (self.heads, self.width))
         return parts
 
-    def __call__(self, student, teacher, labels, learned=None):
-        student = [vectors(student, layer) for layer in self.student_layers]
-        teacher = [vectors(teacher, layer) for layer in self.teacher_layers]
+    def value(self, student, teacher, labels, learned):
+        student, teacher = self.embeddings(student, teacher)
         if self.adapter is not None:
             student = [linear(student[0], learned["first"]), linear(student[1], learned["second"])]
         heads = (learned["senders"], learned["receivers"])
         estimation = graph_estimation(*teacher, *heads, learned["inner"], learned["outer"])
         return multi_head_graph(*student, *teacher, *heads, self.form) + estimation
-
-    def latex(self):
-        return r"\mathrm{MHGD}(s,\, t)"

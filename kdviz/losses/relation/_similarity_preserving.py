@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 
+from torch import Tensor
+
 from kdviz.losses.objective import Loss
 from kdviz.losses.relation.relations import OneLayer, check_samples, mean_square, unit_gram
 
 
-def similarity_preserving(student, teacher):
+def similarity_preserving(student: Tensor, teacher: Tensor) -> Tensor:
     r"""Similarity preserving: the inner products of all pairs of samples, each row with length 1.
 
     .. math:: \frac{1}{N^2} \lVert \hat G_S - \hat G_T \rVert_F^2, \qquad
@@ -21,11 +23,8 @@ def similarity_preserving(student, teacher):
     RepDistiller and mdistiller. Code that writes ``normalize(G, 1)`` names the norm and not the axis:
     its rows have an absolute sum of 1, and its value is some N times smaller.
 
-    Parameters
-    ----------
-    student, teacher : (..., N, D), N of at least 2; the widths D may differ
-
-    Memory: some N × N matrices. Errors: ValueError for other samples or a batch of one.
+    Shapes: student and teacher (N, D), N of at least 2; the widths D may differ. Memory: some N × N matrices.
+    Errors: ValueError for other samples or a batch of one.
     """
     check_samples(student, teacher)
     return mean_square(unit_gram(student) - unit_gram(teacher.detach()))
@@ -33,7 +32,11 @@ def similarity_preserving(student, teacher):
 
 @dataclass(frozen=True)
 class SimilarityPreserving(OneLayer, Loss):
-    """:func:`similarity_preserving` as a term of an objective."""
+    """:func:`similarity_preserving` as a term of an objective.
+
+    >>> SimilarityPreserving()(torch.tensor([[1.0], [1.0]]), torch.eye(2))
+    tensor(0.2929)
+    """
 
     name = "similarity_preserving"
     paper = "Tung and Mori 2019, section 3"
@@ -41,13 +44,11 @@ class SimilarityPreserving(OneLayer, Loss):
         r"\frac{1}{N^2} \lVert \hat G_S - \hat G_T \rVert_F^2, \quad \hat G_i = \frac{G_i}{\lVert G_i "
         r"\rVert}, \quad G = F F^\top"
     )
+    symbol = r"\mathrm{SP}(s,\, t)"
     scale = "squared entries of rows of length 1, at most 4 / N"
     memory = "N × N"
     cost = "one product N × N × D"
     invariant_to = ("scale", "rotation", "channel permutation", "sign")
 
-    def __call__(self, student, teacher, labels, learned=None):
+    def value(self, student, teacher, labels, learned):
         return similarity_preserving(*self.embeddings(student, teacher))
-
-    def latex(self):
-        return r"\mathrm{SP}(s,\, t)"

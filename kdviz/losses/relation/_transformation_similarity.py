@@ -3,22 +3,23 @@
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from kdviz.losses.checks import check_share, check_temperature, check_whole
 from kdviz.losses.objective import Loss
 from kdviz.losses.relation.relations import OneLayer
-from kdviz.losses.response.logits import for_each_student, log_softmax
+from kdviz.losses.response.logits import log_softmax
 from kdviz.losses.vectors import unit
 
 
 def transformation_similarity(
-    student_original,
-    student_transformed,
-    teacher_original,
-    teacher_transformed,
-    temperature=0.5,
-    keep=0.75,
-):
+    student_original: Tensor,
+    student_transformed: Tensor,
+    teacher_original: Tensor,
+    teacher_transformed: Tensor,
+    temperature: float = 0.5,
+    keep: float = 0.75,
+) -> Tensor:
     r"""SSKD's self-supervised term: how similar each transformed copy is to every original.
 
     .. math:: \frac{\tau^2}{|K|} \sum_{m \in K} \mathrm{KL}\!\left(
@@ -26,7 +27,7 @@ def transformation_similarity(
               \mathrm{softmax}_n \frac{\cos(s'_m, s_n)}{\tau}\right)
 
     The M copies stand in the order of their N originals, M / N for each, one after the other. K are the
-    copies to learn from: all whose own original is the most similar one for the teacher, and the share
+    copies to learn from: all whose own original is the most similar one for the teacher, and the fraction
     ``keep`` of the others (rounded down), those first whose original has the best rank; without any the value
     is 0. In nats, times :math:`\tau^2`. 0 where all cosines agree up to a constant for each copy; blind to a
     rotation and to the length of each embedding.
@@ -37,11 +38,11 @@ def transformation_similarity(
 
     Parameters
     ----------
-    student_original, teacher_original : (..., N, D), N of at least 2
-    student_transformed, teacher_transformed : (..., M, D), M a multiple of N; student and teacher may
+    student_original, teacher_original : (N, D), N of at least 2
+    student_transformed, teacher_transformed : (M, D), M a multiple of N; student and teacher may
         differ in D
-    temperature : :math:`\tau`, above 0, or a tensor with one value for each student of a stack
-    keep : from 0 to 1, or such a tensor
+    temperature : :math:`\tau`, above 0
+    keep : from 0 to 1
 
     Memory: M × N. Errors: ValueError for other samples, fewer than 2 originals, an M that is no multiple of N
     or settings out of range.
@@ -49,32 +50,27 @@ def transformation_similarity(
     check_temperature(temperature)
     check_share("keep", keep)
     _check_copies(student_original, student_transformed, teacher_original, teacher_transformed)
-    temperature = for_each_student(temperature, student_original)
     found = unit(student_transformed) @ unit(student_original).mT
     taught = (unit(teacher_transformed) @ unit(teacher_original).mT).detach()
     log_p, log_q = log_softmax(found / temperature), log_softmax(taught / temperature)
-    divergence = (log_q.exp() * (log_q - log_p)).sum(-1, keepdim=True)
-    shares = _shares_to_learn_from(taught, keep)
-    return (temperature**2 * divergence * shares).sum((-2, -1))
+    divergence = (log_q.exp() * (log_q - log_p)).sum(1)
+    return temperature**2 * (divergence * _weights_of_copies(taught, keep)).sum()
 
 
-def _shares_to_learn_from(similarities, keep):
-    """1 / |K| for each copy of K and 0 for the rest, (..., M, 1)."""
-    copies, originals = similarities.shape[-2:]
+def _weights_of_copies(similarities, keep):
+    """1 / |K| for each copy of K and 0 for the rest, (M,)."""
+    copies, originals = similarities.shape
     own = torch.arange(copies, device=similarities.device) // (copies // originals)
-    right = similarities.gather(-1, own.unsqueeze(-1).expand(*similarities.shape[:-1], 1))
-    ranks = (similarities > right).sum(-1)
-    places = ranks.argsort(dim=-1, stable=True).argsort(-1)
-    wrong = (ranks > 0).sum(-1, keepdim=True)
-    if isinstance(keep, torch.Tensor):
-        keep = keep.to(similarities).unsqueeze(-1)
+    ranks = (similarities > similarities.gather(1, own.unsqueeze(1))).sum(1)
+    order = ranks.argsort(stable=True).argsort()
+    wrong = (ranks > 0).sum()
     count = copies - wrong + (wrong.to(similarities) * keep).floor()
-    return ((places < count).to(similarities) / count.clamp(min=1)).unsqueeze(-1)
+    return (order < count).to(similarities) / count.clamp(min=1)
 
 
 def _check_copies(student_original, student_transformed, teacher_original, teacher_transformed):
     every = [student_original, student_transformed, teacher_original, teacher_transformed]
-    samples = [features.shape[-2] if features.ndim > 1 else 0 for features in every]
+    samples = [len(features) if features.ndim == 2 else 0 for features in every]
     fits = samples[0] >= 2 and samples[1] >= samples[0] and samples[1] % samples[0] == 0
     if not fits or samples[:2] != samples[2:]:
         shapes = ", ".join(str(tuple(features.shape)) for features in every)
@@ -92,6 +88,9 @@ class TransformationSimilarity(OneLayer, Loss):
 
     The batch must consist of groups: an original, followed by its ``copies`` transformed copies, then the
     next original.
+
+    >>> TransformationSimilarity(copies=1)(torch.randn(6, 3), torch.randn(6, 5)) > 0
+    tensor(True)
     """
 
     copies: int = 3
@@ -103,29 +102,28 @@ class TransformationSimilarity(OneLayer, Loss):
         r"\frac{\tau^2}{|K|} \sum_{m \in K} \mathrm{KL}\left( \mathrm{softmax}_n \frac{\cos(t'_m, "
         r"t_n)}{\tau} \Vert\, \mathrm{softmax}_n \frac{\cos(s'_m, s_n)}{\tau} \right)"
     )
+    symbol = r"\mathrm{SS}(s,\, t)"
     scale = "nats times τ²"
     memory = "N × N"
     cost = "one product N × N × D"
     invariant_to = ("scale", "rotation", "channel permutation", "sign")
 
     def __post_init__(self):
+        super().__post_init__()
         check_whole("copies", self.copies, 1)
         check_temperature(self.temperature)
         check_share("keep", self.keep)
 
-    def __call__(self, student, teacher, labels, learned=None):
+    def value(self, student, teacher, labels, learned):
         parts = [part for features in self.embeddings(student, teacher) for part in self._split(features)]
         return transformation_similarity(*parts, self.temperature, self.keep)
 
     def _split(self, features):
         group = self.copies + 1
-        if features.shape[-2] % group:
+        if len(features) % group:
             raise ValueError(
                 f"a batch must consist of originals, each followed by its {self.copies} copies; "
-                f"{features.shape[-2]} samples do not divide into groups of {group}"
+                f"{len(features)} samples do not divide into groups of {group}"
             )
-        groups = features.unflatten(-2, (-1, group))
-        return groups[..., 0, :], groups[..., 1:, :].flatten(-3, -2)
-
-    def latex(self):
-        return r"\mathrm{SS}(s,\, t)"
+        groups = features.unflatten(0, (-1, group))
+        return groups[:, 0], groups[:, 1:].flatten(0, 1)

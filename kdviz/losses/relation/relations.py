@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-from kdviz.losses.layers import LayerPair
+from kdviz.losses.layers import LayerPair, NamedLayers
 from kdviz.losses.vectors import unit
 
 
@@ -17,38 +17,33 @@ class OneLayer(LayerPair):
 
     def embeddings(self, student, teacher):
         """One vector a sample, for both: maps are flattened, channels and positions alike."""
-        return vectors(student, self.student_layer), vectors(teacher, self.teacher_layers[0])
+        ours, theirs = self.features(student, teacher)
+        return flat(ours), flat(theirs)
 
 
 @dataclass(frozen=True)
-class TwoLayers:
+class TwoLayers(NamedLayers):
     """A relation between two layers of a network; the teacher's have the same paths by default."""
 
-    student_first: str
-    student_second: str
+    student_first: str | None = None
+    student_second: str | None = None
     teacher_first: str | None = None
     teacher_second: str | None = None
     kind = "relation"
     reads = "embeddings or maps"
 
-    @property
-    def student_layers(self):
-        return (self.student_first, self.student_second)
-
-    @property
-    def teacher_layers(self):
-        return (self.teacher_first or self.student_first, self.teacher_second or self.student_second)
-
-    def features(self, student, teacher):
-        """The student's two features and the teacher's two."""
-        ours = [student.features[layer] for layer in self.student_layers]
-        return ours, [teacher.features[layer] for layer in self.teacher_layers]
+    def names(self):
+        return (self.student_first, self.student_second), (self.teacher_first, self.teacher_second)
 
 
 def vectors(trace, layer):
-    """The features of a layer with one vector a sample, (..., N, D)."""
-    feature, samples = trace.features[layer], trace.logits.ndim - 2
-    return feature.unsqueeze(-1) if feature.ndim == samples + 1 else feature.flatten(samples + 1)
+    """The features of a layer with one vector a sample, (N, D)."""
+    return flat(trace.features[layer])
+
+
+def flat(features):
+    """Features with one vector a sample, (N, D)."""
+    return features.unsqueeze(1) if features.ndim == 1 else features.flatten(1)
 
 
 def gram(features):
@@ -82,8 +77,8 @@ def root(squares):
 
 
 def mean_square(difference):
-    """The mean of the squares of matrices, one value for each matrix."""
-    return difference.square().mean((-2, -1))
+    """The mean of the squares."""
+    return difference.square().mean()
 
 
 def smooth_l1(difference):
@@ -94,9 +89,9 @@ def smooth_l1(difference):
 
 def check_same_channels(student, teacher, advice, what="maps"):
     """Both must be maps of the same samples with as many channels."""
-    if student.ndim < 4 or teacher.ndim < 4 or student.shape[-4:-2] != teacher.shape[-4:-2]:
+    if student.ndim != 4 or teacher.ndim != 4 or student.shape[:2] != teacher.shape[:2]:
         raise ValueError(
-            f"the {what} must have shape (..., samples, channels, height, width) with the same samples and "
+            f"the {what} must have shape (samples, channels, height, width) with the same samples and "
             f"channels; the student's has {tuple(student.shape)}, the teacher's {tuple(teacher.shape)}. "
             f"{advice}"
         )
@@ -104,17 +99,17 @@ def check_same_channels(student, teacher, advice, what="maps"):
 
 def check_samples(student, teacher, least=2, what="features"):
     """Both must have seen the same samples, and enough of them for a relation. Widths may differ."""
-    if student.ndim < 2 or teacher.ndim < 2:
+    if student.ndim != 2 or teacher.ndim != 2:
         raise ValueError(
-            f"{what} must have shape (..., samples, width); the student's have {tuple(student.shape)}, "
+            f"{what} must have shape (samples, width); the student's have {tuple(student.shape)}, "
             f"the teacher's {tuple(teacher.shape)}"
         )
-    if student.shape[-2] != teacher.shape[-2]:
+    if len(student) != len(teacher):
         raise ValueError(
             f"the student's {what} have shape {tuple(student.shape)} and the teacher's "
             f"{tuple(teacher.shape)}; the samples must be the same. Check that both saw the same batch"
         )
-    if student.shape[-2] < least:
+    if len(student) < least:
         raise ValueError(
             f"this loss relates the samples of a batch to each other and needs at least {least}; the "
             f"student's {what} have shape {tuple(student.shape)}. Use larger batches"

@@ -1,19 +1,18 @@
 """Response-based knowledge: what the last layer of the teacher says.
 
-Every function takes logits of shape (..., N, C), samples by classes, and returns the loss averaged
-over the N samples, of shape (...). For one student that is a scalar; leading axes hold a stack of
-students, each with its own value. All values are in nats and 0 or more, unless the function says
-otherwise. The teacher's logits never receive a gradient.
+Every function takes logits of shape (N, C), samples by classes, and where it needs them labels of shape (N,):
+class numbers from 0 to C - 1, or -1 for a sample that is left out. It returns the loss averaged over the
+samples, in nats and 0 or more, unless it says otherwise. A temperature is above 0; for the factor T² see
+:mod:`kdviz.losses.response.logits`. Adding a constant to a sample's logits changes nothing unless the
+function says so; the memory is N × C. The teacher's logits never receive a gradient. Errors: ValueError for
+shapes that do not fit, labels out of range and settings outside their range.
 """
+
+# ruff: noqa: F401 - these lines are the table of losses: what they import is offered.
 
 from kdviz.losses.response._conditional import ConditionalTargets, conditional_targets
 from kdviz.losses.response._controls import permute_dark_knowledge
-from kdviz.losses.response._cross_entropy import (
-    CrossEntropy,
-    LabelSmoothing,
-    cross_entropy,
-    label_smoothing,
-)
+from kdviz.losses.response._cross_entropy import CrossEntropy, LabelSmoothing, cross_entropy, label_smoothing
 from kdviz.losses.response._decoupled import Decoupled, decoupled, other_classes, target_class
 from kdviz.losses.response._deit import DeiTHard, DeiTSoft, deit_hard, deit_soft
 from kdviz.losses.response._divergences import JensenShannon, ReverseKL, jensen_shannon, reverse_kl
@@ -37,49 +36,3 @@ from kdviz.losses.response._temperatures import (
 )
 from kdviz.losses.response._virtual_teacher import VirtualTeacher, virtual_teacher
 from kdviz.losses.response._weighted_soft_labels import WeightedSoftLabels, weighted_soft_labels
-
-__all__ = [
-    "ConditionalTargets",
-    "CrossEntropy",
-    "CurriculumTemperature",
-    "Decoupled",
-    "DeiTHard",
-    "DeiTSoft",
-    "JensenShannon",
-    "LabelSmoothing",
-    "LogitMatching",
-    "MultiLevel",
-    "PredictionCorrelation",
-    "ReverseKL",
-    "SampleTemperature",
-    "SoftTargets",
-    "StandardisedSoftTargets",
-    "VirtualTeacher",
-    "WeightedSoftLabels",
-    "batch_level",
-    "class_level",
-    "conditional_targets",
-    "cross_entropy",
-    "curriculum",
-    "decoupled",
-    "deit_hard",
-    "deit_soft",
-    "jensen_shannon",
-    "label_smoothing",
-    "learned_temperature",
-    "logit_matching",
-    "multi_level",
-    "other_classes",
-    "permute_dark_knowledge",
-    "prediction_correlation",
-    "reverse_gradient",
-    "reverse_kl",
-    "sample_temperature",
-    "soft_targets",
-    "soft_targets_by_sample",
-    "standardise",
-    "standardised_soft_targets",
-    "target_class",
-    "virtual_teacher",
-    "weighted_soft_labels",
-]

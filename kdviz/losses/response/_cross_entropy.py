@@ -2,95 +2,84 @@
 
 from dataclasses import dataclass
 
-import torch
+from torch import Tensor
 
 from kdviz.losses.checks import check_labels, check_share
-from kdviz.losses.objective import Loss
 from kdviz.losses.response.logits import (
+    ResponseLoss,
     at_label,
-    for_each_student,
+    labelled_weights,
     log_softmax,
     mean_over_labelled,
     one_hot,
-    shares_of_labelled,
     softmax,
 )
 
 
-def cross_entropy(logits, labels):
+def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     r"""Cross-entropy with the hard labels.
 
     .. math:: \mathrm{CE} = -\frac{1}{N} \sum_n \log p_{n, y_n}, \qquad p_n = \mathrm{softmax}(z_n)
 
-    Samples whose label is -1 (unlabelled) are left out of the sum and of N; a batch without a
-    single label gives 0.
-
-    Parameters
-    ----------
-    logits : (..., N, C)
-    labels : (..., N) whole numbers, 0 to C - 1, or -1 for unlabelled
-
-    Raises
-    ------
-    ValueError
-        Labels out of range, or not one a sample.
+    In nats, 0 or more. A batch without a single label gives 0. Errors: ValueError for labels out of range,
+    or not one a sample.
     """
     check_labels(logits, labels)
     return mean_over_labelled(-at_label(log_softmax(logits), labels), labels)
 
 
-def label_smoothing(logits, labels, amount=0.1):
-    r"""Cross-entropy with labels of which a share is spread evenly over all classes.
+def label_smoothing(logits: Tensor, labels: Tensor, amount: float = 0.1) -> Tensor:
+    r"""Cross-entropy with labels of which a part is spread evenly over all classes.
 
     .. math:: -\frac{1}{N} \sum_n \sum_c q_{nc} \log p_{nc}, \qquad
               q_{nc} = (1 - \varepsilon)\,[c = y_n] + \frac{\varepsilon}{C}
 
-    ``amount`` is :math:`\varepsilon`, from 0 (plain cross-entropy) to 1. Its minimum is the entropy
+    ``amount`` is :math:`\varepsilon`, from 0 (plain cross-entropy) to 1. In nats; its minimum is the entropy
     of q, not 0. Source: Szegedy et al. 2016, *Rethinking the Inception Architecture*, section 7.
     """
     check_share("amount", amount)
     check_labels(logits, labels)
     log_p = log_softmax(logits)
-    if isinstance(amount, torch.Tensor):
-        amount = amount.to(logits)[..., None]
     hard, even = -at_label(log_p, labels), -log_p.mean(-1)
     return mean_over_labelled((1 - amount) * hard + amount * even, labels)
 
 
 @dataclass(frozen=True)
-class CrossEntropy(Loss):
-    """:func:`cross_entropy` as a term of an objective."""
+class CrossEntropy(ResponseLoss):
+    """:func:`cross_entropy` as a term of an objective.
 
+    >>> CrossEntropy()(torch.zeros(1, 10), labels=torch.tensor([3]))
+    tensor(2.3026)
+    """
+
+    function = staticmethod(cross_entropy)
     name = "cross_entropy"
-    kind = "response"
     paper = "the usual loss of classification"
     formula = r"-\frac{1}{N} \sum_n \log p_{n y_n}"
     needs_labels = True
     scale = "nats; log C for even answers"
-    memory = "N × C"
     cost = "one softmax"
-    invariant_to = ("shift",)
     needs_teacher = False
-
-    def __call__(self, student, teacher, labels, learned=None):
-        return cross_entropy(student.logits, labels)
 
     def logit_gradient(self, student, teacher, labels):
         p = softmax(student.logits)
-        shares = shares_of_labelled(labels, p.dtype).unsqueeze(-1)
-        return p.sub_(one_hot(labels, p)), shares
+        return p.sub_(one_hot(labels, p)), labelled_weights(labels, p.dtype).unsqueeze(-1)
 
     def latex(self):
         return r"\mathrm{CE}(y,\, p_S)"
 
 
 @dataclass(frozen=True)
-class LabelSmoothing(Loss):
-    """:func:`label_smoothing` as a term of an objective."""
+class LabelSmoothing(ResponseLoss):
+    """:func:`label_smoothing` as a term of an objective.
+
+    >>> LabelSmoothing(0.1)(torch.zeros(1, 10), labels=torch.tensor([3]))
+    tensor(2.3026)
+    """
 
     amount: float = 0.1
+    function = staticmethod(label_smoothing)
     name = "label_smoothing"
-    kind = "response"
     paper = "Szegedy et al. 2016, section 7"
     formula = (
         r"-\frac{1}{N} \sum_{nc} \left( (1 - \varepsilon)\, [c = y_n] + \frac{\varepsilon}{C} \right) "
@@ -98,22 +87,16 @@ class LabelSmoothing(Loss):
     )
     needs_labels = True
     scale = "nats; log C for even answers"
-    memory = "N × C"
     cost = "one softmax"
-    invariant_to = ("shift",)
     needs_teacher = False
 
     def __post_init__(self):
         check_share("amount", self.amount)
 
-    def __call__(self, student, teacher, labels, learned=None):
-        return label_smoothing(student.logits, labels, self.amount)
-
     def logit_gradient(self, student, teacher, labels):
         p = softmax(student.logits)
-        shares = shares_of_labelled(labels, p.dtype).unsqueeze(-1)
-        amount = for_each_student(self.amount, p)
-        return p.sub_((1 - amount) * one_hot(labels, p) + amount / p.shape[-1]), shares
+        direction = p.sub_((1 - self.amount) * one_hot(labels, p) + self.amount / p.shape[-1])
+        return direction, labelled_weights(labels, p.dtype).unsqueeze(-1)
 
     def latex(self):
         return rf"\mathrm{{CE}}(y^{{\varepsilon={self.amount:g}}},\, p_S)"

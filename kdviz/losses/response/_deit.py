@@ -2,15 +2,25 @@
 
 from dataclasses import dataclass
 
+from torch import Tensor
+
 from kdviz.losses.checks import check_form, check_same_shape, check_temperature
-from kdviz.losses.objective import Loss
 from kdviz.losses.response._soft_targets import soft_targets
-from kdviz.losses.response.logits import log_softmax, one_hot, soft_gradient, soft_latex, softmax
+from kdviz.losses.response.logits import (
+    ResponseLoss,
+    log_softmax,
+    one_hot,
+    soft_gradient,
+    soft_latex,
+    softmax,
+)
 
 FORMS = ("paper", "authors")
 
 
-def deit_soft(student_logits, teacher_logits, temperature=3.0, form="paper"):
+def deit_soft(
+    student_logits: Tensor, teacher_logits: Tensor, temperature: float = 3.0, form: str = "paper"
+) -> Tensor:
     r"""DeiT's soft distillation: soft targets, with the reductions of the paper and of its code.
 
     form="paper"
@@ -27,11 +37,10 @@ def deit_soft(student_logits, teacher_logits, temperature=3.0, form="paper"):
     attention*, section 4. A student with a distillation token gives the logits of that token here.
     """
     check_form(form, FORMS)
-    loss = soft_targets(student_logits, teacher_logits, temperature)
-    return loss if form == "paper" else loss / student_logits.shape[-1]
+    return soft_targets(student_logits, teacher_logits, temperature, "scaled" if form == "paper" else "mean")
 
 
-def deit_hard(student_logits, teacher_logits):
+def deit_hard(student_logits: Tensor, teacher_logits: Tensor) -> Tensor:
     r"""DeiT's hard distillation: cross-entropy with the teacher's answer as if it were the label.
 
     .. math:: -\frac{1}{N} \sum_n \log \mathrm{softmax}(z_{S,n})_{t_n}, \qquad
@@ -39,16 +48,11 @@ def deit_hard(student_logits, teacher_logits):
 
     Nothing of the teacher's doubt is left, and no temperature: adding a constant to the teacher's logits
     or multiplying them by a positive number changes nothing. Of equal largest logits the first counts.
-    In nats, 0 or more, but not 0 for a student that equals the teacher. Needs no labels. Memory N × C.
+    In nats, 0 or more, but not 0 for a student that equals the teacher. Needs no labels.
 
     The whole loss of the paper is half the cross-entropy with the labels plus half of this term.
 
-    Source: Touvron et al. 2021, *Training data-efficient image transformers & distillation through
-    attention*, section 4.
-
-    Parameters
-    ----------
-    student_logits, teacher_logits : (..., N, C)
+    Source: Touvron et al. 2021, as :func:`deit_soft`, section 4.
     """
     check_same_shape(student_logits, teacher_logits)
     answers = _answers(teacher_logits.detach())
@@ -58,57 +62,55 @@ def deit_hard(student_logits, teacher_logits):
 def _answers(teacher_logits):
     """Rows of 0 with a 1 at the largest logit."""
     answers = one_hot(teacher_logits.argmax(-1), teacher_logits)
-    # There is always an argmax, even of numbers that are none; these must show.
+    # There is always an argmax, even of NaN; these must show.
     unknown = teacher_logits.amax(-1, keepdim=True).isnan()
     return answers.masked_fill(unknown, float("nan"))
 
 
 @dataclass(frozen=True)
-class DeiTSoft(Loss):
-    """:func:`deit_soft` as a term of an objective."""
+class DeiTSoft(ResponseLoss):
+    """:func:`deit_soft` as a term of an objective.
+
+    >>> DeiTSoft(1, form="authors")(torch.tensor([[0.0, 0.0]]), torch.tensor([[1.0, -1.0]]))
+    tensor(0.1639)
+    """
 
     temperature: float = 3.0
     form: str = "paper"
+    function = staticmethod(deit_soft)
     name = "deit_soft"
-    kind = "response"
-    paper = "Touvron et al. 2021 (DeiT), section 4"
+    paper = "DeiT, Touvron et al. 2021, section 4"
     formula = r"\frac{T^2}{N} \sum_n \mathrm{KL}(q_n \Vert p_n)"
     scale = "nats times T²; its gradient keeps its size over T"
-    memory = "N × C"
     cost = "two softmaxes"
-    invariant_to = ("shift",)
 
     def __post_init__(self):
         check_temperature(self.temperature)
         check_form(self.form, FORMS)
 
-    def __call__(self, student, teacher, labels, learned=None):
-        return deit_soft(student.logits, teacher.logits, self.temperature, self.form)
-
     def logit_gradient(self, student, teacher, labels):
-        direction, temperature = soft_gradient(student, teacher, self.temperature)
+        direction = soft_gradient(student, teacher, self.temperature)
         count = direction.shape[-2] * (direction.shape[-1] if self.form == "authors" else 1)
-        return direction, temperature / count
+        return direction, self.temperature / count
 
     def latex(self):
         return soft_latex(self.temperature)
 
 
 @dataclass(frozen=True)
-class DeiTHard(Loss):
-    """:func:`deit_hard` as a term of an objective."""
+class DeiTHard(ResponseLoss):
+    """:func:`deit_hard` as a term of an objective.
 
+    >>> DeiTHard()(torch.tensor([[0.0, 0.0]]), torch.tensor([[1.0, -1.0]]))
+    tensor(0.6931)
+    """
+
+    function = staticmethod(deit_hard)
     name = "deit_hard"
-    kind = "response"
-    paper = "Touvron et al. 2021 (DeiT), section 4"
+    paper = "DeiT, Touvron et al. 2021, section 4"
     formula = r"-\frac{1}{N} \sum_n \log p_{n t_n}, \quad t_n = \mathrm{argmax}_c\, z_{T,nc}"
     scale = "nats; log C for even answers"
-    memory = "N × C"
     cost = "one softmax"
-    invariant_to = ("shift",)
-
-    def __call__(self, student, teacher, labels, learned=None):
-        return deit_hard(student.logits, teacher.logits)
 
     def logit_gradient(self, student, teacher, labels):
         p = softmax(student.logits)

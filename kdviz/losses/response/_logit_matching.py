@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass
 
+from torch import Tensor
+
 from kdviz.losses.checks import check_form, check_same_shape
-from kdviz.losses.objective import Loss
+from kdviz.losses.response.logits import ResponseLoss
 
 FORMS = ("paper", "mean", "limit")
 
 
-def logit_matching(student_logits, teacher_logits, form="paper"):
+def logit_matching(student_logits: Tensor, teacher_logits: Tensor, form: str = "paper") -> Tensor:
     r"""Logit matching: the student regresses on the teacher's logits.
 
     form="paper"
@@ -18,7 +20,7 @@ def logit_matching(student_logits, teacher_logits, form="paper"):
         :math:`\frac{1}{CN} \sum_n \lVert z_S - z_T \rVert^2`, torch's ``mse_loss``, as much code has it.
     form="limit"
         :math:`\frac{1}{2CN} \sum_n \lVert \tilde z_S - \tilde z_T \rVert^2` with each sample's logits
-        centred (:math:`\tilde z = z - \bar z`): the limit of soft targets as T grows
+        centred (:math:`\tilde z = z - \bar z`): the limit of scaled soft targets as T grows
         (Hinton et al. 2015, section 2.1). It alone is blind to a constant added to all logits.
     """
     check_form(form, FORMS)
@@ -38,23 +40,24 @@ def _scale(form, difference):
 
 
 @dataclass(frozen=True)
-class LogitMatching(Loss):
-    """:func:`logit_matching` as a term of an objective."""
+class LogitMatching(ResponseLoss):
+    """:func:`logit_matching` as a term of an objective.
+
+    >>> LogitMatching()(torch.tensor([[3.0, 0.0]]), torch.tensor([[1.0, 0.0]]))
+    tensor(2.)
+    """
 
     form: str = "paper"
+    function = staticmethod(logit_matching)
     name = "logit_matching"
-    kind = "response"
     paper = "Ba and Caruana 2014, section 2.2"
     formula = r"\frac{1}{2N} \sum_n \lVert z_S - z_T \rVert^2"
     scale = "squared logits"
-    memory = "N × C"
     cost = "one difference"
+    invariant_to = ()
 
     def __post_init__(self):
         check_form(self.form, FORMS)
-
-    def __call__(self, student, teacher, labels, learned=None):
-        return logit_matching(student.logits, teacher.logits, self.form)
 
     def logit_gradient(self, student, teacher, labels):
         difference = _difference(student.logits, teacher.logits, self.form)

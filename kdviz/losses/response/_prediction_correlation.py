@@ -3,18 +3,22 @@
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from kdviz.losses.checks import check_form, check_same_shape, check_temperature, check_weight
-from kdviz.losses.objective import Loss
-from kdviz.losses.response._labels import check_other_classes, for_each_loss
-from kdviz.losses.response.logits import for_each_student, softmax
+from kdviz.losses.response.logits import ResponseLoss, check_other_classes, softmax
 
 FORMS = ("paper", "authors")
 
 
 def prediction_correlation(
-    student_logits, teacher_logits, temperature=1.0, inter_weight=1.0, intra_weight=1.0, form="paper"
-):
+    student_logits: Tensor,
+    teacher_logits: Tensor,
+    temperature: float = 1.0,
+    inter_weight: float = 1.0,
+    intra_weight: float = 1.0,
+    form: str = "paper",
+) -> Tensor:
     r"""DIST: the probabilities need only correlate with the teacher's, by samples and by classes.
 
     With Pearson's correlation ρ and the probabilities :math:`p = \mathrm{softmax}(z_S / T)`,
@@ -27,30 +31,19 @@ def prediction_correlation(
     within a class).
 
     form="paper"
-        As above. A correlation has no scale, so the gradient hardly changes with T.
+        As above. A correlation has no scale, so the gradient hardly changes with T. Where one side does not
+        vary (a uniform student, the same answer to all samples) the correlation does not exist: it counts
+        as 0 and gives no gradient.
     form="authors"
-        Multiplied by :math:`T^2`, as in their code for classification (and in mmrazor and torchdistill).
-        The same at T = 1. The factor corrects for nothing here: at T = 16 the gradient is 256 times that
-        of the paper's form.
+        Multiplied by :math:`T^2`, with 1e-8 added to the product of the two norms, as in their code for
+        classification (and in mmrazor and torchdistill). :math:`T^2` corrects for nothing here: at T = 16
+        the gradient is 256 times that of the paper's form.
 
-    Each part lies from 0 to 2. It is 0 where p is q up to a positive factor and a shift; adding a constant
-    to a sample's logits changes nothing. As T grows the first part tends to 1 less the correlation of the
-    logits themselves. Where one side does not vary (a uniform student, the same answer to all samples)
-    the correlation does not exist: it counts as 0 and gives no gradient. Published code adds 1e-8 to the
-    product of the norms instead. Memory N × C.
+    Each part lies from 0 to 2. It is 0 where p is q up to a positive factor and a shift. As T grows the first
+    part tends to 1 less the correlation of the logits themselves.
 
-    Source: Huang et al. 2022, *Knowledge Distillation from A Stronger Teacher*.
-
-    Parameters
-    ----------
-    student_logits, teacher_logits : (..., N, C) with two classes or more; two samples or more
-    temperature : float above 0, or a tensor with one value for each student of a stack
-    inter_weight, intra_weight : float from 0 up, or a tensor with one value for each student
-
-    Raises
-    ------
-    ValueError
-        One sample or one class: there is nothing to correlate.
+    Source: Huang et al. 2022, *Knowledge Distillation from A Stronger Teacher*. Errors: ValueError for one
+    sample or one class, where there is nothing to correlate.
     """
     check_temperature(temperature)
     check_weight(inter_weight)
@@ -63,16 +56,16 @@ def prediction_correlation(
             "the correlation over samples needs at least two samples; the logits have shape "
             f"{tuple(student_logits.shape)}, samples by classes in the last two axes"
         )
-    divisor = for_each_student(temperature, student_logits)
-    p, q = softmax(student_logits / divisor), softmax(teacher_logits.detach() / divisor)
-    inter = for_each_loss(inter_weight, p) * (1 - _correlation(p, q, -1))
-    intra = for_each_loss(intra_weight, p) * (1 - _correlation(p, q, -2))
-    return (inter + intra) * (1.0 if form == "paper" else for_each_loss(temperature, p) ** 2)
+    p, q = softmax(student_logits / temperature), softmax(teacher_logits.detach() / temperature)
+    correlation = _correlation if form == "paper" else _authors_correlation
+    inter = inter_weight * (1 - correlation(p, q, -1).mean(-1))
+    intra = intra_weight * (1 - correlation(p, q, -2).mean(-1))
+    return (inter + intra) * (1.0 if form == "paper" else temperature**2)
 
 
 def _correlation(p, q, axis):
-    """Pearson's correlation along one of the last two axes, averaged over the other."""
-    return (_direction(p, axis) * _direction(q, axis)).sum(axis).mean(-1)
+    """Pearson's correlation along one of the last two axes."""
+    return (_direction(p, axis) * _direction(q, axis)).sum(axis)
 
 
 def _direction(values, axis):
@@ -85,35 +78,40 @@ def _direction(values, axis):
     return (centred / square.masked_fill(same, 1.0).sqrt()).masked_fill(same, 0.0)
 
 
+def _authors_correlation(p, q, axis):
+    p, q = p - p.mean(axis, keepdim=True), q - q.mean(axis, keepdim=True)
+    norms = torch.linalg.vector_norm(p, dim=axis) * torch.linalg.vector_norm(q, dim=axis)
+    return (p * q).sum(axis) / (norms + 1e-8)
+
+
 @dataclass(frozen=True)
-class PredictionCorrelation(Loss):
-    """:func:`prediction_correlation` as a term of an objective."""
+class PredictionCorrelation(ResponseLoss):
+    """:func:`prediction_correlation` as a term of an objective.
+
+    >>> teacher = torch.tensor([[3.0, 1.0, 0.0], [0.0, 2.0, 1.0]])
+    >>> PredictionCorrelation()(teacher.flip(0), teacher)
+    tensor(3.6480)
+    """
 
     temperature: float = 1.0
     inter_weight: float = 1.0
     intra_weight: float = 1.0
     form: str = "paper"
+    function = staticmethod(prediction_correlation)
     name = "prediction_correlation"
-    kind = "response"
-    paper = "Huang et al. 2022 (DIST)"
+    paper = "DIST, Huang et al. 2022"
     formula = (
         r"\beta \left( 1 - \frac{1}{N} \sum_n \rho(p_{n \cdot}, q_{n \cdot}) \right) + \gamma \left( "
         r"1 - \frac{1}{C} \sum_c \rho(p_{\cdot c}, q_{\cdot c}) \right)"
     )
     scale = "0 to 2 for each of its two parts, at any T"
-    memory = "N × C"
     cost = "two softmaxes"
-    invariant_to = ("shift",)
 
     def __post_init__(self):
         check_temperature(self.temperature)
         check_weight(self.inter_weight)
         check_weight(self.intra_weight)
         check_form(self.form, FORMS)
-
-    def __call__(self, student, teacher, labels, learned=None):
-        settings = self.temperature, self.inter_weight, self.intra_weight, self.form
-        return prediction_correlation(student.logits, teacher.logits, *settings)
 
     def latex(self):
         inter = rf"{self.inter_weight:g}\, d_\rho(p_S,\, p_T)"

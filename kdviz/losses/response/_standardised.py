@@ -3,21 +3,21 @@
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from kdviz.losses.checks import check_form, check_same_shape, check_temperature
-from kdviz.losses.objective import Loss
-from kdviz.losses.response._labels import check_other_classes
 from kdviz.losses.response._soft_targets import soft_targets
+from kdviz.losses.response.logits import ResponseLoss, check_other_classes
 
-FORMS = ("population", "sample", "authors")
+FORMS = ("paper", "sample", "authors")
 
 
-def standardise(logits, form="population"):
+def standardise(logits: Tensor, form: str = "paper") -> Tensor:
     r"""Each sample's logits with mean 0 and standard deviation 1 (their Z-score).
 
     .. math:: z' = \frac{z - \bar z}{\sigma(z)}
 
-    form="population"
+    form="paper"
         :math:`\sigma^2 = \frac{1}{C} \sum_c (z_c - \bar z)^2`. No logit is larger than :math:`\sqrt{C - 1}`.
     form="sample"
         :math:`\sigma^2 = \frac{1}{C - 1} \sum_c (z_c - \bar z)^2`. No logit is larger than
@@ -28,13 +28,9 @@ def standardise(logits, form="population"):
     Adding a constant to a sample's logits, or multiplying them by a number above 0, changes nothing.
     A sample whose logits are all the same has no direction: it becomes all 0 and passes on no gradient.
     With two classes every sample becomes (1, -1) or (-1, 1): only the order is left, and the gradient
-    is 0. It needs three classes to say more. Memory N × C.
+    is 0. It needs three classes to say more. Errors: ValueError for a single class.
 
     Source: Sun et al. 2024, *Logit Standardization in Knowledge Distillation*.
-
-    Parameters
-    ----------
-    logits : (..., N, C) with two classes or more
     """
     check_form(form, FORMS)
     check_other_classes(logits, "standardisation")
@@ -43,58 +39,56 @@ def standardise(logits, form="population"):
     # Below this the differences are the rounding of the mean, and their direction is noise.
     noise = (8 * torch.finfo(logits.dtype).eps) ** 2 * logits.detach().square().sum(-1, keepdim=True)
     same = square <= noise
-    count = logits.shape[-1] if form == "population" else logits.shape[-1] - 1
+    count = logits.shape[-1] if form == "paper" else logits.shape[-1] - 1
     deviation = (square.masked_fill(same, 1.0) / count).sqrt()
     if form == "authors":
         deviation = deviation + 1e-7
     return (centred / deviation).masked_fill(same, 0.0)
 
 
-def standardised_soft_targets(student_logits, teacher_logits, temperature=2.0, form="population"):
+def standardised_soft_targets(
+    student_logits: Tensor, teacher_logits: Tensor, temperature: float = 2.0, form: str = "paper"
+) -> Tensor:
     r"""Soft targets between standardised logits: the student may be as sure as it likes.
 
-    ``soft_targets(standardise(student), standardise(teacher), temperature)``, with its factor
-    :math:`T^2`. The temperature is now in standard deviations. In effect each sample of each network has
-    its own temperature, :math:`T \sigma(z)`. 0 if and only if the student's logits are the teacher's up to
-    a shift and a positive factor. In nats times :math:`T^2`. Memory N × C. See :func:`standardise` for
-    the forms and for two classes.
+    ``soft_targets(standardise(student), standardise(teacher), temperature)``, with the factor :math:`T^2`
+    that the paper prints. The temperature is now in standard deviations. In effect each sample of each
+    network has its own temperature, :math:`T \sigma(z)`. 0 if and only if the student's logits are the
+    teacher's up to a shift and a positive factor. In nats times :math:`T^2`. See :func:`standardise` for the
+    forms and for two classes.
 
     Source: Sun et al. 2024, *Logit Standardization in Knowledge Distillation*. Their recipes weight this
     term by 9 and more, and the baseline of the same repository uses that weight too.
-
-    Parameters
-    ----------
-    student_logits, teacher_logits : (..., N, C) with two classes or more
-    temperature : float above 0, or a tensor with one value for each student of a stack
     """
     check_same_shape(student_logits, teacher_logits)
     return soft_targets(standardise(student_logits, form), standardise(teacher_logits, form), temperature)
 
 
 @dataclass(frozen=True)
-class StandardisedSoftTargets(Loss):
-    """:func:`standardised_soft_targets` as a term of an objective."""
+class StandardisedSoftTargets(ResponseLoss):
+    """:func:`standardised_soft_targets` as a term of an objective.
+
+    >>> teacher = torch.tensor([[3.0, 1.0, 0.0]])
+    >>> round(StandardisedSoftTargets()(5 * teacher - 1, teacher).item(), 5)
+    0.0
+    """
 
     temperature: float = 2.0
-    form: str = "population"
+    form: str = "paper"
+    function = staticmethod(standardised_soft_targets)
     name = "standardised_soft_targets"
-    kind = "response"
-    paper = "Sun et al. 2024 (logit standardisation)"
+    paper = "LSKD, Sun et al. 2024 (logit standardisation)"
     formula = (
         r"\frac{T^2}{N} \sum_n \mathrm{KL}(q'_n \Vert p'_n), \quad p' = \mathrm{softmax}\left( "
         r"\frac{z_S - \bar z_S}{T \sigma_S} \right)"
     )
     scale = "nats times T²; T in standard deviations of the logits"
-    memory = "N × C"
     cost = "two softmaxes"
     invariant_to = ("shift", "scale")
 
     def __post_init__(self):
         check_temperature(self.temperature)
         check_form(self.form, FORMS)
-
-    def __call__(self, student, teacher, labels, learned=None):
-        return standardised_soft_targets(student.logits, teacher.logits, self.temperature, self.form)
 
     def latex(self):
         temperature = f"{self.temperature:g}"

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from kdviz.losses.checks import (
     check_form,
@@ -12,18 +13,22 @@ from kdviz.losses.checks import (
     check_temperature,
     check_weight,
 )
-from kdviz.losses.objective import Loss
-from kdviz.losses.response._labels import for_each_loss, for_each_sample
 from kdviz.losses.response._soft_targets import soft_targets
-from kdviz.losses.response.logits import log_softmax, mean_over_samples, softmax
+from kdviz.losses.response.logits import ResponseLoss, divergence, log_softmax, softmax
 
 FORMS = ("difference", "confidence")
 
 
 def sample_temperature(
-    student_logits, teacher_logits, temperature=4.0, strength=1.0, exponent=2.0, form="difference", lowest=1.0
-):
-    r"""A temperature for each sample: colder where the sample is hard for the student.
+    student_logits: Tensor,
+    teacher_logits: Tensor,
+    temperature: float = 4.0,
+    strength: float = 1.0,
+    exponent: float = 2.0,
+    form: str = "difference",
+    lowest: float = 1.0,
+) -> Tensor:
+    r"""A temperature for each sample, (N,): colder where the sample is hard for the student.
 
     .. math:: T_n = T + \beta\,(\bar w - w_n), \qquad \bar w = \frac{1}{N} \sum_n w_n
 
@@ -37,23 +42,11 @@ def sample_temperature(
 
     Not below ``lowest``: the formula alone can fall to 0 and under. The mean temperature of a batch is T
     (where none is held up by ``lowest``). It is a constant for the gradient. Adding a constant to a
-    sample's logits changes the first form and not the second. Memory N × C.
+    sample's logits changes the first form and not the second.
 
     Source: Wen et al. 2019, *Preparing Lessons: Improve Knowledge Distillation with Better Supervision*,
     in the form of TextBrewer's schedulers, which add 1e-4 to each norm of the cosine and have no lowest
     temperature.
-
-    Parameters
-    ----------
-    student_logits, teacher_logits : (..., N, C)
-    temperature : float above 0, or a tensor with one value for each student of a stack
-    strength : float from 0 up, or a tensor with one value for each student of a stack
-    exponent : float from 0 up, or a tensor with one value for each student of a stack
-    lowest : float above 0, or a tensor with one value for each student of a stack
-
-    Returns
-    -------
-    (..., N) : a temperature for each sample
     """
     check_temperature(temperature)
     check_weight(strength)
@@ -66,12 +59,9 @@ def sample_temperature(
             hard = 1 / (softmax(student_logits).amax(-1) + 1e-3)
         else:
             # A rounded cosine may be just above 1, and a negative number has no root.
-            difference = (1 - _cosine(student_logits, teacher_logits)).clamp(min=0)
-            hard = difference ** for_each_sample(exponent, student_logits)
-        colder = for_each_sample(strength, student_logits) * (hard.mean(-1, keepdim=True) - hard)
-        return (for_each_sample(temperature, student_logits) + colder).clamp(
-            min=for_each_sample(lowest, student_logits)
-        )
+            hard = (1 - _cosine(student_logits, teacher_logits)).clamp(min=0) ** exponent
+        colder = strength * (hard.mean(-1, keepdim=True) - hard)
+        return (temperature + colder).clamp(min=lowest)
 
 
 def _cosine(a, b):
@@ -80,18 +70,14 @@ def _cosine(a, b):
     return (a * b).sum(-1)
 
 
-def soft_targets_by_sample(student_logits, teacher_logits, temperatures):
+def soft_targets_by_sample(student_logits: Tensor, teacher_logits: Tensor, temperatures: Tensor) -> Tensor:
     r"""Soft targets in which each sample has its own temperature.
 
     .. math:: \frac{1}{N} \sum_n T_n^2\, \mathrm{KL}(q_n \Vert p_n), \qquad
               p_n = \mathrm{softmax}(z_{S,n} / T_n), \quad q_n = \mathrm{softmax}(z_{T,n} / T_n)
 
-    With the same number everywhere it is ``soft_targets``. In nats times T². Memory N × C.
-
-    Parameters
-    ----------
-    student_logits, teacher_logits : (..., N, C)
-    temperatures : (..., N) numbers above 0, as from :func:`sample_temperature`
+    ``temperatures`` are N numbers above 0, as from :func:`sample_temperature`. With the same number
+    everywhere it is ``soft_targets``. In nats times T².
     """
     check_temperature(temperatures)
     check_same_shape(student_logits, teacher_logits)
@@ -104,13 +90,14 @@ def soft_targets_by_sample(student_logits, teacher_logits, temperatures):
 
 
 def _soft_targets_by_sample(student_logits, teacher_logits, temperatures):
-    temperatures = temperatures.unsqueeze(-1)
-    log_p = log_softmax(student_logits / temperatures)
-    log_q = log_softmax(teacher_logits.detach() / temperatures)
-    return mean_over_samples(log_q.exp() * (log_q - log_p), temperatures)
+    log_p = log_softmax(student_logits / temperatures.unsqueeze(-1))
+    log_q = log_softmax(teacher_logits.detach() / temperatures.unsqueeze(-1))
+    return (temperatures**2 * divergence(log_q, log_p)).mean(-1)
 
 
-def learned_temperature(theta, lowest=1.0, span=20.0, reversal=1.0):
+def learned_temperature(
+    theta: Tensor, lowest: float = 1.0, span: float = 20.0, reversal: float = 1.0
+) -> Tensor:
     r"""The temperature of CTKD: :math:`T = T_0 + \Delta\, \mathrm{sigmoid}(\theta)`, with reversed gradient.
 
     ``lowest`` is :math:`T_0`, ``span`` is Δ. Descending on a loss at this temperature moves the student
@@ -123,22 +110,26 @@ def learned_temperature(theta, lowest=1.0, span=20.0, reversal=1.0):
     return lowest + span * torch.sigmoid(reverse_gradient(theta, reversal))
 
 
-def reverse_gradient(value, strength=1.0):
+def reverse_gradient(value: Tensor, strength: float = 1.0) -> Tensor:
     """The same value, whose gradient is multiplied by minus ``strength``."""
     return (1 + strength) * value.detach() - strength * value
 
 
-def curriculum(share):
+def curriculum(fraction: float) -> float:
     r"""How far along the reversal is: :math:`\lambda = (1 - \cos \pi s) / 2`, from 0 to 1, then 1.
 
-    ``share`` is s, the part of the curriculum that is over; the authors let it take the first 10 epochs.
+    ``fraction`` is s, the part of the curriculum that is over; the authors let it take the first 10 epochs.
     """
-    return (1 - math.cos(math.pi * min(max(share, 0.0), 1.0))) / 2
+    return (1 - math.cos(math.pi * min(max(fraction, 0.0), 1.0))) / 2
 
 
 @dataclass(frozen=True)
-class SampleTemperature(Loss):
-    """:func:`soft_targets_by_sample` at :func:`sample_temperature`, as a term of an objective."""
+class SampleTemperature(ResponseLoss):
+    """:func:`soft_targets_by_sample` at :func:`sample_temperature`, as a term of an objective.
+
+    >>> SampleTemperature()(torch.tensor([[0.0, 0.0], [1.0, 0.0]]), torch.tensor([[1.0, -1.0], [1.0, 0.0]]))
+    tensor(0.2402)
+    """
 
     temperature: float = 4.0
     strength: float = 1.0
@@ -146,12 +137,11 @@ class SampleTemperature(Loss):
     form: str = "difference"
     lowest: float = 1.0
     name = "sample_temperature"
-    kind = "response"
     paper = "Wen et al. 2019 (dynamic temperature), as in TextBrewer"
     formula = r"\frac{1}{N} \sum_n T_n^2\, \mathrm{KL}(q_n \Vert p_n), \quad T_n = T + \beta\, (\bar w - w_n)"
     scale = "nats times T²"
-    memory = "N × C"
     cost = "three softmaxes"
+    invariant_to = ()
 
     def __post_init__(self):
         check_temperature(self.temperature)
@@ -160,10 +150,9 @@ class SampleTemperature(Loss):
         check_form(self.form, FORMS)
         check_temperature(self.lowest)
 
-    def __call__(self, student, teacher, labels, learned=None):
-        settings = self.temperature, self.strength, self.exponent, self.form, self.lowest
-        temperatures = sample_temperature(student.logits, teacher.logits, *settings)
-        # Logits that are not numbers give such temperatures: let them show in the loss, not as a setting.
+    def value(self, student, teacher, labels, learned):
+        temperatures = sample_temperature(student.logits, teacher.logits, **vars(self))
+        # Logits that are NaN give such temperatures: let them show in the loss, not as a setting.
         return _soft_targets_by_sample(student.logits, teacher.logits, temperatures)
 
     def latex(self):
@@ -171,13 +160,16 @@ class SampleTemperature(Loss):
 
 
 @dataclass(frozen=True)
-class CurriculumTemperature(Loss):
+class CurriculumTemperature(ResponseLoss):
     r"""Soft targets at a temperature that is learned against the student (CTKD), as a term of an objective.
 
     :func:`soft_targets` at :func:`learned_temperature`. One number θ is learned, from the value 1, which is
     T = 15.6 with the other settings as they are. The factor :math:`T^2` belongs to the loss that θ
     climbs, as in the authors' code. ``reversal`` is λ: raise it from 0 along :func:`curriculum` while the
     run goes on (``run.set("curriculum_temperature.reversal", ...)``), or leave it at 1.
+
+    >>> CurriculumTemperature()(torch.tensor([[0.0, 0.0]]), torch.tensor([[1.0, -1.0]]))
+    tensor(0.4990)
 
     Source: Li et al. 2023, *Curriculum Temperature for Knowledge Distillation*, the global temperature.
     Their code also applies the student's weight decay to θ.
@@ -187,16 +179,13 @@ class CurriculumTemperature(Loss):
     span: float = 20.0
     reversal: float = 1.0
     name = "curriculum_temperature"
-    kind = "response"
-    paper = "Li et al. 2023 (CTKD), global temperature"
+    paper = "CTKD, Li et al. 2023, global temperature"
     formula = (
         r"\frac{T_\theta^2}{N} \sum_n \mathrm{KL}(q_n \Vert p_n), \quad T_\theta = T_0 + \Delta\, "
         r"\mathrm{sigmoid}(\theta)"
     )
     scale = "nats times T²"
-    memory = "N × C"
     cost = "two softmaxes"
-    invariant_to = ("shift",)
 
     def __post_init__(self):
         check_temperature(self.lowest)
@@ -206,9 +195,8 @@ class CurriculumTemperature(Loss):
     def initial(self, student, teacher):
         return {"theta": torch.ones((), dtype=student.logits.dtype, device=student.logits.device)}
 
-    def __call__(self, student, teacher, labels, learned=None):
-        settings = (for_each_loss(value, student.logits) for value in (self.lowest, self.span, self.reversal))
-        temperature = learned_temperature(learned["theta"], *settings)
+    def value(self, student, teacher, labels, learned):
+        temperature = learned_temperature(learned["theta"], **vars(self))
         return soft_targets(student.logits, teacher.logits, temperature)
 
     def latex(self):

@@ -4,24 +4,27 @@ import math
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from kdviz.losses.checks import check_form, check_labels, check_share, check_temperature
-from kdviz.losses.objective import Loss
-from kdviz.losses.response._labels import as_tensor, check_other_classes, for_each_sample
 from kdviz.losses.response.logits import (
+    ResponseLoss,
+    as_tensor,
     at_label,
-    for_each_student,
+    check_other_classes,
+    labelled_weights,
     log_softmax,
     mean_over_labelled,
     one_hot,
-    shares_of_labelled,
     softmax,
 )
 
-FORMS = ("scaled", "paper", "authors")
+FORMS = ("paper", "scaled", "authors")
 
 
-def virtual_teacher(logits, labels, confidence=0.99, temperature=20.0, form="scaled"):
+def virtual_teacher(
+    logits: Tensor, labels: Tensor, confidence: float = 0.99, temperature: float = 20.0, form: str = "paper"
+) -> Tensor:
     r"""Teacher-free distillation: soft targets of a teacher that is always right and has no dark knowledge.
 
     The virtual teacher gives the label's class the probability ``confidence`` = a and each of the others
@@ -32,6 +35,7 @@ def virtual_teacher(logits, labels, confidence=0.99, temperature=20.0, form="sca
         :math:`p^T = \mathrm{softmax}(z / T)`, and u softened by it too,
         :math:`u^T = \mathrm{softmax}(\log u / T)`.
         At T = 1 and :math:`a = 1 - \varepsilon + \varepsilon / C` its gradient is that of label smoothing.
+        At the paper's T = 20 it is small: 1/400 of the scaled form.
     form="scaled"
         The paper's times :math:`T^2`, as in soft targets: its gradient keeps its size when T changes.
     form="authors"
@@ -40,19 +44,11 @@ def virtual_teacher(logits, labels, confidence=0.99, temperature=20.0, form="sca
         temperature 1, the mean runs over the classes too, and u, already a probability, is taken as
         logits: the target is almost even at any T well above 1, so it mostly asks the student to doubt.
 
-    In nats, 0 or more. Adding a constant to a sample's logits changes nothing. Samples whose label is -1
-    are left out. Memory N × C.
+    In nats, 0 or more. Samples whose label is -1 are left out. Errors: ValueError for a single class.
 
     Source: Yuan et al. 2020, *Revisiting Knowledge Distillation via Label Smoothing Regularization*,
     equations 8 and 9. They do not say how a probability is softened; here by its logarithm, as softmax
     would.
-
-    Parameters
-    ----------
-    logits : (..., N, C) with two classes or more
-    labels : (..., N) whole numbers, 0 to C - 1, or -1 for unlabelled
-    confidence : float from 0 to 1, or a tensor with one value for each student of a stack
-    temperature : float above 0, or a tensor with one value for each student of a stack
     """
     check_share("confidence", confidence)
     check_temperature(temperature)
@@ -65,47 +61,49 @@ def virtual_teacher(logits, labels, confidence=0.99, temperature=20.0, form="sca
     others = logits.shape[-1] - 1
     divergence = torch.xlogy(at_y, at_y) + others * torch.xlogy(elsewhere, elsewhere)
     divergence = divergence - at_y * log_p_y - elsewhere * (log_p.sum(-1) - log_p_y)
-    return mean_over_labelled(divergence * _scale(logits, temperature, form), labels)
+    return _scale(logits, temperature, form) * mean_over_labelled(divergence, labels)
 
 
 def _target(logits, confidence, temperature, form):
-    """The target's probability of the label and of each other class, shaped to go with (..., N)."""
-    confidence = as_tensor(confidence, logits).squeeze(-1)
+    """The target's probability of the label and of each other class."""
+    confidence = as_tensor(confidence, logits)
     others = logits.shape[-1] - 1
     if form == "authors":
         advantage = confidence - (1 - confidence) / others
     else:
         advantage = torch.logit(confidence) + math.log(others)
-    odds = advantage / for_each_sample(temperature, logits) - math.log(others)
+    odds = advantage / temperature - math.log(others)
     return odds.sigmoid(), (-odds).sigmoid() / others
 
 
 def _tempered(logits, temperature, form):
-    return logits if form == "authors" else logits / for_each_student(temperature, logits)
+    return logits if form == "authors" else logits / temperature
 
 
 def _scale(logits, temperature, form):
     if form == "scaled":
-        return for_each_sample(temperature, logits) ** 2
+        return temperature**2
     return 1.0 if form == "paper" else 1 / logits.shape[-1]
 
 
 @dataclass(frozen=True)
-class VirtualTeacher(Loss):
-    """:func:`virtual_teacher` as a term of an objective."""
+class VirtualTeacher(ResponseLoss):
+    """:func:`virtual_teacher` as a term of an objective.
+
+    >>> VirtualTeacher(temperature=1)(torch.zeros(1, 10), labels=torch.tensor([3]))
+    tensor(2.2246)
+    """
 
     confidence: float = 0.99
     temperature: float = 20.0
-    form: str = "scaled"
+    form: str = "paper"
+    function = staticmethod(virtual_teacher)
     name = "virtual_teacher"
-    kind = "response"
-    paper = "Yuan et al. 2020 (Tf-KD), equations 8 and 9"
-    formula = r"\frac{T^2}{N} \sum_n \mathrm{KL}(u_n \Vert p_n), \quad u_{n y_n} = a"
+    paper = "Tf-KD, Yuan et al. 2020, equations 8 and 9"
+    formula = r"\frac{1}{N} \sum_n \mathrm{KL}(u_n \Vert p_n), \quad u_{n y_n} = a"
     needs_labels = True
-    scale = "nats times T²; its gradient keeps its size over T"
-    memory = "N × C"
+    scale = "nats"
     cost = "one softmax"
-    invariant_to = ("shift",)
     needs_teacher = False
 
     def __post_init__(self):
@@ -113,15 +111,11 @@ class VirtualTeacher(Loss):
         check_temperature(self.temperature)
         check_form(self.form, FORMS)
 
-    def __call__(self, student, teacher, labels, learned=None):
-        return virtual_teacher(student.logits, labels, self.confidence, self.temperature, self.form)
-
     def logit_gradient(self, student, teacher, labels):
         p = softmax(_tempered(student.logits, self.temperature, self.form))
-        settings = self.confidence, self.temperature, self.form
-        at_y, elsewhere = (part.unsqueeze(-1) for part in _target(student.logits, *settings))
-        shares = shares_of_labelled(labels, p.dtype) * _scale(p, self.temperature, self.form)
-        factor = _tempered(shares.unsqueeze(-1), self.temperature, self.form)
+        at_y, elsewhere = _target(student.logits, self.confidence, self.temperature, self.form)
+        weights = labelled_weights(labels, p.dtype).unsqueeze(-1)
+        factor = _tempered(weights * _scale(p, self.temperature, self.form), self.temperature, self.form)
         return p.sub_((at_y - elsewhere) * one_hot(labels, p) + elsewhere), factor
 
     def latex(self):

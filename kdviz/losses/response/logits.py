@@ -1,80 +1,120 @@
-"""What the losses on logits share: the softmax in either memory order and at a temperature, and sums."""
+r"""What the losses on logits have in common: softmax, temperature, labels, and the rule for :math:`T^2`.
+
+A divergence between softened probabilities has a gradient that shrinks as :math:`1/T^2`. Hinton et al. 2015
+multiply by :math:`T^2` where soft targets stand beside hard labels, and much code does so everywhere. One
+rule holds for all losses here: a form called ``"paper"`` is what its paper prints, with :math:`T^2` or
+without; a form that multiplies by a :math:`T^2` of which the paper knows nothing is called ``"scaled"``. The
+card and the docstring of each loss say which form is the default, and whose it is.
+"""
+
+from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from kdviz.losses.checks import check_same_shape, check_temperature
+from kdviz.losses.objective import Loss
 
 
-def softmax(logits):
+@dataclass(frozen=True)
+class ResponseLoss(Loss):
+    """A loss on logits: its ``function`` gets those of the student and whatever else it needs."""
+
+    kind = "response"
+    memory = "N × C"
+    invariant_to = ("shift",)
+
+    def value(self, student, teacher, labels, learned):
+        given = [student.logits]
+        given += [teacher.logits] if self.needs_teacher else []
+        given += [labels] if self.needs_labels else []
+        return self.function(*given, **vars(self))
+
+
+def softmax(logits: Tensor) -> Tensor:
     """Probabilities over the last axis."""
     return _over_classes(torch.softmax, logits)
 
 
-def log_softmax(logits):
+def log_softmax(logits: Tensor) -> Tensor:
     """Log-probabilities over the last axis."""
     return _over_classes(torch.log_softmax, logits)
 
 
 def _over_classes(function, logits):
-    # A stack keeps the samples together in memory and the classes apart. Over a last axis of few
-    # classes torch is an order of magnitude slower than over the one before it.
-    if logits.ndim > 2 and logits.stride(-1) != 1:
+    # Where samples lie side by side in memory, torch is an order of magnitude slower over a last axis of few
+    # classes than over the one before it.
+    if logits.stride(-1) != 1:
         return function(logits.transpose(-1, -2), -2).transpose(-1, -2)
     return function(logits, -1)
 
 
 def tempered(student_logits, teacher_logits, temperature):
-    """The log-probabilities of both at a temperature, and the temperature to go with (..., N, C)."""
+    """The log-probabilities of both at a temperature; the teacher's get no gradient."""
     check_temperature(temperature)
     check_same_shape(student_logits, teacher_logits)
-    temperature = for_each_student(temperature, student_logits)
-    log_p = log_softmax(student_logits / temperature)
-    return log_p, log_softmax(teacher_logits.detach() / temperature), temperature
+    return log_softmax(student_logits / temperature), log_softmax(teacher_logits.detach() / temperature)
 
 
-def mean_over_samples(terms, temperature):
-    """T² times the sum over the classes, averaged over the samples."""
-    return (temperature**2 * terms.sum(-1, keepdim=True)).mean((-2, -1))
+def divergence(log_q, log_p):
+    """KL(q ‖ p) of each sample, in nats."""
+    return (log_q.exp() * (log_q - log_p)).sum(-1)
+
+
+def soft_cross_entropy(log_q, log_p):
+    """The cross-entropy of p under q of each sample: the divergence and the entropy of q."""
+    return -(log_q.exp() * log_p).sum(-1)
 
 
 def soft_gradient(student, teacher, temperature):
-    """p - q, the gradient of a sample's T KL(q ‖ p), and the temperature T to go with it."""
-    temperature = for_each_student(temperature, student.logits)
+    """p - q: the gradient of T KL(q ‖ p) by the student's logits, for each sample."""
     p = softmax(student.logits / temperature)
-    return p.sub_(softmax(teacher.logits / temperature)), temperature
+    return p.sub_(softmax(teacher.logits / temperature))
 
 
-def soft_latex(temperature, target="p_T", guess="p_S"):
-    """T² times the KL divergence of the two, both at the temperature."""
+def soft_latex(temperature, target="p_T", guess="p_S", scaled=True):
+    """The KL divergence of the two at a temperature, times T² where it is scaled."""
     at = rf"^{{T={temperature:g}}}"
-    return rf"{temperature:g}^2\, \mathrm{{KL}}({target}{at} \,\Vert\, {guess}{at})"
+    square = rf"{temperature:g}^2\, " if scaled else ""
+    return rf"{square}\mathrm{{KL}}({target}{at} \,\Vert\, {guess}{at})"
 
 
-def at_label(log_p, labels):
+def at_label(values: Tensor, labels: Tensor) -> Tensor:
     """The entry of each sample's label; an unlabelled sample gets that of class 0."""
-    where = labels.clamp(min=0).expand(log_p.shape[:-1])
-    return log_p.gather(-1, where.unsqueeze(-1)).squeeze(-1)
+    return values.take_along_dim(labels.clamp(min=0).unsqueeze(-1), -1).squeeze(-1)
 
 
-def one_hot(labels, like):
+def is_label(labels, classes):
+    """True at each sample's label; nowhere for an unlabelled sample."""
+    return labels.unsqueeze(-1) == torch.arange(classes, device=labels.device)
+
+
+def one_hot(labels: Tensor, like: Tensor) -> Tensor:
     """Rows of 0 with a 1 at the label; the row of an unlabelled sample is all 0."""
     classes = like.shape[-1]
     # The last row, which is that of label -1, has no 1.
     return torch.eye(classes + 1, classes, dtype=like.dtype, device=like.device)[labels]
 
 
-def shares_of_labelled(labels, dtype):
-    """Each sample's share of the mean over the labelled samples: 1 / their number, or 0."""
+def labelled_weights(labels, dtype):
+    """The weight of each sample in the mean over the labelled ones: 1 / their number, or 0."""
     known = (labels >= 0).to(dtype)
     return known / known.sum(-1, keepdim=True).clamp(min=1)
 
 
 def mean_over_labelled(values, labels):
-    return (values * shares_of_labelled(labels, values.dtype)).sum(-1)
+    return (values * labelled_weights(labels, values.dtype)).sum(-1)
 
 
-def for_each_student(value, logits):
-    """A value for each student of a stack, shaped so that it multiplies (..., N, C)."""
-    if not isinstance(value, torch.Tensor):
-        return value
-    return value.to(logits)[..., None, None]
+def as_tensor(number, like):
+    """A setting as a tensor that goes with others."""
+    return number if isinstance(number, Tensor) else like.new_full((), number)
+
+
+def check_other_classes(logits, what):
+    """Some losses compare a class with the others, so there must be others."""
+    if logits.shape[-1] < 2:
+        raise ValueError(
+            f"{what} needs at least two classes; the logits have shape {tuple(logits.shape)}, "
+            "samples by classes in the last two axes"
+        )

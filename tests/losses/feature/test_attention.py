@@ -8,6 +8,7 @@ import torch
 
 from kdviz.losses.feature import AttentionTransfer, attention_map, attention_transfer
 from kdviz.tracing import Trace
+from kdviz.training.mapped import each_value
 
 
 def by_hand(form, power=2.0):
@@ -66,7 +67,9 @@ def test_students_of_a_stack_may_have_their_own_powers(random):
     stack, teacher = random(3, 4, 2, 2, 2, seed=1), random(4, 2, 2, 2, seed=2)
     powers = torch.tensor([1.0, 2.0, 3.0])
     alone = [attention_transfer(s, teacher, "paper", float(p)) for s, p in zip(stack, powers, strict=True)]
-    torch.testing.assert_close(attention_transfer(stack, teacher, "paper", powers), torch.stack(alone))
+    traces = Trace(random(3, 4, 10), {"block": stack}), Trace(random(4, 10), {"block": teacher})
+    together = each_value(AttentionTransfer("block", power=powers), *traces, None)
+    torch.testing.assert_close(together, torch.stack(alone))
 
 
 def test_other_sizes_name_the_pooling_and_it_helps(random):

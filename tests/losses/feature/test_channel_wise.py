@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from kdviz.losses.feature import channel_wise, pearson
+from kdviz.losses.feature import ChannelWise, channel_wise, pearson
+from kdviz.tracing import Trace
+from kdviz.training.mapped import each_value
 
 
 def softmax(values):
@@ -60,7 +62,9 @@ def test_students_of_a_stack_may_have_their_own_temperatures(random):
     stack, teacher = random(3, 4, 2, 2, 2, seed=1), random(4, 2, 2, 2, seed=2)
     temperatures = torch.tensor([1.0, 2.0, 8.0])
     alone = [channel_wise(s, teacher, float(t)) for s, t in zip(stack, temperatures, strict=True)]
-    torch.testing.assert_close(channel_wise(stack, teacher, temperatures), torch.stack(alone))
+    traces = Trace(random(3, 4, 10), {"block": stack}), Trace(random(4, 10), {"block": teacher})
+    together = each_value(ChannelWise("block", temperature=temperatures), *traces, None)
+    torch.testing.assert_close(together, torch.stack(alone))
 
 
 @pytest.mark.parametrize("temperature", [0, -1.0, math.inf])

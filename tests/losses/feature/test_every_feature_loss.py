@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from kdviz.losses import feature
 from kdviz.losses.objective import Loss
 from kdviz.tracing import Trace
+from kdviz.training.mapped import each_value
 
 SAMPLES, CLASSES = 8, 5
 MAPS = {"a": (4, 4, 4), "b": (5, 2, 2)}
@@ -24,6 +25,7 @@ CASES = [
     (feature.Hint("a", form="mmrazor"), MAPS, MAPS),
     (feature.Hint("a", adapter="linear"), EMBEDDINGS, WIDE),
     (feature.Hint("a", adapter="convolution", pool=True), MAPS, SMALL_MAPS),
+    (feature.Hint("a", adapter="convolution_batch_norm_relu"), MAPS, WIDE_MAPS),
     (feature.AttentionTransfer("a"), MAPS, WIDE_MAPS),
     (feature.AttentionTransfer("a", form="authors", pool=True), MAPS, SMALL_MAPS),
     (feature.NeuronSelectivity("a"), MAPS, WIDE_MAPS),
@@ -39,11 +41,11 @@ CASES = [
     (feature.ActivationBoundary("a"), MAPS, MAPS),
     (feature.ActivationBoundary("a", form="zoo", adapter="linear"), EMBEDDINGS, WIDE),
     (feature.ActivationBoundary("a", form="repdistiller"), MAPS, MAPS),
+    (feature.ActivationBoundary("a", adapter="convolution_batch_norm"), MAPS, WIDE_MAPS),
     (feature.FeatureOverhaul("a"), MAPS, MAPS),
     (feature.FeatureOverhaul("a", margins=(-0.5, -0.1, -1.0, 0.0), form="zoo"), MAPS, MAPS),
     (feature.FactorTransfer("a"), MAPS, WIDE_MAPS),
     (feature.FactorTransfer("a", form="authors", pool=True), MAPS, SMALL_MAPS),
-    (feature.FactorTransfer("a", form="repdistiller"), MAPS, WIDE_MAPS),
     (feature.KnowledgeReview(("a", "b")), MAPS, WIDE_MAPS),
     (feature.FeatureStatistics("a"), MAPS, MAPS),
     (feature.FeatureStatistics("a", form="batch"), MAPS, MAPS),
@@ -120,7 +122,7 @@ def test_a_stack_gives_each_student_its_own_value(loss, mine, theirs, order):
     }
     if order == "samples last":
         stack, teacher = (changed(t, lambda tensor: samples_last(tensor, 2)) for t in (stack, teacher))
-    together = loss(stack, teacher, None, learned)
+    together = each_value(loss, stack, teacher, None, learned)
     assert together.shape == (2, 3)
     for seed in range(2):
         for setting in range(3):
@@ -138,7 +140,8 @@ def test_a_stack_gives_each_student_its_own_value(loss, mine, theirs, order):
 def test_a_teacher_without_the_stacks_axes_teaches_them_all(loss, mine, theirs):
     stack, teacher = draw(mine, 1, stack=(2,)), draw(theirs, 2)
     learned = loss.initial(changed(stack, lambda tensor: tensor[0]), teacher)
-    together = loss(stack, teacher, None, learned)
+    shared = {name: part.unsqueeze(0) for name, part in learned.items()}
+    together = each_value(loss, stack, teacher, None, shared)
     alone = [loss(changed(stack, lambda t, s=s: t[s]), teacher, None, learned) for s in range(2)]
     torch.testing.assert_close(together, torch.stack(alone), rtol=1e-10, atol=1e-12)
 

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from torch.func import vmap
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from kdviz.losses import relation
@@ -37,7 +38,7 @@ class LargestTensor(TorchDispatchMode):
         (relation.probabilistic_transfer, 256**2),
         (relation.dark_rank, 256**2),
         (relation.locality_preserving, 256**2),
-        (relation.contrastive_representation, 256**2),
+        (relation.info_nce, 256**2),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
@@ -51,13 +52,25 @@ def test_no_tensor_grows_with_the_third_power_of_the_batch_or_with_its_square_ti
     assert 256**2 <= LargestTensor.numbers <= 2 * most < 256**2 * 64
 
 
+def test_no_tensor_of_all_students_angles_is_kept():
+    students, taught = (
+        random(20, 64, 16, dtype=torch.float32).requires_grad_(),
+        random(64, 16, dtype=torch.float32),
+    )
+    LargestTensor.numbers = 0
+    with LargestTensor():
+        vmap(relation.angle_relation, (0, None))(students, taught).sum().backward()
+    assert 20 * 64**2 <= LargestTensor.numbers <= relational.CHUNK["cpu"] < 20 * 64**3 / 10
+
+
 @pytest.mark.parametrize("chunk", [1, 100, 10**6])
 def test_angles_do_not_depend_on_how_many_vertices_are_taken_at_a_time(chunk, monkeypatch):
-    stack, taught = random(2, 3, 9, 4).requires_grad_(), random(2, 1, 9, 5, seed=1)
-    expected = relation.angle_relation(stack, taught)
+    stack, taught = random(2, 3, 9, 4).requires_grad_(), random(2, 9, 5, seed=1)
+    angles = vmap(vmap(relation.angle_relation, (0, None)))
+    expected = angles(stack, taught)
     (gradient,) = torch.autograd.grad(expected.sum(), stack)
     monkeypatch.setitem(relational.CHUNK, "cpu", chunk)
-    value = relation.angle_relation(stack, taught)
+    value = angles(stack, taught)
     torch.testing.assert_close(value, expected, rtol=1e-12, atol=0)
     torch.testing.assert_close(torch.autograd.grad(value.sum(), stack)[0], gradient, rtol=1e-10, atol=1e-14)
 
@@ -65,7 +78,8 @@ def test_angles_do_not_depend_on_how_many_vertices_are_taken_at_a_time(chunk, mo
 def test_angles_pass_on_the_weight_of_each_student():
     stack, taught = random(3, 7, 4).requires_grad_(), random(7, 5, seed=1)
     weights = torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64)
-    (gradient,) = torch.autograd.grad((weights * relation.angle_relation(stack, taught)).sum(), stack)
+    values = vmap(relation.angle_relation, (0, None))(stack, taught)
+    (gradient,) = torch.autograd.grad((weights * values).sum(), stack)
     for weight, student, found in zip(weights, stack.detach(), gradient, strict=True):
         student.requires_grad_()
         (expected,) = torch.autograd.grad(weight * relation.angle_relation(student, taught), student)
@@ -74,7 +88,7 @@ def test_angles_pass_on_the_weight_of_each_student():
 
 def test_one_student_may_be_held_against_several_teachers():
     student, teachers = random(7, 4).requires_grad_(), random(3, 7, 5, seed=1)
-    values = relation.angle_relation(student, teachers)
+    values = vmap(relation.angle_relation, (None, 0))(student, teachers)
     alone = torch.stack([relation.angle_relation(student, taught) for taught in teachers])
     torch.testing.assert_close(values, alone)
     found, expected = (torch.autograd.grad(part.sum(), student)[0] for part in (values, alone))
@@ -118,37 +132,11 @@ def test_dark_rank_of_equal_scores_is_the_logarithm_of_the_number_of_orders():
     )
 
 
-def test_contrastive_representation_of_equal_embeddings_is_twice_log_of_the_batch():
+def test_info_nce_of_equal_embeddings_is_twice_log_of_the_batch():
     student, taught = torch.ones(7, 3, dtype=torch.float64), random(7, 3)
     same = torch.ones(7, 3, dtype=torch.float64)
-    assert relation.contrastive_representation(student, same).item() == pytest.approx(2 * math.log(7))
-    assert relation.contrastive_representation(taught, taught, temperature=0.01).item() < 0.01
-
-
-@pytest.mark.parametrize("form", ["paper", "repdistiller"])
-def test_contrastive_memory_stays_finite_for_low_temperatures(form):
-    student = random(6, 4, dtype=torch.float32).requires_grad_()
-    taught, bank = random(6, 4, seed=1).float(), relation.initial_bank(9, 4)
-    value = relation.contrastive_memory(student, taught, bank, bank, 100, temperature=0.001, form=form)
-    value.backward()
-    assert torch.isfinite(value) and torch.isfinite(student.grad).all()
-
-
-def test_contrastive_memory_gives_each_student_its_own_value():
-    students, taught = random(2, 6, 4), random(6, 4, seed=1)
-    banks = [torch.nn.functional.normalize(random(2, 9, 4, seed=seed)) for seed in (2, 3)]
-    temperatures, normalisers = torch.tensor([0.1, 0.3]), torch.tensor([2.0, 5.0])
-    values = relation.contrastive_memory(students, taught, *banks, 50, temperatures, normalisers, normalisers)
-    for place, (t, z) in enumerate(zip(temperatures.double(), normalisers.double(), strict=True)):
-        own = [bank[place] for bank in banks]
-        alone = relation.contrastive_memory(students[place], taught, *own, 50, t.item(), z.item(), z.item())
-        assert values[place].item() == pytest.approx(alone.item(), rel=1e-10)
-
-
-def test_contrastive_memory_refuses_a_bank_of_another_width():
-    bank = relation.initial_bank(9, 5).double()
-    with pytest.raises(ValueError, match=r"\(6, 4\).*\(9, 5\)"):
-        relation.contrastive_memory(random(6, 4), random(6, 4), bank, bank, 50)
+    assert relation.info_nce(student, same).item() == pytest.approx(2 * math.log(7))
+    assert relation.info_nce(taught, taught, temperature=0.01).item() < 0.01
 
 
 def test_samples_that_point_opposite_ways_have_finite_transfers():

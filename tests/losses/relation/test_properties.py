@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kdviz.losses import relation
-from kdviz.losses.objective import Loss, stacked_objective
+from kdviz.losses.objective import Loss
 from kdviz.tracing import Trace
+from kdviz.training.mapped import each_value, stacked_objective
 
 SAMPLES = 12
 WIDTHS = {"student": (6, 5), "teacher": (8, 7)}
@@ -30,11 +31,13 @@ LOSSES = [
     relation.ProbabilisticTransfer("first", form="authors"),
     relation.FlowOfSolution("large", "small"),
     relation.FlowOfSolution("large", "small", form="repdistiller"),
-    relation.FlowOfSolution("large", "small", form="torchdistill"),
     relation.ChannelCorrelation("large"),
     relation.ChannelCorrelation("large", form="imagenet"),
     relation.ChannelCorrelation("small", "large", adapter="convolution"),
-    relation.ContrastiveRepresentation("first", width=4),
+    relation.ChannelCorrelation("small", "large", adapter="convolution_batch_norm"),
+    relation.InfoNCE("first", width=4),
+    relation.ContrastiveRepresentation("first", samples=SAMPLES, negatives=5, width=4),
+    relation.ContrastiveRepresentation("first", samples=SAMPLES, negatives=5, width=4, form="paper"),
     relation.InstanceRelationshipGraph("first", "second"),
     relation.InstanceRelationshipGraph("large", "small", form="vertices"),
     relation.DarkRank("first"),
@@ -47,6 +50,7 @@ LOSSES = [
 # At a copy of the teacher: these are above 0 by their formula, or learn something from it.
 NOT_ZERO_AT_EQUALITY = (
     relation.ContrastiveRepresentation,
+    relation.InfoNCE,
     relation.LocalityPreserving,
     relation.MultiHeadGraph,
 )
@@ -72,12 +76,13 @@ def made(side, *stack, seed=0, samples=SAMPLES):
         name: random(*stack, samples, *shape, seed=seed + place)
         for place, (name, shape) in enumerate(shapes.items())
     }
-    return Trace(random(*stack, samples, 3, seed=seed + 9), features)
+    return Trace(random(*stack, samples, 3, seed=seed + 9), features, torch.arange(samples))
 
 
 def mapped(change, trace):
     """A trace with every tensor changed."""
-    return Trace(change(trace.logits), {path: change(feature) for path, feature in trace.features.items()})
+    features = {path: change(feature) for path, feature in trace.features.items()}
+    return Trace(change(trace.logits), features, trace.rows)
 
 
 def learned(loss, student, teacher):
@@ -123,8 +128,9 @@ def test_the_transfer_of_the_multi_head_graph_is_zero_at_equality():
 def test_gradient_reaches_the_student_and_all_it_learns_and_never_the_teacher(loss):
     student = mapped(torch.Tensor.requires_grad_, made("student"))
     teacher = mapped(torch.Tensor.requires_grad_, made("teacher", seed=20))
-    parts = {name: part.requires_grad_() for name, part in learned(loss, student, teacher).items()}
-    loss(student, teacher, None, parts).backward()
+    every = learned(loss, student, teacher)
+    parts = {name: part.requires_grad_() for name, part in every.items() if name not in loss.remembers}
+    loss(student, teacher, None, every).backward()
     for layer in loss.student_layers:
         assert student.features[layer].grad.abs().sum() > 1e-6
     for name, part in parts.items():
@@ -199,7 +205,9 @@ def test_other_forms_keep_the_claims_of_the_default(loss, change):
 # What a batch twice over does to the value: a factor and a term.
 TWICE = {
     relation.SimilarityPreserving: lambda loss: (0.5, 0),
-    relation.ContrastiveRepresentation: lambda loss: (1, 2 * math.log(2)),
+    relation.InfoNCE: lambda loss: (1, 2 * math.log(2)),
+    # A batch holds each sample of the data set once.
+    relation.ContrastiveRepresentation: lambda loss: None,
     relation.ChannelCorrelation: lambda loss: (0.5 if loss.form == "imagenet" else 1, 0),
     relation.ProbabilisticTransfer: lambda loss: (0.5, 0) if loss.form == "authors" else None,
     relation.DistanceRelation: lambda loss: None if loss.form == "paper" else (1, 0),
@@ -250,8 +258,13 @@ def test_a_stack_gives_each_student_its_own_value_and_gradient(loss):
     single = [(students_at(students, i, j), students_at(teachers, i, 0)) for i in range(2) for j in range(3)]
     parts = learned(loss, *single[0])
     # Each student its own weights too.
-    stacked_parts = {name: part + 0.1 * random(2, 3, *part.shape, seed=7) for name, part in parts.items()}
-    values = together(students, teachers, None, stacked_parts)
+    stacked_parts = {
+        name: part + 0.1 * random(2, 3, *part.shape, seed=7)
+        if part.is_floating_point()
+        else part.expand(2, 3, *part.shape)
+        for name, part in parts.items()
+    }
+    values = each_value(together, students, teachers, None, stacked_parts)
     assert values.shape == (2, 3)
     own = [
         one(*traces, None, {name: part[place // 3, place % 3] for name, part in stacked_parts.items()})
@@ -273,7 +286,8 @@ def students_at(trace, i, j):
 def test_a_teacher_may_come_without_the_axes_of_the_stack(loss):
     students, teacher = made("student", 2), made("teacher", seed=20)
     parts = learned(loss, mapped(lambda x: x[0], students), teacher)
-    values = loss(students, teacher, None, parts)
+    shared = {name: part.unsqueeze(0) for name, part in parts.items()}
+    values = each_value(loss, students, teacher, None, shared)
     own = [loss(mapped(lambda x, i=i: x[i], students), teacher, None, parts) for i in range(2)]
     torch.testing.assert_close(values, torch.stack(own))
 
@@ -286,7 +300,7 @@ def test_single_precision_is_close_to_double(loss):
         mapped(torch.Tensor.float, student),
         mapped(torch.Tensor.float, teacher),
         None,
-        {name: part.float() for name, part in parts.items()},
+        {name: part.float() if part.is_floating_point() else part for name, part in parts.items()},
     )
     assert single.dtype == torch.float32
     torch.testing.assert_close(single.double(), loss(student, teacher, None, parts), rtol=1e-4, atol=1e-6)
@@ -318,7 +332,9 @@ def test_a_batch_of_one_is_refused_or_finite(loss):
     except ValueError as error:
         assert "at least" in str(error) or "groups of" in str(error)
     else:
-        assert isinstance(loss, (relation.FlowOfSolution, relation.ChannelCorrelation))
+        assert isinstance(
+            loss, (relation.FlowOfSolution, relation.ChannelCorrelation, relation.ContrastiveRepresentation)
+        )
         assert torch.isfinite(value)
 
 
@@ -372,7 +388,8 @@ def test_what_is_not_a_number_is_never_hidden(loss, side):
         students = spoiled(students)
     else:
         teachers = spoiled(teachers)
-    values = loss(students, teachers, None, parts)
+    shared = {name: part.unsqueeze(0) for name, part in parts.items()}
+    values = each_value(loss, students, teachers, None, shared)
     assert torch.isnan(values[0]) and torch.isfinite(values[1])
 
 
@@ -395,9 +412,12 @@ def test_an_unknown_form_names_the_forms():
         lambda: relation.DarkRank("first", length=7, form="soft"),
         lambda: relation.LocalityPreserving("first", neighbours=0),
         lambda: relation.LocalityPreserving("first", width=0),
-        lambda: relation.ContrastiveRepresentation("first", temperature=0),
-        lambda: relation.ContrastiveRepresentation("first", width=0),
-        lambda: relation.ContrastiveRepresentation("first", adapter="convolution"),
+        lambda: relation.InfoNCE("first", temperature=0),
+        lambda: relation.InfoNCE("first", width=0),
+        lambda: relation.InfoNCE("first", adapter="convolution"),
+        lambda: relation.ContrastiveRepresentation("first", samples=1),
+        lambda: relation.ContrastiveRepresentation("first", samples=9, negatives=0),
+        lambda: relation.ContrastiveRepresentation("first", samples=9, momentum=2.0),
         lambda: relation.ChannelCorrelation("large", adapter="linear"),
         lambda: relation.MultiHeadGraph("first", "second", heads=0),
         lambda: relation.InstanceRelationshipGraph("first", "second", edge=-1),
@@ -415,7 +435,7 @@ def test_impossible_settings_are_refused_when_the_loss_is_made(make):
     [
         (relation.FlowOfSolution("large", "small", "small", "small"), "convolution"),
         (relation.ChannelCorrelation("small", "large"), 'adapter="convolution"'),
-        (relation.ContrastiveRepresentation("first", adapter=None), 'adapter="linear"'),
+        (relation.InfoNCE("first", adapter=None), 'adapter="linear"'),
         (relation.MultiHeadGraph("first", "second"), 'adapter="linear"'),
         (relation.InstanceRelationshipGraph("first", "second", form="vertices"), 'form="edges"'),
     ],

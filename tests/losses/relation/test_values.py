@@ -253,10 +253,10 @@ def test_angles_of_three_samples_worked_on_paper():
 
 
 @pytest.mark.parametrize("temperature", [0.07, 0.1, 2.0])
-def test_contrastive_representation_equals_its_formula(temperature):
+def test_info_nce_equals_its_formula(temperature):
     by_hand = contrastive_by_hand(temperature)
     check(
-        lambda s, t: relation.contrastive_representation(s, t, temperature=temperature),
+        lambda s, t: relation.info_nce(s, t, temperature=temperature),
         by_hand,
         STUDENT,
         random(N, D, seed=3),
@@ -272,59 +272,7 @@ def test_contrastive_heads_are_linear_maps():
         )
         return contrastive_by_hand(0.1)(s, t)
 
-    check(lambda s, t: relation.contrastive_representation(s, t, *heads), by_hand, STUDENT, TEACHER)
-
-
-def memory_by_hand(form, data_size, temperature, normalisers):
-    epsilon = 1e-7 if form == "repdistiller" else 0.0
-
-    def by_hand(s, t, student_bank, teacher_bank):
-        noise, total = len(student_bank) / data_size, 0.0
-        for anchors, others, bank, normaliser in (
-            (s, t, teacher_bank, normalisers[0]),
-            (t, s, student_bank, normalisers[1]),
-        ):
-            for anchor, other in zip(anchors, others, strict=True):
-                right = math.exp(cosine(anchor, other) / temperature) / normaliser
-                total -= math.log(right / (right + noise + epsilon))
-                for row in bank:
-                    wrong = math.exp(cosine(anchor, row) / temperature) / normaliser
-                    total -= math.log(noise / (wrong + noise + epsilon))
-        return total / len(s)
-
-    return by_hand
-
-
-@pytest.mark.parametrize("form", ["paper", "repdistiller"])
-@pytest.mark.parametrize("normalisers", [(1.0, 1.0), (250.0, 40.0)])
-def test_contrastive_memory_equals_its_formula(form, normalisers):
-    banks = [torch.nn.functional.normalize(random(7, D, seed=seed)) for seed in (4, 5)]
-    check(
-        lambda s, t, *banks: relation.contrastive_memory(s, t, *banks, 50, 0.2, *normalisers, form=form),
-        memory_by_hand(form, 50, 0.2, normalisers),
-        STUDENT,
-        random(N, D, seed=3),
-        *banks,
-    )
-
-
-def test_memory_normaliser_makes_the_mean_chance_one_in_the_data():
-    bank = relation.initial_bank(7, D).double()
-    constant = relation.memory_normaliser(STUDENT, bank, 50, 0.2)
-    chances = [math.exp(cosine(s, row) / 0.2) / constant.item() for s in STUDENT for row in bank]
-    assert sum(chances) / len(chances) == pytest.approx(1 / 50, rel=1e-6)
-
-
-def test_bank_rows_move_by_the_momentum():
-    bank, rows = relation.initial_bank(7, D).double(), torch.tensor([5, 2])
-    embeddings = random(2, D, seed=6)
-    moved = relation.updated_bank(bank, rows, embeddings, momentum=0.3)
-    for row, embedding in zip(rows.tolist(), embeddings.numpy(), strict=True):
-        expected = unit(0.3 * bank[row].numpy() + 0.7 * unit(embedding))
-        np.testing.assert_allclose(moved[row], expected, rtol=1e-12)
-    untouched = [row for row in range(7) if row not in (5, 2)]
-    assert torch.equal(moved[untouched], bank[untouched])
-    torch.testing.assert_close(bank, relation.initial_bank(7, D).double())
+    check(lambda s, t: relation.info_nce(s, t, *heads), by_hand, STUDENT, TEACHER)
 
 
 def flow_by_hand(form):
@@ -346,15 +294,13 @@ def flow_by_hand(form):
 
     def by_hand(s1, s2, t1, t2):
         difference = flow(s1, s2) - flow(t1, t2)
-        if form == "torchdistill":
-            return sum(length(column) for sample in difference for column in sample.T) / len(s1)
         total = sum(entry**2 for entry in difference.ravel())
         return total / (len(s1) if form == "paper" else difference.size)
 
     return by_hand
 
 
-@pytest.mark.parametrize("form", ["paper", "repdistiller", "torchdistill"])
+@pytest.mark.parametrize("form", ["paper", "repdistiller"])
 def test_flow_of_solution_equals_its_formula(form):
     maps = [random(3, *shape, seed=place) for place, shape in enumerate([(2, 4, 4), (3, 2, 2)] * 2)]
     check(lambda *m: relation.flow_of_solution(*m, form=form), flow_by_hand(form), *maps)
@@ -417,6 +363,19 @@ def test_instance_relationship_graph_adds_up_its_parts(form, change):
     edges = (edges_by_hand(plain[0], plain[2]) + edges_by_hand(plain[1], plain[3])) / 2
     vertices = ((logits[0] - logits[1]) ** 2).mean().item()
     assert value.item() == pytest.approx(0.5 * vertices + 2 * edges + 3 * change(*plain), rel=1e-10)
+
+
+def test_the_graph_of_the_zoo_has_edges_of_three_layers_and_the_moves_of_two():
+    # KD-Zoo: two maps and the embedding, whose widths are not those of the maps.
+    logits = random(N, 3, seed=7), random(N, 3, seed=8)
+    ours = random(N, 2, 2, 2), random(N, 2, 2, 2, seed=1), random(N, D, seed=2)
+    theirs = random(N, 2, 2, 2, seed=3), random(N, 2, 2, 2, seed=4), random(N, WIDER, seed=5)
+    value = relation.instance_relationship_graph(*logits, ours, theirs, form="vertices")
+    flat = [[x.numpy().reshape(N, -1) for x in layers] for layers in (ours, theirs)]
+    edges = sum(edges_by_hand(s, t) for s, t in zip(*flat, strict=True)) / 3
+    vertices = ((logits[0] - logits[1]) ** 2).mean().item()
+    moves = moves_by_hand(*flat[0][:2], *flat[1][:2])
+    assert value.item() == pytest.approx(0.1 * vertices + 5 * edges + 5 * moves, rel=1e-10)
 
 
 def test_vertices_of_maps_are_brought_to_one_size():

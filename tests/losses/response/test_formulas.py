@@ -64,16 +64,19 @@ def decoupled(student, teacher, target_weight, other_weight, temperature):
 
 
 @mean_of_all
-def reverse_kl(s, t, temperature):
-    return temperature**2 * kl(softmax(s, temperature), softmax(t, temperature))
+def reverse_kl(s, t, temperature, form):
+    square = temperature**2 if form == "scaled" else 1
+    return square * kl(softmax(s, temperature), softmax(t, temperature))
 
 
 @mean_of_all
 def jensen_shannon(s, t, beta, temperature, form):
     p, q = softmax(s, temperature), softmax(t, temperature)
     m = beta * q + (1 - beta) * p
-    value = temperature**2 * (beta * kl(q, m) + (1 - beta) * kl(p, m))
-    return value if form == "paper" else value / (beta * (1 - beta))
+    value = beta * kl(q, m) + (1 - beta) * kl(p, m)
+    if form == "paper":
+        return value
+    return temperature**2 * value / (1 if form == "scaled" else beta * (1 - beta))
 
 
 @mean_of_labelled
@@ -87,16 +90,17 @@ def virtual_teacher(s, _, y, confidence, temperature, form):
     return divergence * (temperature**2 if form == "scaled" else 1)
 
 
-def pearson(a, b):
+def pearson(a, b, epsilon):
     a, b = a - a.mean(), b - b.mean()
-    return (a * b).sum() / math.sqrt((a * a).sum() * (b * b).sum())
+    return (a * b).sum() / (math.sqrt((a * a).sum() * (b * b).sum()) + epsilon)
 
 
 def prediction_correlation(student, teacher, temperature, inter_weight, intra_weight, form):
     p = np.array([softmax(row, temperature) for row in student])
     q = np.array([softmax(row, temperature) for row in teacher])
-    inter = 1 - np.mean([pearson(a, b) for a, b in zip(p, q, strict=True)])
-    intra = 1 - np.mean([pearson(a, b) for a, b in zip(p.T, q.T, strict=True)])
+    epsilon = 1e-8 if form == "authors" else 0
+    inter = 1 - np.mean([pearson(a, b, epsilon) for a, b in zip(p, q, strict=True)])
+    intra = 1 - np.mean([pearson(a, b, epsilon) for a, b in zip(p.T, q.T, strict=True)])
     total = inter_weight * inter + intra_weight * intra
     return total * temperature**2 if form == "authors" else total
 
@@ -104,7 +108,7 @@ def prediction_correlation(student, teacher, temperature, inter_weight, intra_we
 @mean_of_all
 def standardised_soft_targets(s, t, temperature, form):
     def standardise(z):
-        deviation = z.std(ddof=0 if form == "population" else 1)
+        deviation = z.std(ddof=0 if form == "paper" else 1)
         return (z - z.mean()) / (deviation + (1e-7 if form == "authors" else 0))
 
     return temperature**2 * kl(softmax(standardise(t), temperature), softmax(standardise(s), temperature))
@@ -114,8 +118,9 @@ def standardised_soft_targets(s, t, temperature, form):
 def conditional_targets(s, t, y, temperature, form):
     if t[y] < t.max():
         return -math.log(softmax(s)[y])
-    compare = kl if form == "divergence" else cross
-    return temperature**2 * compare(softmax(t, temperature), softmax(s, temperature))
+    if form == "scaled":
+        return temperature**2 * kl(softmax(t, temperature), softmax(s, temperature))
+    return cross(softmax(t, temperature), softmax(s, temperature))
 
 
 def weighted_soft_labels(student, teacher, temperature, form):
@@ -162,13 +167,16 @@ CASES = [
     ("other_classes", {"temperature": 1.5}),
     ("decoupled", {"target_weight": 1.0, "other_weight": 8.0, "temperature": 4.0}),
     ("decoupled", {"target_weight": 0.3, "other_weight": 0.5, "temperature": 1.0}),
-    ("reverse_kl", {"temperature": 1.0}),
-    ("reverse_kl", {"temperature": 3.0}),
+    *[
+        ("reverse_kl", {"temperature": temperature, "form": form})
+        for temperature in (1.0, 3.0)
+        for form in ("paper", "scaled")
+    ],
     *[
         ("jensen_shannon", {"beta": beta, "temperature": temperature, "form": form})
         for beta in (0.05, 0.5, 0.9)
         for temperature in (1.0, 2.0)
-        for form in ("normalised", "paper")
+        for form in ("normalised", "scaled", "paper")
     ],
     *[
         ("virtual_teacher", {"confidence": confidence, "temperature": temperature, "form": form})
@@ -186,12 +194,12 @@ CASES = [
     ],
     *[
         ("standardised_soft_targets", {"temperature": 2.0, "form": form})
-        for form in ("population", "sample", "authors")
+        for form in ("paper", "sample", "authors")
     ],
     *[
         ("conditional_targets", {"temperature": temperature, "form": form})
         for temperature in (1.0, 3.0)
-        for form in ("divergence", "paper")
+        for form in ("scaled", "paper")
     ],
     *[("weighted_soft_labels", {"temperature": 2.0, "form": form}) for form in ("divergence", "authors")],
     (

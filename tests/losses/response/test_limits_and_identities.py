@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from kdviz.losses import response
 from kdviz.losses.response import logit_matching, reverse_kl, soft_targets
 from kdviz.tracing import Trace
+from kdviz.training.mapped import each_value
 
 BETAS = (1e-300, 1e-30, 1e-12, 1e-8, 1e-4, 0.01, 0.3)
 
@@ -73,6 +74,10 @@ class TestDecoupled:
         torch.testing.assert_close(student.grad, torch.tensor([[-q, q, 0.0]]), rtol=1e-5, atol=1e-7)
 
 
+def normalised(student, teacher, beta=0.5):
+    return response.jensen_shannon(student, teacher, beta, form="normalised")
+
+
 class TestJensenShannon:
     student, teacher = logits(8, 5, seed=0), logits(8, 5, seed=1)
 
@@ -81,10 +86,10 @@ class TestJensenShannon:
         for beta, end in ((0.0, soft_targets), (1.0, reverse_kl)):
 
             def loss(student, beta=beta):
-                return response.jensen_shannon(student, self.teacher, beta, temperature)
+                return response.jensen_shannon(student, self.teacher, beta, temperature, "normalised")
 
             def limit(student, end=end):
-                return end(student, self.teacher, temperature)
+                return end(student, self.teacher, temperature, form="scaled")
 
             torch.testing.assert_close(loss(self.student), limit(self.student), rtol=1e-12, atol=1e-14)
             torch.testing.assert_close(
@@ -94,9 +99,9 @@ class TestJensenShannon:
     def test_comes_to_its_ends_without_a_jump(self):
         # Further than rounding from the end, the distance to it falls with every step towards it.
         for ends in ((0.0, lambda b: b), (1.0, lambda b: 1 - b)):
-            end = response.jensen_shannon(self.student, self.teacher, ends[0])
+            end = normalised(self.student, self.teacher, ends[0])
             steps = [1e-14, 1e-10, 1e-6, 1e-4, 1e-2]
-            away = [abs(response.jensen_shannon(self.student, self.teacher, ends[1](b)) - end) for b in steps]
+            away = [abs(normalised(self.student, self.teacher, ends[1](b)) - end) for b in steps]
             assert away == sorted(away)
             assert away[0] < 1e-9 * end and away[2] < 1e-3 * end
 
@@ -114,29 +119,29 @@ class TestJensenShannon:
                     m = b * tc + (1 - b) * sc
                     total += tc * mpmath.log(tc / m) / (1 - b) + sc * mpmath.log(sc / m) / b
             expected = float(total / len(self.student))
-        found = response.jensen_shannon(self.student, self.teacher, beta).item()
+        found = normalised(self.student, self.teacher, beta).item()
         assert found == pytest.approx(expected, rel=1e-12)
 
     @given(st.floats(0, 1), st.integers(0, 1000))
     def test_is_finite_not_negative_and_of_a_finite_gradient(self, beta, seed):
         student, teacher = logits(4, 3, seed=seed, scale=20.0), logits(4, 3, seed=seed + 1, scale=20.0)
-        assert response.jensen_shannon(student, teacher, beta) > -1e-12
-        slope = gradient(lambda z: response.jensen_shannon(z, teacher, beta), student)
+        assert normalised(student, teacher, beta) > -1e-12
+        slope = gradient(lambda z: normalised(z, teacher, beta), student)
         assert torch.isfinite(slope).all()
 
     @given(st.floats(0, 1), st.integers(0, 1000))
     def test_turns_round_with_teacher_and_student(self, beta, seed):
         one, other = logits(4, 3, seed=seed), logits(4, 3, seed=seed + 1)
         torch.testing.assert_close(
-            response.jensen_shannon(one, other, beta),
-            response.jensen_shannon(other, one, 1 - beta),
+            normalised(one, other, beta),
+            normalised(other, one, 1 - beta),
             rtol=1e-9,
             atol=1e-12,
         )
 
     def test_near_the_teacher_all_betas_agree(self):
         near = self.teacher + 1e-4 * self.student
-        values = [response.jensen_shannon(near, self.teacher, beta).item() for beta in (0.0, 0.2, 0.5, 1.0)]
+        values = [normalised(near, self.teacher, beta).item() for beta in (0.0, 0.2, 0.5, 1.0)]
         assert values == pytest.approx([values[0]] * 4, rel=1e-3)
 
     def test_of_the_paper_is_bounded_and_vanishes_at_its_ends(self):
@@ -147,16 +152,25 @@ class TestJensenShannon:
         for beta in (0.0, 1.0):
             assert response.jensen_shannon(self.student, self.teacher, beta, form="paper") == 0
 
-    def test_half_way_is_four_times_the_usual_one(self):
+    def test_half_way_is_the_usual_one_and_four_times_it_where_normalised(self):
         p, q = self.student.softmax(-1), self.teacher.softmax(-1)
         m = (p + q) / 2
         usual = ((p * (p / m).log() + q * (q / m).log()) / 2).sum(-1).mean()
-        torch.testing.assert_close(response.jensen_shannon(self.student, self.teacher), 4 * usual)
+        torch.testing.assert_close(response.jensen_shannon(self.student, self.teacher), usual)
+        torch.testing.assert_close(normalised(self.student, self.teacher), 4 * usual)
+
+    def test_by_default_it_is_never_above_log_2(self):
+        far = torch.tensor([[90.0, -90.0]], dtype=torch.float64)
+        assert response.JensenShannon()(far, -far).item() == pytest.approx(math.log(2), rel=1e-12)
+        assert response.JensenShannon(temperature=4.0)(far, -far) <= math.log(2)
 
 
 @pytest.mark.parametrize(
     "loss",
-    [reverse_kl, lambda s, t, temperature: response.jensen_shannon(s, t, 0.3, temperature)],
+    [
+        lambda s, t, temperature: reverse_kl(s, t, temperature, "scaled"),
+        lambda s, t, temperature: response.jensen_shannon(s, t, 0.3, temperature, "normalised"),
+    ],
     ids=["reverse KL", "Jensen-Shannon"],
 )
 def test_hot_divergences_tend_to_logit_matching(loss):
@@ -262,7 +276,7 @@ class TestPredictionCorrelation:
 class TestStandardised:
     def test_has_mean_0_and_deviation_1(self):
         z = logits(8, 5, seed=0)
-        for form, ddof in (("population", 0), ("sample", 1)):
+        for form, ddof in (("paper", 0), ("sample", 1)):
             standard = response.standardise(z, form)
             torch.testing.assert_close(standard.mean(-1), torch.zeros(8, dtype=torch.float64))
             torch.testing.assert_close(standard.std(-1, correction=ddof), torch.ones(8, dtype=torch.float64))
@@ -273,7 +287,7 @@ class TestStandardised:
     def test_is_bounded_and_blind_to_scale_and_shift(self, classes, seed, scale, shift):
         z = logits(4, classes, seed=seed)
         for form, bound in (
-            ("population", math.sqrt(classes - 1)),
+            ("paper", math.sqrt(classes - 1)),
             ("sample", (classes - 1) / math.sqrt(classes)),
         ):
             standard = response.standardise(z, form)
@@ -292,7 +306,7 @@ class TestStandardised:
 
     def test_logits_that_are_all_the_same_become_0(self):
         z = torch.full((2, 3), 0.1, requires_grad=True)
-        for form in ("population", "sample", "authors"):
+        for form in ("paper", "sample", "authors"):
             standard = response.standardise(z, form)
             assert not standard.any()
             assert not torch.autograd.grad(standard.sum(), z)[0].any()
@@ -301,7 +315,7 @@ class TestStandardised:
         student, teacher = logits(8, 5, seed=0), logits(8, 5, seed=1)
         ratio = math.sqrt(5 / 4)
         sample = response.standardised_soft_targets(student, teacher, 2.0, "sample")
-        population = response.standardised_soft_targets(student, teacher, 2.0 * ratio, "population")
+        population = response.standardised_soft_targets(student, teacher, 2.0 * ratio, "paper")
         torch.testing.assert_close(sample * ratio**2, population)
 
 
@@ -363,7 +377,7 @@ class TestLearnedTemperature:
         thetas = torch.tensor([0.0, 1.0, -2.0], dtype=torch.float64, requires_grad=True)
         students = logits(3, 8, 5, seed=3)
         loss = response.CurriculumTemperature(reversal=torch.tensor([1.0, 0.5, 0.2]))
-        found = loss(Trace(students), Trace(self.teacher), None, {"theta": thetas})
+        found = each_value(loss, Trace(students), Trace(self.teacher), None, {"theta": thetas})
         (slopes,) = torch.autograd.grad(found.sum(), thetas)
         for n, reversal in enumerate((1.0, 0.5, 0.2)):
             theta = thetas[n].detach().clone().requires_grad_()
@@ -392,8 +406,9 @@ class TestLearnedTemperature:
 class TestConditionalTargets:
     def test_are_soft_targets_of_a_teacher_that_is_always_right(self):
         student, teacher = logits(8, 5, seed=0), logits(8, 5, seed=1)
-        found = response.conditional_targets(student, teacher, teacher.argmax(-1), 3.0)
-        torch.testing.assert_close(found, soft_targets(student, teacher, 3.0))
+        for form in ("scaled", "paper"):
+            found = response.conditional_targets(student, teacher, teacher.argmax(-1), 3.0, form)
+            torch.testing.assert_close(found, soft_targets(student, teacher, 3.0, form))
 
     def test_are_the_labels_of_a_teacher_that_is_always_wrong(self):
         student, teacher = logits(8, 5, seed=0), logits(8, 5, seed=1)
@@ -404,7 +419,7 @@ class TestConditionalTargets:
     def test_a_tie_counts_as_right(self):
         student, teacher = logits(1, 3, seed=0), torch.tensor([[2.0, 2.0, 0.0]], dtype=torch.float64)
         for label in (0, 1):
-            found = response.conditional_targets(student, teacher, torch.tensor([label]))
+            found = response.conditional_targets(student, teacher, torch.tensor([label]), form="scaled")
             torch.testing.assert_close(found, soft_targets(student, teacher, 1.0))
 
     def test_forms_have_the_same_gradient_and_differ_by_the_teachers_entropy(self):
@@ -412,7 +427,7 @@ class TestConditionalTargets:
         labels = teacher.argmax(-1)
         values = [
             response.conditional_targets(student, teacher, labels, form=form)
-            for form in ("paper", "divergence")
+            for form in ("paper", "scaled")
         ]
         q = teacher.softmax(-1)
         torch.testing.assert_close(values[0] - values[1], -(q * q.log()).sum(-1).mean())
@@ -468,7 +483,7 @@ class TestWeightedSoftLabels:
 
     def weight(self, student, teacher):
         student, teacher = torch.tensor([student]).double(), torch.tensor([teacher]).double()
-        weighted = response.weighted_soft_labels(student, teacher, self.labels, 2.0)
+        weighted = response.weighted_soft_labels(student, teacher, self.labels, 2.0, "divergence")
         return (weighted / soft_targets(student, teacher, 2.0)).item()
 
     def test_weighs_from_0_to_1_by_how_much_better_the_teacher_is(self):

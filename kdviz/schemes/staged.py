@@ -3,17 +3,23 @@
 import copy
 import inspect
 from collections import OrderedDict
+from collections.abc import Callable
+from typing import Unpack
 
 from torch import nn
 
+from kdviz.datasets.dataset import Dataset
 from kdviz.losses.feature import Hint
+from kdviz.losses.objective import Objective
 from kdviz.losses.response import CrossEntropy
-from kdviz.models.frozen import Frozen, Residual
-from kdviz.schemes.links import Chain
-from kdviz.schemes.offline import distill
+from kdviz.models.frozen import Frozen, Residual, in_train_mode
+from kdviz.schemes.chain import Chain, Stage
+from kdviz.schemes.offline import OfflineLesson, offline_run
+from kdviz.training.loop import Run
+from kdviz.training.options import ObjectiveLike, Training
 
 
-def checkpoints(run):
+def checkpoints(run: Run) -> dict[int, nn.Module]:
     """Train a run to its end and keep a frozen copy of its student at each record, by step.
 
     They are the route of :func:`route_constrained`, and early-stopped teachers:
@@ -23,7 +29,13 @@ def checkpoints(run):
     return {record.step: copy.deepcopy(run.student).eval().requires_grad_(False) for record in run}
 
 
-def assistants(teacher, students, data, objective, **training):
+def assistants(
+    teacher: nn.Module,
+    students: list[nn.Module],
+    data: Dataset,
+    objective: ObjectiveLike,
+    **training: Unpack[Training],
+) -> Chain:
     """Teacher assistants (TAKD): the teacher teaches the first, the first teaches the second, and so on.
 
     Source: Mirzadeh et al. 2020, *Improved Knowledge Distillation via Teacher Assistant*, section 3.
@@ -32,8 +44,8 @@ def assistants(teacher, students, data, objective, **training):
     ----------
     students : list of networks
         Assistants from large to small, the student last. They are copied.
-    teacher, data, objective, steps, learning_rate, batch_size, seed, record_every
-        As in :func:`kdviz.distill`, for each of the students.
+    teacher, data, objective, **training
+        As in :func:`kdviz.distill`, of each student.
 
     Returns
     -------
@@ -41,13 +53,19 @@ def assistants(teacher, students, data, objective, **training):
         ``stages.runs`` holds the run of each; ``stages.student`` is the last begun.
     """
 
-    def link(number, before):
-        return teacher if before is None else before, students[number], objective
+    def link(index, before):
+        return Stage(teacher if before is None else before, students[index], objective)
 
     return Chain(link, len(students), data, training)
 
 
-def route_constrained(route, student, data, objective, **training):
+def route_constrained(
+    route: list[nn.Module],
+    student: nn.Module,
+    data: Dataset,
+    objective: ObjectiveLike,
+    **training: Unpack[Training],
+) -> Chain:
     """Route-constrained optimisation (RCO): the student follows the teacher along its own training.
 
     Its teachers are checkpoints of one teacher, from early to late; it keeps its weights from stage to stage.
@@ -57,18 +75,25 @@ def route_constrained(route, student, data, objective, **training):
     ----------
     route : list of teachers, early to late
         For example ``list(checkpoints(run).values())``.
-    student, data, objective, steps, learning_rate, batch_size, seed, record_every
-        As in :func:`kdviz.distill`, for each stage.
+    student, data, objective, **training
+        As in :func:`kdviz.distill`, of each stage.
     """
     route = list(route)
 
-    def link(number, before):
-        return route[number], student if before is None else before, objective
+    def link(index, before):
+        return Stage(route[index], student if before is None else before, objective)
 
     return Chain(link, len(route), data, training)
 
 
-def two_stages(teacher, student, data, hints, objective, **training):
+def two_stages(
+    teacher: nn.Module,
+    student: nn.Module,
+    data: Dataset,
+    hints: ObjectiveLike,
+    objective: ObjectiveLike,
+    **training: Unpack[Training],
+) -> Chain:
     """Hints first (FitNets): the student's lower layers follow the teacher's, then all of it its answers.
 
     In the first stage what lies above the guided layer gets no gradient and stays as it is. The regressor
@@ -80,17 +105,25 @@ def two_stages(teacher, student, data, hints, objective, **training):
         Of the first stage, such as ``1.0 * Hint("activation1", adapter="linear")``.
     objective : Objective
         Of the second.
-    teacher, student, data, steps, learning_rate, batch_size, seed, record_every
-        As in :func:`kdviz.distill`, for each of the two stages.
+    teacher, student, data, **training
+        As in :func:`kdviz.distill`, of each of the two stages.
     """
 
-    def link(number, before):
-        return (teacher, student, hints) if number == 0 else (teacher, before, objective)
+    def link(index, before):
+        return Stage(teacher, student, hints) if index == 0 else Stage(teacher, before, objective)
 
     return Chain(link, 2, data, training)
 
 
-def early_stopped(teacher, student, data, objective, *, until, **training):
+def early_stopped(
+    teacher: nn.Module,
+    student: nn.Module,
+    data: Dataset,
+    objective: ObjectiveLike,
+    *,
+    until: int,
+    **training: Unpack[Training],
+) -> Run:
     """Distillation that ends early (ESKD): from step ``until`` on the student learns from the labels alone.
 
     The weights of the terms that need a teacher are set to 0 then, as ``run.set`` would. Source: Cho and
@@ -98,24 +131,38 @@ def early_stopped(teacher, student, data, objective, *, until, **training):
 
     Parameters are those of :func:`kdviz.distill`; the objective has to have a term without a teacher.
     """
-    run = distill(teacher, student, data, objective, **training)
-    taught = [name for name, term in run.objective.named.items() if term.loss.needs_teacher]
-    if len(taught) == len(run.objective.named):
-        raise ValueError(f"nothing is left to learn from once {run.objective} has lost its teacher")
-    guided = run.lesson
-
-    def lesson(student, step):
-        if step == until:
-            for name in taught:
-                run.set(f"{name}.weight", 0.0)
-        return guided(student, step)
-
-    run.lesson = lesson
-    return run
+    return offline_run(EarlyStopped(data, teacher, until), student, objective, **training)
 
 
-def residual(teacher, student, assistant, data, objective, **training):
-    """Residual distillation: a student first, then an assistant that learns what the student leaves over.
+class EarlyStopped(OfflineLesson):
+    """A teacher that says nothing more from a step on."""
+
+    def __init__(self, data, teacher, until):
+        super().__init__(data, teacher)
+        self.until = until
+
+    def begin(self, run):
+        super().begin(run)
+        self.ending = [name for name, term in run.objective.named.items() if term.loss.needs_teacher]
+        if len(self.ending) == len(run.objective.named):
+            raise ValueError(f"nothing is left to learn from once {run.objective} has lost its teacher")
+
+    def __call__(self, student, step):
+        if step == self.until:
+            for name in self.ending:
+                self.run.set(f"{name}.weight", 0.0)
+        return super().__call__(student, step)
+
+
+def residual(
+    teacher: nn.Module,
+    student: nn.Module,
+    assistant: nn.Module,
+    data: Dataset,
+    objective: ObjectiveLike,
+    **training: Unpack[Training],
+) -> Chain:
+    """Residual distillation: a student first, then an assistant that learns the student's error.
 
     In the second stage the finished student is frozen, and the teacher teaches the sum of the two: with
     ``LogitMatching`` the assistant regresses on the teacher's logits less the student's. Source: Gao et al.
@@ -125,8 +172,8 @@ def residual(teacher, student, assistant, data, objective, **training):
     Parameters
     ----------
     student, assistant : networks with as many classes
-    teacher, data, objective, steps, learning_rate, batch_size, seed, record_every
-        As in :func:`kdviz.distill`, for each of the two stages.
+    teacher, data, objective, **training
+        As in :func:`kdviz.distill`, of each of the two stages.
 
     Returns
     -------
@@ -134,13 +181,19 @@ def residual(teacher, student, assistant, data, objective, **training):
         At the end ``stages.student`` is the :class:`kdviz.models.Residual` of both.
     """
 
-    def link(number, before):
-        return teacher, student if number == 0 else Residual(before, assistant), objective
+    def link(index, before):
+        return Stage(teacher, student if index == 0 else Residual(before, assistant), objective)
 
     return Chain(link, 2, data, training)
 
 
-def block_wise(teacher, student, data, objective=None, **training):
+def block_wise(
+    teacher: nn.Sequential,
+    student: nn.Sequential,
+    data: Dataset,
+    objective: Callable[[str], Objective] | ObjectiveLike | None = None,
+    **training: Unpack[Training],
+) -> Chain:
     """Block-wise progressive distillation: the teacher's blocks give way to the student's one by one.
 
     In stage k the network is the student's first k blocks with the teacher's others behind them, and only
@@ -154,8 +207,8 @@ def block_wise(teacher, student, data, objective=None, **training):
         :func:`kdviz.models.low_rank` of the teacher. Layers without weights make no stage.
     objective : function of the block's name, or an objective
         By default ``CrossEntropy() + Hint(name)``.
-    data, steps, learning_rate, batch_size, seed, record_every
-        As in :func:`kdviz.distill`, for each stage.
+    data, **training
+        As in :func:`kdviz.distill`, of each stage.
 
     Returns
     -------
@@ -169,11 +222,11 @@ def block_wise(teacher, student, data, objective=None, **training):
         )
     blocks = [name for name, block in student.named_children() if list(block.parameters())]
 
-    def link(number, before):
-        name = blocks[number]
+    def link(index, before):
+        name = blocks[index]
         network = _with_block(teacher if before is None else before, name, student.get_submodule(name))
         wanted = objective(name) if inspect.isroutine(objective) else objective
-        return teacher, network, wanted or CrossEntropy() + Hint(name)
+        return Stage(teacher, network, wanted or CrossEntropy() + Hint(name))
 
     return Chain(link, len(blocks), data, training)
 
@@ -183,4 +236,4 @@ def _with_block(network, name, block):
     layers = OrderedDict(
         (path, part if isinstance(part, Frozen) else Frozen(part)) for path, part in network.named_children()
     )
-    return nn.Sequential(OrderedDict(layers, **{name: block}))
+    return nn.Sequential(OrderedDict(layers, **{name: in_train_mode(block)}))

@@ -7,6 +7,7 @@ import torch
 from torch.optim.adam import adam
 
 from kdviz.training.loop import Run, cosine
+from kdviz.training.mapped import each_gradient, each_value, has_closed_form
 
 
 @dataclass
@@ -46,52 +47,64 @@ class Stack(Run):
 
     def _take_in_objective(self):
         self.objective = _on(self.student.weights.device, self.objective)
-        self._differentiated = self.objective.differentiated
+        self._differentiated = [
+            name for name, term in self.objective.named.items() if not has_closed_form(term.loss)
+        ]
 
     def _take_step(self, recorded):
-        differentiated = self._differentiated
-        by_hand = self.student.chain is not None and not differentiated
+        by_hand = self.student.chain is not None and not self._differentiated
         with torch.set_grad_enabled(not by_hand):
             student, teacher, labels = self.lesson(self.student, self.step)
             if self.learned is None:
                 self._begin_to_learn(student, teacher)
-            total, values = None, None
+
+            def values(names):
+                return {
+                    name: each_value(
+                        self.objective.named[name].loss, student, teacher, labels, self.learned[name]
+                    )
+                    for name in names
+                }
+
+            found = values(self._differentiated)
             with torch.no_grad():
+                pull = each_gradient(self.objective, student, teacher, labels)
                 if recorded:
-                    total, values = self.objective(student, teacher, labels, self.learned)
-                pull = self.objective.logit_gradient(student, teacher, labels)
+                    found |= values(self.objective.named.keys() - found.keys())
             if by_hand:
                 gradients = [self.student.chain.backward(pull.movedim(2, -1))]
             else:
-                gradients = self._differentiate(differentiated, pull, student, teacher, labels)
+                gradients = self._differentiate(found, pull, student)
+            self._remember(student, teacher, labels)
         rate = self.learning_rate * cosine(self.step, self.steps)
         for learner, gradient in zip([self._adam, *self._learners], gradients, strict=True):
             learner.step(gradient, rate)
         self.step += 1
-        if recorded:
-            bad = ~torch.isfinite(total).cpu().numpy()
-            self.diverged[bad & (self.diverged == 0)] = self.step
+        return self._recorded(found) if recorded else (None, None)
+
+    def _recorded(self, values):
+        values = {name: values[name].detach() for name in self.objective.named}
+        total = self.objective.total(values)
+        bad = ~torch.isfinite(total).cpu().numpy()
+        self.diverged[bad & (self.diverged == 0)] = self.step
         return total, values
 
     def _begin_to_learn(self, student, teacher):
         """A copy for each student of what the losses learn, from the same start as alone."""
         self.learned = self._initial(student, teacher)
         shape = self.student.shape
-        for part in (part for parts in self.learned.values() for part in parts.values()):
+        for part in self._learning():
             rates = self._rates
             if rates is not None:
                 rates = rates.view(*shape, *[1] * (part.ndim - 2)).expand(part.shape)
             self._learners.append(_Adam(part, rates))
 
-    def _differentiate(self, terms, pull, student, teacher, labels):
+    def _differentiate(self, values, pull, student):
         """The gradients where they are not all written out: what is, is handed over at the logits."""
         outputs, pulls = ([], []) if pull is None else ([student.logits], [pull])
-        if terms:
-            values = [
-                term.weight * term.loss(student, teacher, labels, self.learned[name])
-                for name, term in terms.items()
-            ]
-            outputs.append(sum(value.sum() for value in values))
+        if self._differentiated:
+            named = self.objective.named
+            outputs.append(sum((named[name].weight * values[name]).sum() for name in self._differentiated))
             pulls.append(None)
         moved = [learner.weights for learner in [self._adam, *self._learners]]
         return torch.autograd.grad(outputs, moved, pulls)

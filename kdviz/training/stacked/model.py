@@ -8,7 +8,7 @@ from torch import nn
 from torch.func import functional_call, vmap
 
 from kdviz.tracing import Trace, trace
-from kdviz.training.stacked_layers import kind_of
+from kdviz.training.stacked.layers import kind_of
 
 
 class StackedModel(nn.Module):
@@ -20,7 +20,7 @@ class StackedModel(nn.Module):
 
     Networks made of Linear, Conv2d, ReLU, Flatten and an average over positions run on gradients that
     are written out. Any other network without buffers runs through ``torch.func.vmap``: right, and
-    several times slower.
+    several times slower. Dropout leaves out other units of each student.
     """
 
     def __init__(self, starts, settings=1):
@@ -45,10 +45,14 @@ class StackedModel(nn.Module):
     def __deepcopy__(self, memo):
         twin = StackedModel.__new__(StackedModel)
         nn.Module.__init__(twin)
-        twin.shape, twin._template, twin._shapes = self.shape, self._template, self._shapes
+        twin.shape, twin._template, twin._shapes = self.shape, copy.deepcopy(self._template), self._shapes
         twin.weights = nn.Parameter(self.weights.detach().clone())
         twin.chain = _Chain.of(twin)
         return twin
+
+    def train(self, mode=True):
+        self._template[0].train(mode)
+        return super().train(mode)
 
     def forward(self, inputs):
         return self.trace(inputs).logits
@@ -91,7 +95,9 @@ class StackedModel(nn.Module):
         samples = inputs.movedim(-1, 2)
         samples = samples.expand(*self.shape, *samples.shape[2:]).flatten(0, 1)
         caller = _Traced(self._template[0], layers)
-        logits, features = vmap(lambda own, seen: functional_call(caller, own, (seen,)))(weights, samples)
+        logits, features = vmap(
+            lambda own, seen: functional_call(caller, own, (seen,)), randomness="different"
+        )(weights, samples)
         return Trace(
             logits.unflatten(0, self.shape),
             {path: feature.unflatten(0, self.shape) for path, feature in features.items()},
