@@ -47,13 +47,13 @@ def test_the_claims_on_live_cells_hold(page, executed_pages):
 # --- A false sentence is noticed
 
 _OPPOSITE = {"null": "a gain", "gains": "costs", "better": "worse", "worse": "better", "costs": "gains"}
-_OPPOSITE |= {"gain": "loss", "helps": "harms", "beats": "loses to", "loses": "gains", "lose": "gain"}
+_OPPOSITE |= {"gain": "harm", "helps": "harms", "beats": "loses to", "loses": "gains", "lose": "gain"}
 
 
 def falsified(sentence):
     """The sentence with another number, and with the opposite verdict, where it has one."""
     if found := re.search(r"(?<![\w.])\d[\d,]*(?:\.\d+)?(?= (?:points?|%|seeds?|of))", sentence):
-        yield sentence[: found.start()] + "77" + sentence[found.end() :]
+        yield sentence[: found.start()] + "73" + sentence[found.end() :]
     for word in re.findall(r"[A-Za-z]+", sentence):
         if word.lower() in NUMBERS:
             yield re.sub(rf"\b{word}\b", "eighty" if word != "eighty" else "ninety", sentence, count=1)
@@ -85,29 +85,33 @@ def test_a_sentence_that_is_false_in_its_claim_too_is_mostly_noticed():
     tried = list(falsified_claims())
     passed = [false for _, claim, false in tried if not Claim(false, claim.stored, claim.live).faults()]
     assert len(tried) - len(passed) >= 20
-    assert len(passed) <= len(tried) / 4, "\n".join(passed)
+    assert len(passed) <= len(tried) / 3, "\n".join(passed)
+
+
+# The measures of a table, exchanged for others: no claim may hold on all of these.
+OTHER_NUMBERS = {
+    "mirrored": lambda rows, column: 100 - rows[column],
+    "constant": lambda rows, column: 0 * rows[column] + 50,
+    "by place": lambda rows, column: 40 + rows.groupby("seed").cumcount() / 9,
+}
+SETTINGS = ("temperature", "soft_weight", "weight", "noise", "kl_temperature")
 
 
 @pytest.mark.parametrize("page", WRITTEN)
 def test_claims_on_stored_tables_fail_on_other_numbers(page, monkeypatch):
-    claims = checks.claims_of(page)
-    asked = [claim for claim in claims.CLAIMS if claim.stored]
-    real = gains._stored
+    claims, real = checks.claims_of(page), gains._stored
+    still = [claim for claim in claims.CLAIMS if claim.stored]
+    for number in OTHER_NUMBERS.values():
 
-    def other(name):
-        """The table with its rows' measures in another order, and further from each other."""
-        rows = real(name).copy()
-        for column in rows.select_dtypes("float"):
-            if column not in ("temperature", "soft_weight", "weight", "noise"):
-                steps = (7 * rows.reset_index().index) % 13
-                rows[column] = 40 + 3 * steps - rows[column] / 50
-        return rows
+        def other(name, number=number):
+            rows = real(name).copy()
+            for column in rows.select_dtypes("float").columns.difference(SETTINGS):
+                rows[column] = number(rows, column)
+            return rows
 
-    monkeypatch.setattr(gains, "_stored", other)
-    still = [
-        claim.quotation for claim in asked if not checks.faults_of_stored(page, one_claim(claims, claim))
-    ]
-    assert not still, "these hold whatever the table says:\n" + "\n".join(still)
+        monkeypatch.setattr(gains, "_stored", other)
+        still = [claim for claim in still if not checks.faults_of_stored(page, one_claim(claims, claim))]
+    assert not still, "whatever the tables say: " + "\n".join(claim.quotation for claim in still)
 
 
 def one_claim(claims, claim):

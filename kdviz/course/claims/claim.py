@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from kdviz.course.claims.sentences import numbers, plain
 
 NEGATION = (
-    r"\b(?:no|not|none|nothing|nobody|neither|nor|never|hardly|without|cannot|n't|less|than|if|whether)\b"
+    r"\b(?:no|not|none|nothing|nobody|neither|nor|never|hardly|without|cannot|less|least|than|if|whether)\b"
 )
-SAYS_NULL = r"\bnull\b"
-MEANS_NULL = rf"{SAYS_NULL}|cannot (?:tell|say|decide)|do(?:es)? not know|hides? in|closes|level"
-SAYS_BETTER = r"\b(?:better|gains?|gained|helps?|helped|beats?|wins?|above)\b"
-SAYS_WORSE = r"\b(?:worse|loses?|lost|costs?|harms?|hurts?|below|falls?)\b"
+MEANINGS = {
+    "null": r"\bnull\b|cannot (?:tell|say|decide)|closes",
+    "better": r"\b(?:better|gains?|gained|helps?|helped|beats?|wins?|above)\b",
+    "worse": r"\b(?:worse|loses?|lost|costs?|harms?|hurts?|below|falls?)\b",
+    "sure": r"\b(?:sure|surely|differences?|effects?)\b",
+}
 
 
 @dataclass(frozen=True)
@@ -39,18 +41,18 @@ class Claim:
             return ["it has no condition"]
         if self.differs:
             return []
-        says, asked = plain(self.quotation), " ".join(self.conditions())
-        asks_null, denied = ".null" in asked, re.search(NEGATION, says, re.I)
+        asked = " ".join(self.conditions())
+        clauses = re.split("[.,;:]", plain(self.quotation))
+        said = {meaning for clause in clauses for meaning in _meanings(clause)}
         faults = [f"its conditions do not hold the number {number:g}" for number in self._missing()]
-        if re.search(SAYS_NULL, says) and not asks_null:
+        if "null" in said and ".null" not in asked:
             faults.append("it says null, and no condition asks for it")
-        if asks_null and not denied and not re.search(MEANS_NULL, says):
+        if ".null" in asked and not said & {"null", "denied"}:
             faults.append("a condition asks for null, and the sentence does not say so")
-        if not denied:
-            if re.search(SAYS_BETTER, says, re.I) and not re.search(r"\.better|\.about|>", asked):
-                faults.append("it says that something gains, and no condition asks for that")
-            if re.search(SAYS_WORSE, says, re.I) and not re.search(r"\.worse|about\(-|<", asked):
-                faults.append("it says that something loses, and no condition asks for that")
+        if "better" in said and not re.search(r"\.better|\.about|>|\d <", asked):
+            faults.append("it says that something gains, and no condition asks for that")
+        if "worse" in said and not re.search(r"\.worse|about\(-|<", asked):
+            faults.append("it says that something loses, and no condition asks for that")
         return faults
 
     def _missing(self):
@@ -60,3 +62,11 @@ class Claim:
                 if isinstance(node, ast.Constant):
                     held |= set(numbers(node.value)) if isinstance(node.value, str) else {node.value}
         return [number for number in numbers(plain(self.quotation)) if number not in held]
+
+
+def _meanings(clause):
+    """What a part of a sentence says of an effect: null, better, worse, or that one of them is denied."""
+    found = {meaning for meaning, words in MEANINGS.items() if re.search(words, clause, re.IGNORECASE)}
+    if "null" in found:
+        return {"null"}
+    return {"denied"} if found and re.search(NEGATION, clause, re.IGNORECASE) else found

@@ -28,6 +28,12 @@ _VERDICT = (
 )
 RESULT = re.compile(f"{_WITH_UNIT}|{_SEEDS}|{_VERDICT}", re.IGNORECASE)
 
+# "The two accuracies", "both of the three" count nothing that was found.
+_GROUP = re.compile(
+    rf"\b(?:the|these|those|both|all|other|into?)\s+(?:two|three|four)\b(?!\s*{_UNIT}|\s+seeds|\s+of)",
+    re.IGNORECASE,
+)
+
 _BLOCK = re.compile(r"\n\s*\n|\n(?=\s*(?:[-*]|\d+\.)\s)")
 _DROPPED = re.compile(
     r"```.*?```|\$\$.*?\$\$|<!--.*?-->|^\s*[|#].*?$|<svg.*?</svg>", re.DOTALL | re.MULTILINE
@@ -50,7 +56,11 @@ def numbers(text: str) -> list[float]:
     digits = [
         float(found.replace(",", "")) for found in re.findall(r"(?<![\w.])\d[\d,]*(?:\.\d+)?(?!\w)", text)
     ]
-    words = [float(NUMBERS[word]) for word in re.findall(r"[a-z]+", text.lower()) if word in NUMBERS]
+    words = [
+        float(NUMBERS[word])
+        for word in re.findall(r"[a-z]+", _GROUP.sub("", text).lower())
+        if word in NUMBERS
+    ]
     return [number for number in digits if number not in (0, 1)] + words
 
 
