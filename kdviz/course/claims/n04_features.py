@@ -401,6 +401,7 @@ CLAIMS = [
     ),
 ]
 EXEMPT = {
+    "So for these students twice the steps do not replace the hint; more were not tried on thirty seeds.": "sums up the two claims before it",
     "Remember: two stages need an opponent with as many steps, and a look at every seed.": "advice",
     "Now all of it with 30 seeds, with more labels, and with soft targets in the place of hard ones.": "an announcement",
     "(A processor of another kind rounds differently, which can turn the answers to a few test images; one of 397 is a quarter of a point.)": "arithmetic; the tolerance is that of the table",
