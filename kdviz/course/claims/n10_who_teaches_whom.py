@@ -84,7 +84,11 @@ CLAIMS = [
         live='winner(everything, master, 0.5) in ("16 units", "32 units")',
         differs="the other numbers name the widths",
     ),
-    Claim("It is the student of 16 units, as the explorer below shows.", live='winner(everything, master, 0.5) == "16 units"', differs="below is a place"),
+    Claim(
+        "It is the student of 16 units, as the explorer below shows.",
+        live='winner(everything, master, 0.5) == "16 units"',
+        differs="below is a place",
+    ),
     Claim("Drag its α, and the winner moves.", live="len(winners(everything, master)) > 2"),
     Claim(
         "Several of them win, each on its own stretch of α: the more size counts, the smaller the winner.",
@@ -314,7 +318,7 @@ CLAIMS = [
     ),
     Claim(
         "All five gain over hard labels with as many steps, between five and twelve points.",
-        stored='all(kind(one).better and 5 - 0.5 < kind(one).mean < 12 + 0.6 for one in KINDS) and len(KINDS) == 5',
+        stored="all(kind(one).better and 5 - 0.5 < kind(one).mean < 12 + 0.6 for one in KINDS) and len(KINDS) == 5",
     ),
     Claim(
         "The quantised copy is best, and surely better than same.",
