@@ -175,7 +175,7 @@ CLAIMS = [
     ),
     Claim(
         "What is left afterwards thirty seeds cannot say.",
-        stored='threes(steps=2400).null and threes(steps=2400).count == 30',
+        stored="threes(steps=2400).null and threes(steps=2400).count == 30",
         differs="thirty are the seeds of the table",
     ),
     Claim(

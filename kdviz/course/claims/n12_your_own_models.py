@@ -8,7 +8,6 @@ def gap(comparison, baseline, of="accuracy"):
     return 100 * float(comparison.table[of]["student"] - comparison.table[of][baseline])
 
 
-
 PLANTED = {"teacher_in_training_mode", "teacher_not_frozen", "reduction", "temperature_squared"}
 
 CLAIMS = [
