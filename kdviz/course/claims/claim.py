@@ -42,7 +42,7 @@ class Claim:
         if self.differs:
             return []
         asked = " ".join(self.conditions())
-        clauses = re.split("[.,;:]", plain(self.quotation))
+        clauses = re.split("[.,;:]", re.sub('"[^"]*"', "", plain(self.quotation)))
         said = {meaning for clause in clauses for meaning in _meanings(clause)}
         faults = [f"its conditions do not hold the number {number:g}" for number in self._missing()]
         if "null" in said and ".null" not in asked:

@@ -268,7 +268,7 @@ CLAIMS = [
     Claim(
         "**Holds**, exactly: soft targets are TCKD + (1 − q) NCKD on each image. Logit standardisation is blind to the scale of the logits.",
         live=[
-            "torch.allclose(kl(q, p), tckd + factor * nckd)",
+            "torch.allclose(kl(q, p), tckd + (1 - q[range(len(label)), label]) * nckd)",
             'abs(value(losses["logit standardisation"], 2 * z_student, 2 * z_teacher) - value(losses["logit standardisation"], z_student, z_teacher)) < 1e-9',
         ],
     ),

@@ -97,4 +97,4 @@ class ConditionalTargets(ResponseLoss):
         return torch.where(wrong, hard, soft), labelled_weights(labels, hard.dtype).unsqueeze(-1)
 
     def latex(self):
-        return rf"\mathrm{{CE}}(p_T^{{T={self.temperature:g}}} \text{{ where right, else }} y,\, p_S)"
+        return rf"\mathrm{{CE}}(q^{{T={self.temperature:g}}} \text{{ where right, else }} y,\, p)"

@@ -67,7 +67,7 @@ class CrossEntropy(ResponseLoss):
         return p.sub_(one_hot(labels, p)), labelled_weights(labels, p.dtype).unsqueeze(-1)
 
     def latex(self):
-        return r"\mathrm{CE}(y,\, p_S)"
+        return r"\mathrm{CE}(y,\, p)"
 
 
 @dataclass(frozen=True)
@@ -97,4 +97,4 @@ class LabelSmoothing(ResponseLoss):
         return direction, labelled_weights(labels, p.dtype).unsqueeze(-1)
 
     def latex(self):
-        return rf"\mathrm{{CE}}(y^{{\varepsilon={self.amount:g}}},\, p_S)"
+        return rf"\mathrm{{CE}}(y^{{\varepsilon={self.amount:g}}},\, p)"

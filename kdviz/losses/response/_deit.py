@@ -115,4 +115,4 @@ class DeiTHard(ResponseLoss):
         return p.sub_(_answers(teacher.logits)), 1 / p.shape[-2]
 
     def latex(self):
-        return r"\mathrm{CE}(\mathrm{argmax}\, z_T,\, p_S)"
+        return r"\mathrm{CE}(\mathrm{argmax}\, z_T,\, p)"

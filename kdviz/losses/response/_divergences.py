@@ -128,7 +128,7 @@ class ReverseKL(ResponseLoss):
         return p.mul_(surprise), factor / p.shape[-2]
 
     def latex(self):
-        return soft_latex(self.temperature, target="p_S", guess="p_T", scaled=self.form == "scaled")
+        return soft_latex(self.temperature, target="p", guess="q", scaled=self.form == "scaled")
 
 
 @dataclass(frozen=True)
@@ -164,4 +164,4 @@ class JensenShannon(ResponseLoss):
         return log_p.exp().mul_(pull.sum(-1, keepdim=True)).sub_(pull), factor
 
     def latex(self):
-        return rf"\mathrm{{JS}}_{{\beta={self.beta:g}}}(p_T^{{T={self.temperature:g}}},\, p_S)"
+        return rf"\mathrm{{JS}}_{{\beta={self.beta:g}}}(q^{{T={self.temperature:g}}},\, p)"

@@ -108,6 +108,6 @@ class PredictionCorrelation(ResponseLoss):
     cost = "two softmaxes"
 
     def latex(self):
-        inter = rf"{self.inter_weight:g}\, d_\rho(p_S,\, p_T)"
-        intra = rf"{self.intra_weight:g}\, d_\rho(p_S^\top,\, p_T^\top)"
+        inter = rf"{self.inter_weight:g}\, d_\rho(p,\, q)"
+        intra = rf"{self.intra_weight:g}\, d_\rho(p^\top,\, q^\top)"
         return rf"\big({inter} + {intra}\big)_{{T={self.temperature:g}}}"

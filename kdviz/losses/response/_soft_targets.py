@@ -87,5 +87,5 @@ class SoftTargets(ResponseLoss):
 
     def latex(self):
         if self.form == "paper":
-            return rf"\mathrm{{CE}}(p_T^{{T={self.temperature:g}}},\, p_S^{{T={self.temperature:g}}})"
+            return rf"\mathrm{{CE}}(q^{{T={self.temperature:g}}},\, p^{{T={self.temperature:g}}})"
         return soft_latex(self.temperature, scaled=self.form == "scaled")

@@ -143,7 +143,7 @@ class SampleTemperature(ResponseLoss):
         return _soft_targets_by_sample(student.logits, teacher.logits, temperatures)
 
     def latex(self):
-        return rf"T_n^2\, \mathrm{{KL}}(p_T^{{T_n}} \,\Vert\, p_S^{{T_n}}),\; \bar T={self.temperature:g}"
+        return rf"T_n^2\, \mathrm{{KL}}(q^{{T_n}} \,\Vert\, p^{{T_n}}),\; \bar T={self.temperature:g}"
 
 
 @dataclass(frozen=True)
@@ -182,4 +182,4 @@ class CurriculumTemperature(ResponseLoss):
         return soft_targets(student.logits, teacher.logits, temperature)
 
     def latex(self):
-        return r"T_\theta^2\, \mathrm{KL}(p_T^{T_\theta} \,\Vert\, p_S^{T_\theta})"
+        return r"T_\theta^2\, \mathrm{KL}(q^{T_\theta} \,\Vert\, p^{T_\theta})"

@@ -115,4 +115,4 @@ class VirtualTeacher(ResponseLoss):
 
     def latex(self):
         temperature = f"{self.temperature:g}"
-        return rf"\mathrm{{KL}}(u_{{a={self.confidence:g}}}^{{T={temperature}}} \,\Vert\, p_S)"
+        return rf"\mathrm{{KL}}(u_{{a={self.confidence:g}}}^{{T={temperature}}} \,\Vert\, p)"

@@ -96,5 +96,5 @@ class WeightedSoftLabels(ResponseLoss):
 
     def latex(self):
         temperature = f"{self.temperature:g}"
-        divergence = rf"\mathrm{{KL}}(p_T^{{T={temperature}}} \,\Vert\, p_S^{{T={temperature}}})"
+        divergence = rf"\mathrm{{KL}}(q^{{T={temperature}}} \,\Vert\, p^{{T={temperature}}})"
         return rf"{temperature}^2\, w\, {divergence}"

@@ -89,10 +89,10 @@ def soft_gradient(student, teacher, temperature):
     return p.sub_(softmax(teacher.logits / temperature))
 
 
-def soft_latex(temperature, target="p_T", guess="p_S", scaled=True):
+def soft_latex(temperature, target="q", guess="p", scaled=True):
     """The KL divergence of the two at a temperature, times T² where it is scaled."""
     at = rf"^{{T={temperature:g}}}"
-    square = rf"{temperature:g}^2\, " if scaled else ""
+    square = rf"{temperature:g}^2 \cdot " if scaled else ""
     return rf"{square}\mathrm{{KL}}({target}{at} \,\Vert\, {guess}{at})"
 
 
