@@ -122,7 +122,7 @@ class Playground {
     const exam = examine(net, this.data);
     this.said = [exam.said, exam.said];
     this.records = [{ step: 0, accuracy: [exam.accuracy, exam.accuracy], loss: [exam.loss, exam.loss] }];
-    this.stops = [{ step: 0, ...exam }, { step: 0, ...exam }];
+    this.stopped = [{ step: 0, ...exam }, { step: 0, ...exam }];
     this.taught = this.#taught();
     this.teacher = this.data.teachers.get(this.start.label_noise).net;
     const teacherExam = examine(this.teacher, this.data);
@@ -158,7 +158,7 @@ class Playground {
     this.records.splice(told.from, Infinity, ...told.records);
     this.step = told.step;
     this.said = told.said;
-    this.stops = told.stops;
+    this.stopped = told.stops;
     this.nets = told.weights.map((weights) => network(this.start.width, weights));
     this.changes = told.changes;
     // A report from before the last press of a button must not undo it.
@@ -185,7 +185,7 @@ class Playground {
     const [hard, soft] = this.said.map((said, who) =>
       right({ said, accuracy: this.records.at(-1).accuracy[who] })
     );
-    const stop = this.stops[LABEL_ONLY], stopped = right(stop);
+    const stop = this.stopped[LABEL_ONLY], stopped = right(stop);
     const where = onDigit ? `on the ${omit}s that it never saw` : "on the test images";
     return (
       `In this run it is ${compared(hard, soft)} ${where}: ${percentOf(hard)} (label-only) and ${

@@ -18,7 +18,7 @@ export function curvesView() {
   const caption = html("p", { class: "caption" });
   return {
     element: card("curves", "While they learn", accuracy, loss, caption),
-    draw({ records, stops, teacherAccuracy, changes, start }) {
+    draw({ records, stopped, teacherAccuracy, changes, start }) {
       const teacher = { value: teacherAccuracy, name: `teacher ${teacherAccuracy.toFixed(1)}`,
         stroke: ADVISER.colour };
       const low = lowest(records, teacherAccuracy);
@@ -29,12 +29,12 @@ export function curvesView() {
         (value) => value.toFixed(1));
       accuracy.append(...changes.filter(([step]) => step > 0).map((change) => changeMark(plot, change, low)));
       if (records.at(-1).step > 0) {
-        accuracy.append(...stops.map((stop, who) => stopMark(plot, stop, who, low)));
+        accuracy.append(...stopped.map((stop, who) => stopMark(plot, stop, who, low)));
       }
       accuracy.setAttribute("aria-label", curvesSpoken(records, teacherAccuracy));
       const nats = { title: "test loss (nats)", bottom: 100, low: 0, usual: 2.5, levels: [] };
       drawCurves(loss, records, nats, (record) => record.loss, (value) => value.toFixed(2));
-      caption.textContent = curvesSentence(records, stops, start.omit);
+      caption.textContent = curvesSentence(records, stopped, start.omit);
     },
   };
 }
