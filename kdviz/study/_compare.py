@@ -11,13 +11,14 @@ from tqdm import tqdm
 from kdviz.datasets.dataset import Dataset
 from kdviz.measure.streamed_cka import StreamedCKA
 from kdviz.models._cost import cost
-from kdviz.study.batches import BatchSource, class_logits
+from kdviz.study.batches import BatchSource
+from kdviz.study.models import outputs_of as class_logits
 from kdviz.study.comparison import Comparison
 from kdviz.study.layers import check_layers, choose_layers, last_hidden, pooled_features
 from kdviz.study.predictions import Collector
 from kdviz.study.sample_buffer import SampleBuffer
 from kdviz.study.sandbox import random_state_kept
-from kdviz.study.sklearn_teacher import as_model
+from kdviz.study.models import as_model
 from kdviz.tracing import call, device_of, evaluating, rows_of, to_device
 
 

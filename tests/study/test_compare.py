@@ -12,7 +12,7 @@ import kdviz as kd
 from kdviz.measure import accuracy, agreement, calibration_error, cka_map, kl_to_teacher
 from kdviz.measure.predictions import negative_log_likelihood
 from kdviz.models import cost
-from kdviz.study.batches import class_logits
+from kdviz.study.models import outputs_of as class_logits
 from kdviz.study.layers import pooled
 from kdviz.tracing import trace
 
