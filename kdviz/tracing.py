@@ -164,24 +164,52 @@ def evaluating(*models):
             module.training = training
 
 
-def logits_of(output):
-    """The logits in whatever a model returned."""
-    found = output
-    if hasattr(output, "logits"):
-        found = output.logits
-    elif isinstance(output, Mapping):
-        found = output.get("logits", output.get("out"))
-    elif isinstance(output, (tuple, list)):
-        # A loss, which has no axes, may stand in front.
-        found = next((part for part in output if isinstance(part, torch.Tensor) and part.ndim), None)
+def logits_of(output, pick=None):
+    """The logits in whatever a model returned: where that is not plain, the part that ``pick`` names.
+
+    ``pick`` is the number of an entry of a tuple, the name of a key or attribute, or a function of the output.
+    """
+    found = _found_in(output) if pick is None else _picked(output, pick)
     if not isinstance(found, torch.Tensor):
+        asked = "no logits found in the model's output" if pick is None else f"logits={pick!r} is no tensor there"
         raise TypeError(
-            "no logits found in the model's output: expected a tensor, a tuple that begins with one, "
-            "a dictionary with 'logits' or an object with .logits; wrap your model to return one of these. "
-            f"It returned {type(output).__name__}"
-            + (f" with {', '.join(map(repr, output))}" if isinstance(output, Mapping) else "")
+            f"{asked}: expected a tensor, a tuple that begins with one, a dictionary with 'logits' or an object "
+            f"with .logits; wrap your model to return one of these. It returned {shapes_of(output)}"
         )
     return found
+
+
+def _found_in(output):
+    if hasattr(output, "logits"):
+        return output.logits
+    if isinstance(output, Mapping):
+        return output.get("logits", output.get("out"))
+    if isinstance(output, (tuple, list)):
+        # A loss, which has no axes, may stand in front.
+        return next((part for part in output if isinstance(part, torch.Tensor) and part.ndim), None)
+    return output
+
+
+def _picked(output, pick):
+    try:
+        if callable(pick):
+            return pick(output)
+        if isinstance(output, (Mapping, tuple, list)) and not (isinstance(pick, str) and hasattr(output, pick)):
+            return output[pick]
+        return output if isinstance(output, torch.Tensor) else getattr(output, pick)
+    except (KeyError, IndexError, AttributeError, TypeError) as problem:
+        raise TypeError(f"logits={pick!r} is not in what the model returns: {shapes_of(output)}") from problem
+
+
+def shapes_of(output):
+    """What a model returned, in words: the shapes of its tensors."""
+    if isinstance(output, torch.Tensor):
+        return f"a tensor of shape {tuple(output.shape)}"
+    if isinstance(output, Mapping):
+        return f"{{{', '.join(f'{name!r}: {shapes_of(part)}' for name, part in output.items())}}}"
+    if isinstance(output, (tuple, list)):
+        return f"({', '.join(map(shapes_of, output))})"
+    return type(output).__name__
 
 
 def size_of(inputs):

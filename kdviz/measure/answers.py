@@ -196,7 +196,9 @@ def _of_rows(outputs, labels):
 def _fits(kind, outputs):
     axes = {"tokens": (3,), "classes": (2,), "pixels": (3, 4, 5)}.get(kind.name, (1, 2))
     if outputs.ndim not in axes or (kind.name == "binary" and outputs.numel() != len(outputs)):
-        raise ValueError(f"answers={kind.name!r} has {kind.shape}; got outputs of shape {tuple(outputs.shape)}")
+        raise ValueError(
+            f"answers={kind.name!r} has {kind.shape}; got outputs of shape {tuple(outputs.shape)}"
+        )
     return kind
 
 

@@ -105,7 +105,10 @@ def diagnose(
     # Two checks may find the same.
     results = {(result.name, str(result)): result for result in results}.values()
     return Diagnosis(
-        *(tuple(one for one in results if type(one) is kind) for kind in (Finding, Question, Passed, Unchecked)),
+        *(
+            tuple(one for one in results if type(one) is kind)
+            for kind in (Finding, Question, Passed, Unchecked)
+        ),
         not_put_back=left,
     )
 

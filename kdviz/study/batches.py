@@ -228,7 +228,9 @@ def as_tensors(inputs):
     if isinstance(inputs, (list, tuple)):
         return tuple(as_tensors(part) for part in inputs)
     if isinstance(inputs, Mapping):
-        return {name: as_tensors(part) if isinstance(part, np.ndarray) else part for name, part in inputs.items()}
+        return {
+            name: as_tensors(part) if isinstance(part, np.ndarray) else part for name, part in inputs.items()
+        }
     if not isinstance(inputs, torch.Tensor):
         raise TypeError(
             f"the inputs of a batch must be a tensor, or several by name or in order; got "

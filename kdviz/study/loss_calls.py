@@ -75,6 +75,11 @@ class LossCalls(TorchFunctionMode):
         found = [one for one in self.softmaxes if one.side == side and one.over_classes]
         return sorted({round(one.temperature, 4) for one in found if one.temperature is not None})
 
+    def at_both(self):
+        """Temperatures at which the logits of both sides were softmaxed; none where the calls do not tell."""
+        ours, theirs = self.temperatures("student"), self.temperatures("teacher")
+        return [t for t in ours if any(abs(t - other) < 1e-3 * t for other in theirs)]
+
     def cross_entropies_at(self, temperature):
         """Whether it is cross-entropy with the labels that is taken at this temperature."""
         found = (one for one in self.cross_entropies if one.temperature is not None)

@@ -89,9 +89,10 @@ class Form:
     def __str__(self):
         names = {soft: f"soft targets at T = {self.temperature:.3g}", matching: "logit matching"}
         names[reverse] = f"reverse KL × T² at T = {self.temperature:.3g}"
-        hard_name = "cross-entropy" + {hard_of_probabilities: " of probabilities", hard_tempered: " at that T"}.get(
-            self.hard, ""
-        )
+        hard_name = "cross-entropy" + {
+            hard_of_probabilities: " of probabilities",
+            hard_tempered: " at that T",
+        }.get(self.hard, "")
         parts = [f"{self.hard_weight:.3g} × {hard_name}"] if abs(self.hard_weight) > 1e-6 else []
         if self.soft is not None:
             name = names.get(self.soft, self.soft.__name__.replace("_", " "))
@@ -137,7 +138,7 @@ def beside_labels(logits, labels, gradient):
     weighted, has a gradient in the span of three vectors: the probabilities, the label, and all ones. None
     for fewer than five classes, where little else is left.
     """
-    if logits.shape[1] < 5:
+    if logits.shape[1] < 5 or not logits.isfinite().all():
         return None
     known = torch.where(labels >= 0, labels, 0)
     one_hot = torch.zeros_like(logits).scatter_(1, known.unsqueeze(1), 1.0) * (labels >= 0).unsqueeze(1)

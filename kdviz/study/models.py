@@ -1,13 +1,12 @@
 """Whatever answers as a torch module: estimators, exported files, functions, and tables of answers."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from kdviz.study.tables import Columns
-from kdviz.tracing import call, device_of, logits_of, size_of, to_device
+from kdviz.tracing import call, device_of, logits_of, shapes_of, size_of, to_device
 
 
 class Answers(torch.nn.Module):
@@ -50,7 +49,9 @@ class StoredAnswers(Answers):
                 "in the data set itself, or a loader with shuffle=False"
             )
         if int(rows.max()) >= len(self.logits):
-            raise ValueError(f"there are {len(self.logits)} stored answers; the data has row {int(rows.max())}")
+            raise ValueError(
+                f"there are {len(self.logits)} stored answers; the data has row {int(rows.max())}"
+            )
         return self.logits[rows.to(self.logits.device)]
 
 
@@ -116,7 +117,9 @@ class OnnxModel(Answers):
         if not named:
             given = dict(zip(given, inputs, strict=False))
         kinds = {slot.name: _NUMPY.get(slot.type) for slot in self.slots}
-        given = {name: np.asarray(part.cpu(), kinds[name]) for name, part in given.items() if part is not None}
+        given = {
+            name: np.asarray(part.cpu(), kinds[name]) for name, part in given.items() if part is not None
+        }
         outputs = [output.name for output in self.session.get_outputs()]
         wanted = "logits" if "logits" in outputs else outputs[0]
         return torch.from_numpy(self.session.run([wanted], given)[0])
@@ -216,40 +219,13 @@ def outputs_of(model, batch, who="the model", pick=None) -> torch.Tensor:
 def logits_in(output, pick=None, who="the model") -> torch.Tensor:
     """The logits in what a model returned: the part that ``pick`` names, or the one that can be meant.
 
-    ``pick`` is the number of a part of a tuple, the name of a key or attribute, or a function of the output.
     TypeError where a tuple holds several tensors that look alike, which says what they are.
     """
-    if pick is None:
-        _check_unambiguous(output, who)
-        return logits_of(output)
-    try:
-        if callable(pick):
-            found = pick(output)
-        elif isinstance(output, (Mapping, tuple, list)):
-            found = output[pick]
-        else:
-            found = output if isinstance(output, torch.Tensor) else getattr(output, pick)
-    except (KeyError, IndexError, AttributeError, TypeError) as problem:
-        raise TypeError(f"logits={pick!r} is not in what {who} returns ({_shapes(output)}): {problem}") from problem
-    if not isinstance(found, torch.Tensor):
-        raise TypeError(f"logits={pick!r} of {who} must be a tensor; it is {type(found).__name__}")
-    return found
-
-
-def _check_unambiguous(output, who):
-    if not isinstance(output, (tuple, list)) or hasattr(output, "logits"):
-        return
-    tensors = [part for part in output if isinstance(part, torch.Tensor) and part.ndim]
-    if len(tensors) > 1 and sum(part.ndim == tensors[0].ndim for part in tensors) > 1:
-        raise TypeError(
-            f"{who} returns several tensors: {_shapes(output)}. Say which of them holds the logits, for "
-            "example logits=0 for the first, or logits= a function of the output"
-        )
-
-
-def _shapes(output):
-    if isinstance(output, Mapping):
-        return ", ".join(f"{name!r}: {_shapes(part)}" for name, part in output.items())
-    if isinstance(output, (tuple, list)):
-        return ", ".join(map(_shapes, output))
-    return str(tuple(output.shape)) if isinstance(output, torch.Tensor) else type(output).__name__
+    if pick is None and isinstance(output, (tuple, list)) and not hasattr(output, "logits"):
+        axes = [part.ndim for part in output if isinstance(part, torch.Tensor) and part.ndim]
+        if axes.count(axes[0] if axes else 0) > 1:
+            raise TypeError(
+                f"{who} returns several tensors that may be logits: {shapes_of(output)}. Say which of them are, "
+                "for example logits=0 for the first, or logits= a function of the output"
+            )
+    return logits_of(output, pick)

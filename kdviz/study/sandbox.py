@@ -22,7 +22,20 @@ import torch
 MOST_OBJECTS = 200_000
 MOST_BYTES = 2**31
 _ATOMS = (
-    *(type(None), bool, int, float, complex, str, bytes, range, slice, type(...), BuiltinFunctionType, CodeType),
+    *(
+        type(None),
+        bool,
+        int,
+        float,
+        complex,
+        str,
+        bytes,
+        range,
+        slice,
+        type(...),
+        BuiltinFunctionType,
+        CodeType,
+    ),
     *(np.generic, np.dtype, torch.dtype, torch.device, torch.Size, torch.layout, logging.Logger, ModuleType),
 )
 _LIBRARIES = (
@@ -117,7 +130,9 @@ class Snapshot:
         elif isinstance(part, type):
             if _is_own(sys.modules.get(part.__module__)):
                 self._keep_class(part)
-        elif isinstance(part, _ON_THEIR_OWN) or (isinstance(part, Iterator) and not hasattr(part, "__dict__")):
+        elif isinstance(part, _ON_THEIR_OWN) or (
+            isinstance(part, Iterator) and not hasattr(part, "__dict__")
+        ):
             if not any(part is each for each in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__)):
                 self.strangers.setdefault(".".join(name.split(".")[:3]), type(part).__name__)
         else:
@@ -187,7 +202,9 @@ class Snapshot:
     def _follow_function(self, function):
         for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
             self._wait(name, [cell])
-        self._wait(function.__name__, [*(function.__defaults__ or ()), function.__kwdefaults__, vars(function)])
+        self._wait(
+            function.__name__, [*(function.__defaults__ or ()), function.__kwdefaults__, vars(function)]
+        )
         if not function.__code__.co_filename.startswith(_LIBRARIES):
             self._keep_names(function.__globals__, _names(function.__code__))
 

@@ -98,7 +98,10 @@ class Setup:
     def moved_by(self):
         """The optimizers that were handed in, and those that the step reaches by itself."""
         given = {id(one): one for one in self.optimizers}
-        return [*self.optimizers, *(one for one in self.step_reaches(torch.optim.Optimizer) if id(one) not in given)]
+        return [
+            *self.optimizers,
+            *(one for one in self.step_reaches(torch.optim.Optimizer) if id(one) not in given),
+        ]
 
     def step_reaches(self, kind):
         """The objects of a type that the step reaches by itself."""
@@ -107,7 +110,9 @@ class Setup:
     def step_uses(self, name):
         """Whether the step takes this argument, or reaches what it stands for by itself."""
         model = getattr(self, name)
-        return name in step_arguments(self.step) or any(one is model for one in self.step_reaches(torch.nn.Module))
+        return name in step_arguments(self.step) or any(
+            one is model for one in self.step_reaches(torch.nn.Module)
+        )
 
     # Answers -----------------------------------------------------------------------------------------
 
@@ -259,7 +264,9 @@ class Setup:
 
     @cached_property
     def _last_layers(self):
-        return {who: _last_layer(self, who) for who in ("teacher", "student") if getattr(self, who) is not None}
+        return {
+            who: _last_layer(self, who) for who in ("teacher", "student") if getattr(self, who) is not None
+        }
 
     @cached_property
     def loss_point(self):

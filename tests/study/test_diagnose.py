@@ -922,9 +922,7 @@ def test_models_that_cannot_be_copied_are_looked_at_all_the_same():
     student(inputs)
     last, kept = student.last, student.last.detach().clone()
     optimizer = torch.optim.SGD(student.parameters(), 0.1)
-    found = kd.diagnose(
-        healthy()["teacher"], student, (inputs, labels), step=good_step, optimizer=optimizer
-    )
+    found = kd.diagnose(healthy()["teacher"], student, (inputs, labels), step=good_step, optimizer=optimizer)
     assert found.findings == () and len(found.passed) > 20, str(found)
     assert student.last is last and torch.equal(last, kept)
     # Not even the graph of what was computed before is spoiled.

@@ -1,6 +1,7 @@
 """Is the data there, finite, labelled within the classes, and mixed?"""
 
 import torch
+from scipy.stats import binom
 from torch.utils import _pytree as pytree
 
 from kdviz.measure.answers import as_whole
@@ -68,10 +69,14 @@ def sorted_batches(setup):
         raise CannotCheck("answers of one class a sample")
     labels = [batch.labels for batch in setup.batches if batch.labels is not None and len(batch) > 3]
     alone = sum(int(part.unique().numel() == 1) for part in labels)
-    classes = len({int(label) for part in labels for label in part.unique()})
     if labels:
+        counts = torch.cat([part.flatten() for part in labels]).unique(return_counts=True)[1].double()
+        classes, size = len(counts), min(map(len, labels))
+        # Where one class is much more frequent than all others, a batch may well hold nothing else.
+        by_chance = float((counts / counts.sum()).pow(size).sum())
+        rare = binom.sf(alone - 1, len(labels), by_chance) < 1e-3
         evidence = f"{alone} of {len(labels)} batches hold one class only"
-        bad = setup.source.in_order and classes > 1 and alone > len(labels) / 2
+        bad = setup.source.in_order and classes > 1 and alone > len(labels) / 2 and rare
         yield verdict(bad, "sorted_batches", f"{evidence}; the data has {classes}", evidence)
 
 

@@ -5,7 +5,7 @@ from itertools import count
 import torch
 
 from kdviz.losses.objective import Loss, Objective, as_objective
-from kdviz.study.findings import Passed, finding, verdict
+from kdviz.study.findings import finding, verdict
 from kdviz.study.models import logits_in, outputs_of
 from kdviz.study.sandbox import fixed_seed
 from kdviz.study.setup import CannotCheck, targets

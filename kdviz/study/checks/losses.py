@@ -55,7 +55,7 @@ def form_of_the_loss(setup):
         if found is not None:
             yield from found
             return
-    forms = loss_forms.read(*point, limit, _temperatures_of(calls))
+    forms = loss_forms.read(*point, limit, calls.at_both())
     if not forms:
         if claim is not None:
             yield _not_the_objective(setup, claim, given, gradient)
@@ -77,7 +77,7 @@ def size_of_the_terms(setup):
             raise CannotCheck("objective= or step=")
         sizes = _claimed_sizes(setup)
     else:
-        forms = loss_forms.read(*_loss_point(setup), temperatures=_temperatures_of(_calls(setup)))
+        forms = loss_forms.read(*_loss_point(setup), temperatures=_calls(setup).at_both())
         if not forms or forms[0].soft is None:
             raise CannotCheck("a loss made of cross-entropy and a soft term on logits; yours is another")
         sizes = {"hard": 1 - forms[0].soft_fraction, "soft": forms[0].soft_fraction}
@@ -89,14 +89,18 @@ def size_of_the_terms(setup):
 
 def pulls_at_the_teacher(setup):
     """Where the student says what the teacher says, a soft term has its minimum, and pulls no more."""
-    if not _is_function(setup.objective):
-        raise CannotCheck("objective= as a function of (student_logits, teacher_logits, labels)")
-    _, teacher, labels, gradient = _from_function(setup)
-    there = _gradient(setup.objective, teacher, teacher, labels)
+    if list(_of_calls(_calls(setup))):
+        raise CannotCheck("a loss whose calls are right; see the findings about them")
+    *_, usual = _loss_point(setup)
+    if setup.step is None:
+        _, teacher, labels, _ = _from_function(setup)
+        there = _gradient(setup.objective, teacher, teacher, labels)
+    else:
+        _, teacher, labels, there = setup.loss_point_at_teacher
     left = loss_forms.beside_labels(teacher, labels, there)
     if left is None:
-        raise CannotCheck("five classes or more, to tell the soft term from the hard one")
-    fraction = float(left / gradient.norm().clamp(min=1e-300))
+        raise CannotCheck("five classes or more, and finite logits, to tell the soft term from the hard one")
+    fraction = float(left / usual.norm())
     evidence = (
         "where the student's logits are the teacher's, what is left of the gradient beside the labels is "
         f"{fraction:.2g} of its length at the student"
@@ -141,13 +145,30 @@ def _of_calls(calls):
     twice = [one for one in softmaxes if one.of_probabilities and one.temperature is None]
     of_probabilities = {one.side for one in twice if one not in calls.cross_entropies}
     for side in sorted(of_probabilities):
-        yield finding(f"{side}_softmaxed_twice", f"{len(softmaxes)} softmaxes, 1 or more of the {side}'s probabilities")
+        yield finding(
+            f"{side}_softmaxed_twice", f"{len(softmaxes)} softmaxes, 1 or more of the {side}'s probabilities"
+        )
     if any(one.of_probabilities and one.temperature is None for one in calls.cross_entropies):
-        yield finding("cross_entropy_of_probabilities", f"in {len(calls.cross_entropies)} calls of cross_entropy")
+        yield finding(
+            "cross_entropy_of_probabilities", f"in {len(calls.cross_entropies)} calls of cross_entropy"
+        )
     elsewhere = [one for one in softmaxes if one.temperature is not None and not one.over_classes]
     if elsewhere:
         sides = " and ".join(sorted({one.side for one in elsewhere}))
-        yield finding("softmax_axis", f"{len(elsewhere)} of {len(softmaxes)} softmaxes, of the {sides}'s logits")
+        yield finding(
+            "softmax_axis", f"{len(elsewhere)} of {len(softmaxes)} softmaxes, of the {sides}'s logits"
+        )
+    tempered = [
+        one
+        for one in calls.cross_entropies
+        if not any(one is soft for soft in softmaxes)
+        and one.temperature is not None
+        and one.temperature > 1.05
+    ]
+    if tempered and any(abs(t - tempered[0].temperature) < 1e-3 * t for t in calls.at_both()):
+        yield finding(
+            "hard_tempered", f"cross_entropy of the student's logits at T = {tempered[0].temperature:.3g}"
+        )
     for one in divergences:
         form = f"kl_div of {one.inputs} as input and {one.targets} as target, log_target={one.log_target}"
         evidence = f"{form}, in 1 of {len(divergences)} calls"
@@ -161,28 +182,31 @@ def _of_calls(calls):
     if of_probabilities:
         return
     if ours == [1.0] and len(theirs) == 1 and theirs[0] > 1.05:
-        yield finding("teacher_side_only", f"softmaxes at T = {theirs[0]:.3g} of the teacher's logits, 1 of the student's")
+        yield finding(
+            "teacher_side_only",
+            f"softmaxes at T = {theirs[0]:.3g} of the teacher's logits, 1 of the student's",
+        )
     if theirs == [1.0] and len(ours) == 1 and ours[0] > 1.05 and not calls.cross_entropies_at(ours[0]):
-        yield finding("student_side_only", f"softmaxes at T = {ours[0]:.3g} of the student's logits, 1 of the teacher's")
-
-
-def _temperatures_of(calls):
-    """Temperatures at which both sides were softmaxed; none where the calls do not tell."""
-    ours, theirs = ({*calls.temperatures(side)} for side in ("student", "teacher"))
-    return sorted(t for t in ours if any(abs(t - other) < 1e-3 * t for other in theirs))
+        yield finding(
+            "student_side_only", f"softmaxes at T = {ours[0]:.3g} of the student's logits, 1 of the teacher's"
+        )
 
 
 def _other_calls(claim, calls):
     """That the calls are another loss than the one meant; None where they may be the same."""
     soft = [part.loss for part in claim.named.values() if hasattr(part.loss, "temperature")]
     meant = {float(loss.temperature) for loss in soft if isinstance(loss.temperature, (int, float))}
-    at = _temperatures_of(calls)
+    at = calls.at_both()
     if len(soft) == len(meant) == 1 and at and not any(abs(t - m) < 1e-3 * m for t in at for m in meant):
         evidence = f"meant: {claim}; both sides are softmaxed at T = {', '.join(f'{t:.3g}' for t in at)}"
         return [finding("not_the_objective/form", evidence)]
     reversed_ = any(one.learns == "target" for one in calls.divergences)
     if reversed_ and [type(loss).__name__ for loss in soft] == ["SoftTargets"]:
-        return [finding("not_the_objective/form", f"meant: {claim}; kl_div gets the student as its target, in 1 call")]
+        return [
+            finding(
+                "not_the_objective/form", f"meant: {claim}; kl_div gets the student as its target, in 1 call"
+            )
+        ]
     return None
 
 
@@ -249,7 +273,11 @@ def _wrong_factor(name, factor, claim, samples, classes):
 
 
 # What a form is called, where the calls do not say more.
-_NAMED_FORMS = ("cross_entropy_of_probabilities", *(form.__name__ for form in loss_forms.MISTAKES), "soft_term_repels")
+_NAMED_FORMS = (
+    "cross_entropy_of_probabilities",
+    *(form.__name__ for form in loss_forms.MISTAKES),
+    "soft_term_repels",
+)
 
 
 def _of_form(forms, shape, calls):
@@ -287,7 +315,9 @@ def _hidden_factor(form, samples, classes, reductions):
             continue
         for value in values:
             if _is(a + b * value):
-                yield question(key, f"{evidence}with the factor {shown.format(value)} they would sum to 1", **words)
+                yield question(
+                    key, f"{evidence}with the factor {shown.format(value)} they would sum to 1", **words
+                )
                 return
     both = classes * squared
     if squared > 1.1 and _is(a + b * both) and (not reductions or "mean" in reductions):

@@ -32,7 +32,9 @@ def same_model(setup):
     shared = [name for name, weights in setup.student.named_parameters() if id(weights) in theirs]
     if shared and holds_teacher(setup):
         own = len(list(setup.student.parameters())) - len(shared)
-        yield Passed("same_model", f"the student holds the teacher as a part, beside {own} parameters of its own")
+        yield Passed(
+            "same_model", f"the student holds the teacher as a part, beside {own} parameters of its own"
+        )
         return
     yield verdict(
         setup.student is setup.teacher or shared,
@@ -128,6 +130,8 @@ def teacher_at_chance(setup):
     right, count = int((logits.argmax(1) == labels).sum()), len(labels)
     commonest = float(labels.bincount().max()) / count
     evidence = f"{right} of {count} right; always answering the commonest class gets {commonest:.3g}"
+    if commonest > 0.9 and right >= binom.ppf(0.01, count, commonest):
+        raise CannotCheck(f"more samples of the rarer classes: {commonest:.3g} of {count} are of one class")
     better, sure = other_numbering(logits.argmax(1), labels, logits.shape[1])
     if sure:
         renumbered = f"{better / count:.3g} if its classes are renumbered"
