@@ -7,10 +7,12 @@ Only the standard library is imported here, so that a fresh clone can set itself
 import argparse
 import importlib.metadata
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import kdviz
 from kdviz.commands import setup
 from kdviz.course.paths import CLONE, course_folder
 
@@ -50,6 +52,7 @@ def _must_set_up(command):
 def _parser():
     about = "Open the course, build its static site, fetch data, or set a machine up."
     parser = argparse.ArgumentParser(prog="kdviz", description=about)
+    parser.add_argument("--version", action="version", version=f"kdviz {kdviz.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
 
     def command(name, run, what):
@@ -59,7 +62,10 @@ def _parser():
 
     lab = command("lab", _lab, "open the course in JupyterLab")
     lab.add_argument("--no-browser", action="store_true", help="only print the address")
-    lab.add_argument("--port", type=int, help="the port to serve on")
+    lab.add_argument("--port", type=_port, help="the port to serve on")
+    lab.add_argument(
+        "--originals", action="store_true", help="in a clone: edit its own notebooks, not your copy of them"
+    )
     site = command("site", _site, "build the static course: pages that need no kernel and no network")
     site.add_argument("--output", type=Path, default=Path("site"), help="the folder to write (default: site)")
     data = command("data", _data, "describe the data sets, or fetch one")
@@ -68,6 +74,8 @@ def _parser():
     data.add_argument("--from", dest="folder", type=Path, help="a folder that has its files already")
     data.format_help = lambda: _help_on_data(data)
     command("doctor", _doctor, "say what is missing on this machine and how to fix it")
+    cache = command("cache", _cache, "show the store of trained models and sweeps, or empty it")
+    cache.add_argument("--clear", action="store_true", help="remove all that kdviz keeps there")
     wheels = command("wheels", _wheels, "fill a folder from which other machines set up without network")
     wheels.add_argument("folder", type=Path, nargs="?", default=Path("wheels"), help="(default: wheels)")
     results = command("results", _results, "compute the stored tables whose code has changed")
@@ -91,7 +99,13 @@ def _parser():
 def _lab(options):
     from kdviz.commands.lab import open_lab
 
-    return open_lab(browser=not options.no_browser, port=options.port)
+    return open_lab(browser=not options.no_browser, port=options.port, originals=options.originals)
+
+
+def _port(text):
+    if text.isdecimal() and 0 < int(text) < 65536:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"give a whole number from 1 to 65535; got {text!r}")
 
 
 def _site(options):
@@ -139,6 +153,16 @@ def _doctor(options):
     return examine()
 
 
+def _cache(options):
+    from kdviz.training.store import Store
+
+    store = Store()
+    print(f"{store.folder} holds {len(store.files())} files of kdviz, {store.size() / 1e6:,.1f} MB")
+    if options.clear:
+        store.clear()
+        print("They are removed. What is asked for again is trained again.")
+
+
 def _wheels(options):
     from kdviz.commands.wheels import prepare
 
@@ -169,7 +193,19 @@ def _soak(options):
 
 
 def _lint(options):
-    return _python("-m", "ruff", "check", ".")
+    status = _python("-m", "ruff", "check", ".")
+    npm = shutil.which("npm")
+    if npm is None and not os.environ.get("CI"):
+        print("SKIPPED: the JavaScript and CSS of the explorers, for which Node.js with npm is needed")
+        return status
+    if npm is None:
+        raise ValueError("to check JavaScript and CSS, Node.js with npm is needed: https://nodejs.org")
+    commands = [["run", "--silent", "check"]]
+    if not (CLONE / "tools" / "node_modules").exists():
+        commands.insert(0, ["ci", "--silent", "--no-audit", "--no-fund"])
+    for command in commands:
+        status = subprocess.run([npm, *command], cwd=CLONE / "tools").returncode or status
+    return status
 
 
 def _python(*arguments):

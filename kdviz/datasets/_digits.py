@@ -7,6 +7,7 @@ import torch
 
 from kdviz.datasets.card import Card
 from kdviz.datasets.dataset import UNLABELLED, Dataset, Samples
+from kdviz.datasets.sources import register
 
 TRAIN, VALIDATION = 1200, 200
 CLASSES = tuple("0123456789")
@@ -19,10 +20,22 @@ CARD = Card(
     size="1,797 images; kdviz splits them 1,200 train, 200 validation, 397 test",
     classes=CLASSES,
 )
+register(CARD)
 
 
-def digits(labels=None, *, omit=None, label_noise=0.0, shift=0, transfer="all", seed=0):
+def digits(
+    labels: int | None = None,
+    *,
+    omit: int | None = None,
+    label_noise: float = 0.0,
+    shift: int = 0,
+    transfer: str = "all",
+    seed: int = 0,
+) -> Dataset:
     """The handwritten digits, split by seed into train, validation and test.
+
+    >>> digits(labels=50).transfer
+    Samples(1200 inputs of 1 × 8 × 8, 50 labelled)
 
     Parameters
     ----------
@@ -32,7 +45,7 @@ def digits(labels=None, *, omit=None, label_noise=0.0, shift=0, transfer="all", 
     omit : int, optional
         A digit that the student never sees: none of its images is in ``labelled`` or ``transfer``.
     label_noise : float
-        Share of the training labels, from 0 up to but not including 1, that is replaced by another
+        Fraction of the training labels, from 0 up to but not including 1, that is replaced by another
         class, chosen evenly. Teacher and student get the same wrong labels; validation and test
         keep the right ones.
     shift : int
@@ -100,7 +113,7 @@ def _check_settings(labels, omit, label_noise, shift, transfer, seed):
     if omit is not None and not (_whole(omit) and 0 <= omit <= 9):
         raise ValueError(f"omit must be a digit from 0 to 9, or None for no omission; got {omit!r}")
     if not 0 <= label_noise < 1:
-        raise ValueError(f"label_noise must be a share from 0 to below 1; got {label_noise!r}")
+        raise ValueError(f"label_noise must be a fraction from 0 to below 1; got {label_noise!r}")
     if not (_whole(shift) and 0 <= shift <= 3):
         raise ValueError(f"shift must be 0, 1, 2 or 3 pixels; got {shift!r}")
     if transfer not in ("all", "labelled"):
@@ -141,8 +154,8 @@ def _few(indices, truth, count, seed):
     return few
 
 
-def _flip(labels, share, random):
-    wrong = random.permutation(len(labels))[: round(share * len(labels))]
+def _flip(labels, fraction, random):
+    wrong = random.permutation(len(labels))[: round(fraction * len(labels))]
     flipped = labels.copy()
     flipped[wrong] = (labels[wrong] + random.integers(1, 10, len(wrong))) % 10
     return flipped

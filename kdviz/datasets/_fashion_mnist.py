@@ -1,9 +1,11 @@
 """Fashion-MNIST: small grey pictures of clothes, harder than digits."""
 
 from kdviz.datasets.card import Card
+from kdviz.datasets.dataset import Dataset
 from kdviz.datasets.download import fetched
 from kdviz.datasets.formats import read_idx
 from kdviz.datasets.published import split
+from kdviz.datasets.sources import Source, register
 
 NAME = "fashion-mnist"
 CARD = Card(
@@ -18,9 +20,19 @@ CARD = Card(
         *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
     ),
 )
+_FILES = {
+    "train-images-idx3-ubyte.gz": "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+    "train-labels-idx1-ubyte.gz": "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+    "t10k-images-idx3-ubyte.gz": "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+    "t10k-labels-idx1-ubyte.gz": "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+}
+_ADDRESS = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com"
+register(CARD, Source(NAME, {file: f"{_ADDRESS}/{file}" for file in _FILES}, _FILES, 31))
 
 
-def fashion_mnist(labels=None, *, train=None, test=None, seed=0):
+def fashion_mnist(
+    labels: int | None = None, *, train: int | None = None, test: int | None = None, seed: int = 0
+) -> Dataset:
     """Fashion-MNIST, split by seed, once it is fetched (``kdviz data fetch fashion-mnist``).
 
     ``labels``, ``train`` and ``test`` take only so many labelled, training and test images, evenly over the

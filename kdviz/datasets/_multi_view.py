@@ -5,15 +5,16 @@ import torch
 
 from kdviz.datasets.card import Card
 from kdviz.datasets.dataset import Dataset, Samples
+from kdviz.datasets.sources import register
 
 CLASSES = tuple("ABCDE")
-VIEWS, PLACES, PIXELS = 2, 8, 20
+VIEWS, PATCHES, PIXELS = 2, 8, 20
 VALIDATION, TEST = 200, 1000
 BOTH = -1
 CARD = Card(
     name="Multi-view data",
-    what="made-up images of 8 places with 20 pixels each; every class has two features, its views, and an "
-    "image of the class shows one or both of them, each at one place, with weak features of other classes "
+    what="made-up images of 8 patches with 20 pixels each; every class has two features, its views, and an "
+    "image of the class shows one or both of them, each in one patch, with weak features of other classes "
     "and noise",
     source="made here, after Allen-Zhu and Li 2023, Towards Understanding Ensemble, Knowledge Distillation "
     "and Self-Distillation in Deep Learning, section 2.2 and definition 3.1, in small",
@@ -21,9 +22,12 @@ CARD = Card(
     size="as many training images as you ask for (500), 200 validation, 1,000 test",
     classes=CLASSES,
 )
+register(CARD)
 
 
-def multi_view(images=500, *, single=0.1, test_single=1.0, noise=0.15, seed=0):
+def multi_view(
+    images: int = 500, *, single: float = 0.1, test_single: float = 1.0, noise: float = 0.15, seed: int = 0
+) -> Dataset:
     """Images of five classes with two views each: one view alone is enough to tell the class.
 
     Most training images show both views of their class, so a network that learned only one of them
@@ -34,7 +38,7 @@ def multi_view(images=500, *, single=0.1, test_single=1.0, noise=0.15, seed=0):
     images : int
         How many training images; all are labelled, and all are the transfer set.
     single, test_single : float
-        The share of training images, and of validation and test images, that show only one view.
+        The fraction of training images, and of validation and test images, that show only one view.
     noise : float
         The standard deviation of the noise on each pixel. Features have length 1.
     seed : int
@@ -43,15 +47,15 @@ def multi_view(images=500, *, single=0.1, test_single=1.0, noise=0.15, seed=0):
     Returns
     -------
     Dataset
-        Inputs have shape (n, 1, 8, 20): a row is a place. :func:`shown_views` says what each image shows.
+        Inputs have shape (n, 1, 8, 20): a row is a patch. :func:`shown_views` says what each image shows.
     """
     _check(images, single, test_single, noise, seed)
     features = _features(seed)
     sizes = {"train": images, "validation": VALIDATION, "test": TEST}
-    shares = {"train": single, "validation": test_single, "test": test_single}
+    fractions = {"train": single, "validation": test_single, "test": test_single}
     parts, first = {}, 0
     for part, size in sizes.items():
-        labels, views = _what_is_shown(seed, part, size, shares[part])
+        labels, views = _what_is_shown(seed, part, size, fractions[part])
         pixels = _pixels(np.random.default_rng([seed, size, first]), features, labels, views, noise)
         parts[part] = Samples(
             torch.from_numpy(pixels.astype(np.float32)).unsqueeze(1),
@@ -64,7 +68,7 @@ def multi_view(images=500, *, single=0.1, test_single=1.0, noise=0.15, seed=0):
         labelled=parts["train"],
         transfer=parts["train"],
         classes=CLASSES,
-        mean=torch.zeros(1, PLACES, PIXELS),
+        mean=torch.zeros(1, PATCHES, PIXELS),
         settings={
             "name": "multi_view",
             "seed": seed,
@@ -77,11 +81,11 @@ def multi_view(images=500, *, single=0.1, test_single=1.0, noise=0.15, seed=0):
     )
 
 
-def shown_views(data, part="test"):
+def shown_views(data: Dataset, part: str = "test") -> torch.Tensor:
     """Which view each image of a part shows: 0 or 1, or -1 for both."""
     known = data.settings
-    share = known["single"] if part == "train" else known["test_single"]
-    return torch.from_numpy(_what_is_shown(known["seed"], part, len(getattr(data, part)), share)[1])
+    fraction = known["single"] if part == "train" else known["test_single"]
+    return torch.from_numpy(_what_is_shown(known["seed"], part, len(getattr(data, part)), fraction)[1])
 
 
 def _features(seed):
@@ -94,32 +98,32 @@ def _features(seed):
 def _what_is_shown(seed, part, size, single):
     random = np.random.default_rng([seed, size, *part.encode()])
     labels = random.permutation(np.arange(size) % len(CLASSES))
-    alone = random.random(size) < single
-    return labels, np.where(alone, random.integers(VIEWS, size=size), BOTH)
+    single_view = random.random(size) < single
+    return labels, np.where(single_view, random.integers(VIEWS, size=size), BOTH)
 
 
 def _pixels(random, features, labels, views, noise, weak=0.4, others=3):
-    """At places of their own: the views of the class, and weakly some features of other classes."""
-    pixels = noise * random.normal(size=(len(labels), PLACES, PIXELS))
-    places = random.permuted(np.tile(np.arange(PLACES), (len(labels), 1)), axis=1)
+    """In patches of their own: the views of the class, and weakly some features of other classes."""
+    pixels = noise * random.normal(size=(len(labels), PATCHES, PIXELS))
+    patches = random.permuted(np.tile(np.arange(PATCHES), (len(labels), 1)), axis=1)
     every = np.arange(len(labels))
     for view in range(VIEWS):
         strength = random.uniform(0.8, 1.2, len(labels)) * np.isin(views, (BOTH, view))
-        pixels[every, places[:, view]] += strength[:, None] * features[labels, view]
-    for place in range(VIEWS, VIEWS + others):
+        pixels[every, patches[:, view]] += strength[:, None] * features[labels, view]
+    for patch in range(VIEWS, VIEWS + others):
         other = (labels + random.integers(1, len(CLASSES), len(labels))) % len(CLASSES)
         strength = weak * random.uniform(0.5, 1, len(labels))
         shown = features[other, random.integers(VIEWS, size=len(labels))]
-        pixels[every, places[:, place]] += strength[:, None] * shown
+        pixels[every, patches[:, patch]] += strength[:, None] * shown
     return pixels
 
 
 def _check(images, single, test_single, noise, seed):
     if not isinstance(images, (int, np.integer)) or isinstance(images, bool) or images < 50:
         raise ValueError(f"images must be a whole number from 50 up; got {images!r}")
-    for name, share in (("single", single), ("test_single", test_single)):
-        if not 0 <= share <= 1:
-            raise ValueError(f"{name} must be a share from 0 to 1; got {share!r}")
+    for name, fraction in (("single", single), ("test_single", test_single)):
+        if not 0 <= fraction <= 1:
+            raise ValueError(f"{name} must be a fraction from 0 to 1; got {fraction!r}")
     if not noise >= 0:
         raise ValueError(f"noise must be 0 or more; got {noise!r}")
     if not isinstance(seed, (int, np.integer)) or isinstance(seed, bool) or seed < 0:

@@ -3,9 +3,11 @@
 import numpy as np
 
 from kdviz.datasets.card import Card
+from kdviz.datasets.dataset import Dataset
 from kdviz.datasets.download import fetched
 from kdviz.datasets.formats import read_recordings
 from kdviz.datasets.published import split
+from kdviz.datasets.sources import Source, register
 
 NAME = "spoken-digits"
 RATE, SIDE, RANGE = 8000, 64, 80
@@ -23,16 +25,23 @@ CARD = Card(
     "of each digit and speaker: every speaker is heard in all parts)",
     classes=tuple("0123456789"),
 )
+ARCHIVE = "free-spoken-digit-dataset-1.0.9.tar.gz"
+# Version 1.0.9: no checksum of a later one is published.
+_CHECKSUM = "8bc44cde129d505cbbb6b365c09f80c663f2aa77578afc634e6141a2f87100c0"
+_ADDRESS = "https://github.com/Jakobovski/free-spoken-digit-dataset/archive/v1.0.9.tar.gz"
+register(CARD, Source(NAME, {ARCHIVE: _ADDRESS}, {ARCHIVE: _CHECKSUM}, 12))
 
 
-def spoken_digits(labels=None, *, train=None, test=None, seed=0):
+def spoken_digits(
+    labels: int | None = None, *, train: int | None = None, test: int | None = None, seed: int = 0
+) -> Dataset:
     """Spectrograms of spoken digits, split by seed, once fetched (``kdviz data fetch spoken-digits``).
 
     ``labels``, ``train`` and ``test`` take only so many labelled, training and test recordings, evenly over
     the digits; None takes all. The teacher's training recordings are the student's transfer set; the
     published test recordings are the test part for both.
     """
-    recordings = read_recordings(fetched(NAME, "free-spoken-digit-dataset-1.0.9.tar.gz"), RATE)
+    recordings = read_recordings(fetched(NAME, ARCHIVE), RATE)
     parts = [], []
     for (digit, _, index), samples in recordings.items():
         parts[index < 5].append((spectrogram(samples), digit))

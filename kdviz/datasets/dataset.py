@@ -5,8 +5,10 @@ from dataclasses import dataclass, field, replace
 import torch
 
 from kdviz.datasets.card import Card
+from kdviz.tracing import rows_of, to_device
 
 UNLABELLED = -1
+PARTS = ("train", "labelled", "transfer", "validation", "test")
 
 
 @dataclass(frozen=True)
@@ -16,9 +18,20 @@ class Samples:
     ``inputs`` has shape (n, channels, height, width); ``labels`` has shape (n,) and holds
     ``UNLABELLED`` (-1) where the label is not known; ``indices`` says which row of the original
     data each sample came from.
+
+    ``inputs`` may hold several modalities: a dictionary of tensors by name, which networks take as named
+    arguments (``{"image": ..., "sound": ...}``; see :class:`kdviz.models.Reads` for a network that takes one
+    of them), or a tuple of tensors in order.
+
+    >>> both = {"image": torch.zeros(3, 1, 8, 8), "sound": torch.ones(3, 20)}
+    >>> samples = Samples(both, torch.tensor([0, 1, -1]), torch.arange(3))
+    >>> samples
+    Samples(3 inputs of image 1 × 8 × 8, sound 20, 2 labelled)
+    >>> samples[:2].inputs["sound"].shape
+    torch.Size([2, 20])
     """
 
-    inputs: torch.Tensor
+    inputs: torch.Tensor | dict[str, torch.Tensor] | tuple[torch.Tensor, ...]
     labels: torch.Tensor
     indices: torch.Tensor
 
@@ -26,20 +39,26 @@ class Samples:
         return len(self.labels)
 
     def __getitem__(self, rows):
-        return Samples(self.inputs[rows], self.labels[rows], self.indices[rows])
+        return Samples(rows_of(self.inputs, rows), self.labels[rows], self.indices[rows])
 
     def __repr__(self):
         labelled = int((self.labels != UNLABELLED).sum())
-        shape = " × ".join(map(str, self.inputs.shape[1:]))
-        return f"Samples({len(self)} inputs of {shape}, {labelled} labelled)"
+        return f"Samples({len(self)} inputs of {_shapes(self.inputs)}, {labelled} labelled)"
 
-    def to(self, device):
+    def to(self, device) -> "Samples":
         """The same samples on another device."""
-        return Samples(self.inputs.to(device), self.labels.to(device), self.indices.to(device))
+        return Samples(to_device(self.inputs, device), self.labels.to(device), self.indices.to(device))
 
     def with_labels(self, labels):
         """The same inputs under other labels."""
         return replace(self, labels=labels)
+
+
+def _shapes(inputs):
+    if isinstance(inputs, torch.Tensor):
+        return " × ".join(map(str, inputs.shape[1:]))
+    named = inputs if isinstance(inputs, dict) else dict(enumerate(inputs))
+    return ", ".join(f"{name} {_shapes(part)}" for name, part in named.items())
 
 
 @dataclass(frozen=True)
@@ -56,7 +75,7 @@ class Dataset:
     validation, test
         Never trained on. Choose on ``validation``; report on ``test``.
     mean
-        The mean training image, which was subtracted: ``inputs + mean`` are pixels from 0 to 1.
+        The mean training image, which was subtracted; :meth:`pixels` adds it back.
     settings
         Everything that made this split; part of the key under which results are stored.
     """
@@ -79,16 +98,23 @@ class Dataset:
     def image_shape(self):
         return tuple(self.mean.shape[-2:])
 
-    def to(self, device):
+    def pixels(self, samples: Samples | torch.Tensor) -> torch.Tensor:
+        """Samples, or inputs like theirs, as the images that they are: values from 0 to 1.
+
+        >>> from kdviz.datasets import digits
+        >>> data = digits()
+        >>> float(data.test.inputs.min()) < 0, float(data.pixels(data.test).min())
+        (True, 0.0)
+        """
+        inputs = samples.inputs if isinstance(samples, Samples) else samples
+        return (inputs + self.mean.to(inputs.device)).clamp(0, 1)
+
+    def to(self, device) -> "Dataset":
         """The same split on another device."""
-        parts = ("train", "labelled", "transfer", "validation", "test")
-        return replace(self, **{part: getattr(self, part).to(device) for part in parts})
+        return replace(self, **{part: getattr(self, part).to(device) for part in PARTS})
 
     def __repr__(self):
         changed = {k: v for k, v in self.settings.items() if k not in ("name", "seed")}
         regime = ", ".join(f"{k}={v}" for k, v in changed.items())
-        parts = ", ".join(
-            f"{len(getattr(self, part))} {part}"
-            for part in ("train", "labelled", "transfer", "validation", "test")
-        )
+        parts = ", ".join(f"{len(getattr(self, part))} {part}" for part in PARTS)
         return f"{self.card.name}, seed {self.seed} ({regime}): {parts}"

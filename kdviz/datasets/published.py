@@ -52,13 +52,13 @@ def split(name, card, training, testing, top=255, *, labels=None, train=None, te
 
 
 def _drawn(rows, truth, count, seed):
-    """So many of the rows, mixed, in the shares of their classes; a smaller draw is part of a larger one."""
+    """So many of the rows, mixed, in proportion to their classes; a smaller draw is part of a larger one."""
     mixed = np.random.default_rng([seed, len(rows)]).permutation(rows)
-    place = np.empty(len(mixed))
+    rank = np.empty(len(mixed))
     for label in np.unique(truth[mixed]):
         own = np.flatnonzero(truth[mixed] == label)
-        place[own] = (np.arange(len(own)) + 0.5) / len(own)
-    return mixed[np.argsort(place, kind="stable")[:count]] if count is not None else mixed
+        rank[own] = (np.arange(len(own)) + 0.5) / len(own)
+    return mixed[np.argsort(rank, kind="stable")[:count]] if count is not None else mixed
 
 
 def _check(classes, trained, tested, labels, train, test):

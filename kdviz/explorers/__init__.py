@@ -1,43 +1,52 @@
-"""What a reader touches: each explorer is one ES module with a Python face."""
+"""What a reader touches: each explorer is one ES module with a Python face.
 
-from kdviz.explorers.alignment import AlignmentExplorer, alignment
-from kdviz.explorers.anatomy import Anatomy, anatomy
-from kdviz.explorers.attention import AttentionExplorer, attention
-from kdviz.explorers.attribution import AttributionExplorer, attribution
+An explorer ``calibration`` lives in the folder ``calibration_explorer``: its function and its class in
+``__init__.py``, its module ``view.js``, where needed its ``style.css``; and it is imported here.
+"""
+
+from kdviz.explorers.alignment_explorer import AlignmentExplorer, alignment
+from kdviz.explorers.anatomy_explorer import Anatomy, anatomy
+from kdviz.explorers.attention_explorer import AttentionExplorer, attention
+from kdviz.explorers.attribution_explorer import AttributionExplorer, attribution
 from kdviz.explorers.base import Explorer
-from kdviz.explorers.generations import Generations, generations
-from kdviz.explorers.landscape import Landscape, landscape
-from kdviz.explorers.playback import Playback, playback
-from kdviz.explorers.playground import Playground, playground
-from kdviz.explorers.prediction import Prediction, prediction
-from kdviz.explorers.relations import RelationExplorer, relations
-from kdviz.explorers.score import ScoreExplorer, score
-from kdviz.explorers.soft_targets import SoftTargetExplorer, soft_targets
-from kdviz.explorers.theatre import Theatre, theatre
+from kdviz.explorers.generations_explorer import Generations, generations
+from kdviz.explorers.guess_explorer import Guess, guess
+from kdviz.explorers.landscape_explorer import Landscape, landscape
+from kdviz.explorers.playback_explorer import Playback, playback
+from kdviz.explorers.playground_explorer import Playground, playground
+from kdviz.explorers.relations_explorer import RelationExplorer, relations
+from kdviz.explorers.score_explorer import ScoreExplorer, score
+from kdviz.explorers.soft_targets_explorer import SoftTargetExplorer, soft_targets
+from kdviz.explorers.theatre_explorer import Theatre, theatre
+
+# The names until version 0.1.
+Prediction, prediction = Guess, guess
 
 __all__ = [
-    "AttentionExplorer",
     "AlignmentExplorer",
     "Anatomy",
+    "AttentionExplorer",
     "AttributionExplorer",
     "Explorer",
     "Generations",
+    "Guess",
     "Landscape",
-    "Playground",
     "Playback",
+    "Playground",
     "Prediction",
     "RelationExplorer",
     "ScoreExplorer",
     "SoftTargetExplorer",
     "Theatre",
-    "attention",
-    "attribution",
     "alignment",
     "anatomy",
+    "attention",
+    "attribution",
     "generations",
+    "guess",
     "landscape",
-    "playground",
     "playback",
+    "playground",
     "prediction",
     "relations",
     "score",

@@ -1,46 +1,92 @@
 """The base of every explorer: one ES module, two hosts.
 
 In a live notebook anywidget runs the module and keeps its state in step with Python. On a static
-page there is no kernel; there the small host in ``static_host.js`` runs the same module on the state
+page there is no kernel; there the small host in ``kit/static_host.js`` runs the same module on the state
 saved in the page. Neither asks the network for anything.
 """
 
 import json
 import os
 import re
+import sys
 from pathlib import Path
 
 import anywidget
 import traitlets
 from ipywidgets import DOMWidget
 
+from kdviz.explorers.wire import Array
+
 STATIC_PAGES = "KDVIZ_STATIC_PAGES"
 """The environment variable by which ``make site`` asks each explorer for its static twin."""
 
-_HERE = Path(__file__).parent
-_HOST = (_HERE / "static_host.js").read_text(encoding="utf-8")
-# Without comments and indents, which every explorer on every page would carry with it.
-_ELEMENTS = re.sub(r"^\s*(//.*\n)?\s*", "", (_HERE / "elements.js").read_text("utf-8"), flags=re.MULTILINE)
-_PANEL = re.sub(r"/\*.*?\*/\s*", "", (_HERE / "panel.css").read_text("utf-8"), flags=re.DOTALL)
+KIT = Path(__file__).parent / "kit"
+_IMPORT = re.compile(r'^import \{([^}]*)\} from "(\.[^"]+)";\n', flags=re.MULTILINE)
+# Where a declaration begins: at the left margin, in files as the formatter leaves them.
+_DECLARATION = re.compile(r"^(?=(?:export )?(?:async )?(?:function|class|const|let)\b)", flags=re.MULTILINE)
+_NAMED = re.compile(r"(?:export )?(?:async )?(?:function\*?|class) (\w+)")
+
+
+def bundle(path):
+    """A JavaScript module with all that it imports, as one text: what a file needs stands before it, once.
+
+    Imports name what they take from a file beside this one, ``import { html } from "../kit/elements.js"``.
+    All files share one scope, so nothing can be renamed on the way, and no two can declare the same name.
+    Of an imported file only the declarations come along that are used; comments and indents, which every
+    explorer on every page would carry with it, are left out.
+    """
+    sources = {}
+
+    def add(file):
+        if file in sources:
+            return
+        source = file.read_text(encoding="utf-8")
+        for names, needed in _IMPORT.findall(source):
+            if " as " in names:
+                raise ValueError(f"{file.name} renames what it imports; all files share one scope: {names}")
+            add((file.parent / needed).resolve())
+        sources[file] = re.sub(r"^ *//.*\n", "", _IMPORT.sub("", source), flags=re.MULTILINE)
+
+    add(Path(path).resolve())
+    *imported, own = sources.values()
+    declarations = [part for source in imported for part in _DECLARATION.split(source) if part.strip()]
+    text = "\n".join([*_used(declarations, own), own])
+    return re.sub(r"^\s+", "", text, flags=re.MULTILINE)
+
+
+def _used(declarations, source):
+    """Those declarations of which a name occurs in the source, or in another one that is used."""
+    names = [
+        {n[1]} if (n := _NAMED.match(part)) else set(re.findall(r"(\w+) =", part)) for part in declarations
+    ]
+    used, words = set(), set(re.findall(r"\w+", source))
+    while more := {i for i, mine in enumerate(names) if i not in used and mine & words}:
+        used |= more
+        words |= {word for i in more for word in re.findall(r"\w+", declarations[i])}
+    return [part for i, part in enumerate(declarations) if i in used]
+
+
+HOST = bundle(KIT / "static_host.js")
 
 
 class Explorer(anywidget.AnyWidget):
     """A widget that also carries its own static twin.
 
-    A subclass names its module ``_esm`` and style sheet ``_css``, paths or texts, and declares its state as
-    synced traits that JSON can hold. The module must define ``render`` by that name at its top level, since
-    the static host calls it from inside the same module. Its root has the class ``kdviz-`` and the sheet's
-    name. What all explorers share stands in front of both: ``elements.js`` and ``panel.css``.
+    A subclass declares its state as synced traits and lives in a folder of its own, with two files beside
+    it. ``view.js`` defines ``render`` by that name at its top level, since the static host calls it from
+    inside the same module, and imports what it needs of the kit. ``style.css``, where there is one, is
+    written for what is inside the explorer: the base nests it in the root's class, that of the folder
+    ``soft_targets_explorer`` in ``.kdviz-soft-targets``, after the style that all share, ``kit/panel.css``.
     """
 
     def __init_subclass__(cls, **kwargs):
         # Each widget gets a class of its own besides, in which both are traits already.
-        own = vars(cls)
-        if isinstance(own.get("_esm"), str | Path):
-            cls._esm = f"{_ELEMENTS}\n{_text(own['_esm'])}"
-        if isinstance(own.get("_css"), Path):
-            root = f".kdviz-{own['_css'].stem.replace('_', '-')}"
-            cls._css = f"{_PANEL.replace('.kdviz-panel', root)}\n{_text(own['_css'])}"
+        folder = Path(getattr(sys.modules[cls.__module__], "__file__", None) or KIT).parent
+        if (folder / "view.js").exists():
+            if "_esm" not in vars(cls):
+                cls._esm = bundle(folder / "view.js")
+            if "_css" not in vars(cls):
+                cls._css = _sheet(folder)
         super().__init_subclass__(**kwargs)
 
     def _send(self, msg, buffers=None):
@@ -61,7 +107,7 @@ class Explorer(anywidget.AnyWidget):
     def static_html(self):
         """The explorer in its present state as a piece of HTML that needs no kernel and no network."""
         name = type(self).__name__
-        module = f"{self._esm}\n{_HOST}\nmountExplorers({json.dumps(name)}, render);"
+        module = f"{self._esm}\n{HOST}\nmountExplorers({json.dumps(name)}, render);"
         return (
             f"<style>{self._css}</style>\n"
             f'<div data-kdviz-explorer="{name}">\n'
@@ -74,7 +120,7 @@ class Explorer(anywidget.AnyWidget):
     def static_state(self):
         """The synced traits that are the explorer's own, as JSON holds them."""
         own = [name for name in self.keys if name not in DOMWidget.class_trait_names()]
-        return {name: getattr(self, name) for name in own if not name.startswith("_")}
+        return self.get_state([name for name in own if not name.startswith("_")])
 
 
 class ImageExplorer(Explorer):
@@ -82,14 +128,20 @@ class ImageExplorer(Explorer):
 
     classes = traitlets.List(traitlets.Unicode()).tag(sync=True)
     labels = traitlets.List(traitlets.Int()).tag(sync=True)
-    # All images in a row, in base64: one byte a pixel, 0 paper and 255 ink, or three, red, green and blue.
-    images = traitlets.Unicode().tag(sync=True)
-    # Height and width, and 3 after them where the images are in colour.
-    image_shape = traitlets.List(traitlets.Int()).tag(sync=True)
+    # From 0 (paper) to 1 (ink): (n, height, width), or in colour (n, height, width, 3).
+    images = Array("uint8").tag(sync=True)
 
 
-def _text(source):
-    return source.read_text(encoding="utf-8") if isinstance(source, Path) else source
+def _sheet(folder):
+    own = folder / "style.css"
+    parts = [KIT / "panel.css", *([own] if own.exists() else [])]
+    text = "".join(re.sub(r"/\*.*?\*/\s*", "", part.read_text("utf-8"), flags=re.DOTALL) for part in parts)
+    return f".{root_class(folder)} {{\n{re.sub(r'^ +', '', text, flags=re.MULTILINE)}}}"
+
+
+def root_class(folder):
+    """The class of an explorer's root, of the folder that it lives in."""
+    return "kdviz-" + Path(folder).name.removesuffix("_explorer").replace("_", "-")
 
 
 def _in_script_json(state):

@@ -4,17 +4,20 @@ from kdviz.models._convnet import convnet
 from kdviz.models._cost import Cost, cost, latency
 from kdviz.models._low_rank import low_rank
 from kdviz.models._mlp import mlp
-from kdviz.models._patches import patches
+from kdviz.models._patch_network import patch_network
+from kdviz.models._patch_network import patches as patches
 from kdviz.models._quantised import quantised
+from kdviz.models.branches import exits, fused_branches, gated_branches, grouped_branches
 from kdviz.models.ensemble import Ensemble
 from kdviz.models.frozen import Frozen, Residual
-from kdviz.models.heads import exits, fused_branches, gated_branches, grouped_branches
+from kdviz.models.reads import Reads
 from kdviz.models.separable import separable_convnet
 
 __all__ = [
     "Cost",
     "Ensemble",
     "Frozen",
+    "Reads",
     "Residual",
     "convnet",
     "cost",
@@ -25,7 +28,7 @@ __all__ = [
     "latency",
     "low_rank",
     "mlp",
-    "patches",
+    "patch_network",
     "quantised",
     "separable_convnet",
 ]

@@ -8,7 +8,7 @@ from torch import nn
 from kdviz.models.seeding import seeded
 
 
-def convnet(*channels, classes=10, image_channels=1, seed=0):
+def convnet(*channels: int, classes: int = 10, image_channels: int = 1, seed: int = 0) -> nn.Sequential:
     """A convolutional network: one 3 × 3 convolution with ReLU for each entry of ``channels``.
 
     ``convnet(8, 16)`` keeps the image size in its first block and halves it in every later one, then
@@ -22,10 +22,10 @@ def convnet(*channels, classes=10, image_channels=1, seed=0):
         )
     layers = OrderedDict()
     with seeded(seed):
-        for place, (inputs, outputs) in enumerate(pairwise((image_channels, *channels)), start=1):
-            stride = 1 if place == 1 else 2
-            layers[f"convolution{place}"] = nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1)
-            layers[f"activation{place}"] = nn.ReLU()
+        for number, (inputs, outputs) in enumerate(pairwise((image_channels, *channels)), start=1):
+            stride = 1 if number == 1 else 2
+            layers[f"convolution{number}"] = nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1)
+            layers[f"activation{number}"] = nn.ReLU()
         layers["average"] = nn.AdaptiveAvgPool2d(1)
         layers["flatten"] = nn.Flatten()
         layers["logits"] = nn.Linear(channels[-1], classes)

@@ -4,7 +4,10 @@ from dataclasses import dataclass
 from math import ceil
 
 import torch
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
+
+from kdviz.tracing import call, rows_of
 
 
 @dataclass(frozen=True)
@@ -19,7 +22,7 @@ class Cost:
         return f"{self.parameters:,} parameters, {self.bytes:,} bytes, {self.macs:,} MACs an input"
 
 
-def cost(model, inputs):
+def cost(model: nn.Module, inputs) -> Cost:
     """Count a model's parameters, bytes and MACs, the last by running it on one of ``inputs``.
 
     The count is torch's own (``torch.utils.flop_counter``, which sees matrix products and
@@ -27,7 +30,7 @@ def cost(model, inputs):
     with their bits.
     """
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        model(inputs[:1])
+        call(model, rows_of(inputs, slice(1)))
     return Cost(
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         bytes=_bytes(model),
@@ -35,8 +38,8 @@ def cost(model, inputs):
     )
 
 
-def latency(model, inputs, seconds=0.2):
-    """The median time in seconds of an answer to all of ``inputs``, measured for about so long.
+def latency(model: nn.Module, inputs, seconds: float = 0.2) -> float:
+    """The median time in seconds of a forward pass over all of ``inputs``, measured for about ``seconds``.
 
     On one thread, in the mode the model is in. It belongs to this machine and this batch size.
     """
@@ -44,7 +47,7 @@ def latency(model, inputs, seconds=0.2):
     from torch.utils.benchmark import Timer
 
     with torch.no_grad():
-        timer = Timer("model(inputs)", globals={"model": model, "inputs": inputs})
+        timer = Timer("call(model, inputs)", globals={"call": call, "model": model, "inputs": inputs})
         return timer.blocked_autorange(min_run_time=seconds).median
 
 

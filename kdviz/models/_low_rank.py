@@ -5,10 +5,11 @@ from collections import OrderedDict
 
 from torch import nn
 
+from kdviz.models.frozen import in_mode_of
 from kdviz.models.seeding import seeded
 
 
-def low_rank(network, rank, *, seed=0):
+def low_rank(network: nn.Sequential, rank: int, *, seed: int = 0) -> nn.Sequential:
     """A network whose linear layers and convolutions have a bottleneck of ``rank`` units or channels.
 
     A layer from I to O becomes one from I to ``rank`` and a linear one (a 1 × 1 convolution) from there to O,
@@ -23,7 +24,7 @@ def low_rank(network, rank, *, seed=0):
             thin = _thin(layer, rank)
             if thin is not None and _size(thin) < _size(layer):
                 layers[name] = thin
-    return nn.Sequential(layers).train(network.training).requires_grad_()
+    return in_mode_of(nn.Sequential(layers), network).requires_grad_()
 
 
 def _thin(layer, rank):

@@ -8,7 +8,7 @@ from torch import nn
 from kdviz.models.seeding import seeded
 
 
-def mlp(*widths, seed=0):
+def mlp(*widths: int, seed: int = 0) -> nn.Sequential:
     """A multi-layer perceptron with named layers and ReLU between them.
 
     ``mlp(64, 256, 10)`` has 64 inputs (images are flattened), one hidden layer of 256 units and
@@ -22,10 +22,10 @@ def mlp(*widths, seed=0):
         )
     layers = OrderedDict(flatten=nn.Flatten())
     with seeded(seed):
-        for place, (inputs, outputs) in enumerate(pairwise(widths), start=1):
-            if place == len(widths) - 1:
+        for number, (inputs, outputs) in enumerate(pairwise(widths), start=1):
+            if number == len(widths) - 1:
                 layers["logits"] = nn.Linear(inputs, outputs)
             else:
-                layers[f"hidden{place}"] = nn.Linear(inputs, outputs)
-                layers[f"activation{place}"] = nn.ReLU()
+                layers[f"hidden{number}"] = nn.Linear(inputs, outputs)
+                layers[f"activation{number}"] = nn.ReLU()
     return nn.Sequential(layers)

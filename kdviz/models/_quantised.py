@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 
-def quantised(network, bits):
+def quantised(network: nn.Module, bits: int) -> nn.Module:
     """A copy of a network whose weights are rounded to ``bits`` bits whenever it is used.
 
     Each weight matrix or kernel W is rounded to the multiples of max|W| / (2^(bits-1) - 1), evenly around 0;

@@ -8,7 +8,7 @@ from torch import nn
 class Frozen(nn.Module):
     """A copy of a network that never learns: frozen weights, and always in eval mode."""
 
-    def __init__(self, network):
+    def __init__(self, network: nn.Module):
         super().__init__()
         self.network = copy.deepcopy(network).eval().requires_grad_(False)
 
@@ -22,11 +22,29 @@ class Frozen(nn.Module):
 
 
 class Residual(nn.Module):
-    """A finished student and the assistant that learns what it leaves over: their logits added up."""
+    """A finished student and an assistant, whose logits are added up: the assistant corrects the student.
 
-    def __init__(self, student, assistant):
+    The student is a :class:`Frozen` copy; the assistant, a copy too, learns.
+    """
+
+    def __init__(self, student: nn.Module, assistant: nn.Module):
         super().__init__()
-        self.student, self.assistant = Frozen(student), assistant
+        self.student, self.assistant = Frozen(student), in_train_mode(assistant)
 
     def forward(self, inputs):
         return self.student(inputs) + self.assistant(inputs)
+
+
+def in_train_mode(network: nn.Module) -> nn.Module:
+    """A copy of a network, in the modes in which it is to be trained.
+
+    In a network in train mode, layers in eval mode (a frozen batch normalisation) stay in it. A network in
+    eval mode, as every trained one comes, is trained wholly.
+    """
+    twin = copy.deepcopy(network)
+    return twin if network.training else twin.train()
+
+
+def in_mode_of(made: nn.Module, network: nn.Module) -> nn.Module:
+    """A network made from parts of another in that one's mode; the parts of one in train mode keep theirs."""
+    return made if network.training else made.eval()

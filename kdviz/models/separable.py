@@ -8,7 +8,9 @@ from torch import nn
 from kdviz.models.seeding import seeded
 
 
-def separable_convnet(*channels, classes=10, image_channels=1, seed=0):
+def separable_convnet(
+    *channels: int, classes: int = 10, image_channels: int = 1, seed: int = 0
+) -> nn.Sequential:
     """The network of :func:`convnet`, with each convolution after the first in two cheaper steps.
 
     A 3 × 3 convolution of each channel by itself (``depthwise2``) and a 1 × 1 convolution that mixes the
@@ -25,10 +27,10 @@ def separable_convnet(*channels, classes=10, image_channels=1, seed=0):
     with seeded(seed):
         layers["convolution1"] = nn.Conv2d(image_channels, channels[0], 3, padding=1)
         layers["activation1"] = nn.ReLU()
-        for place, (inputs, outputs) in enumerate(pairwise(channels), start=2):
-            layers[f"depthwise{place}"] = nn.Conv2d(inputs, inputs, 3, stride=2, padding=1, groups=inputs)
-            layers[f"pointwise{place}"] = nn.Conv2d(inputs, outputs, 1)
-            layers[f"activation{place}"] = nn.ReLU()
+        for number, (inputs, outputs) in enumerate(pairwise(channels), start=2):
+            layers[f"depthwise{number}"] = nn.Conv2d(inputs, inputs, 3, stride=2, padding=1, groups=inputs)
+            layers[f"pointwise{number}"] = nn.Conv2d(inputs, outputs, 1)
+            layers[f"activation{number}"] = nn.ReLU()
         layers["average"] = nn.AdaptiveAvgPool2d(1)
         layers["flatten"] = nn.Flatten()
         layers["logits"] = nn.Linear(channels[-1], classes)

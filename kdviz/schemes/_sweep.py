@@ -2,23 +2,31 @@
 
 import inspect
 import itertools
-from dataclasses import dataclass, replace
-from functools import partial
+import math
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 
+import numpy as np
 import torch
+from torch import nn
 
-from kdviz import __version__
 from kdviz.datasets import digits
 from kdviz.losses.objective import Objective, as_objective
 from kdviz.losses.response import CrossEntropy, SoftTargets, cross_entropy
 from kdviz.models import mlp
-from kdviz.schemes.offline import ask, distill
-from kdviz.schemes.stacked import Exam, distill_stack, share, teachers, train_stack
-from kdviz.schemes.supervised import described_teacher, fingerprint, train
-from kdviz.tracing import trace
+from kdviz.schemes.offline import distill
+from kdviz.schemes.stacked import Evaluator, distill_stack, fraction, teachers, train_stack
+from kdviz.schemes.supervised import train
+from kdviz.tracing import answer, rows_of
+from kdviz.training.describe import Undescribable, describe, say_once, versions
+from kdviz.training.jobs import Sweep
+from kdviz.training.loop import Run
 from kdviz.training.mapped import stacked_objective, structure
+from kdviz.training.options import ObjectiveLike
 from kdviz.training.stacked import StackedModel
-from kdviz.training.sweep import Sweep
+from kdviz.training.store import Store
 
 TRAINING = ("steps", "learning_rate", "batch_size")
 # The axes of the course's landscapes.
@@ -26,38 +34,40 @@ TEMPERATURES = (1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0)
 SOFT_WEIGHTS = (0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 1.0)
 
 
-def mixture(temperature, soft_weight):
+def mixture(temperature: float, soft_weight: float) -> Objective:
     """The usual objective of a sweep; at ``soft_weight`` 0 it is the hard-label baseline."""
     return (1 - soft_weight) * CrossEntropy() + soft_weight * SoftTargets(temperature)
 
 
-def small_student(width=16, seed=0):
+def small_student(width: int = 16, seed: int = 0) -> nn.Sequential:
     """The usual student of a sweep: ``mlp(64, width, 10)`` with the initial weights of its seed."""
     return mlp(64, width, 10, seed=seed)
 
 
 def sweep(
-    grid,
-    objective,
+    grid: dict[str, list] | list[dict],
+    objective: ObjectiveLike | Callable,
     *,
-    data=digits,
-    student=small_student,
-    teacher=None,
-    seeds=30,
-    steps=600,
-    learning_rate=5e-3,
-    batch_size=64,
-    curves=False,
-    students_at_once=None,
-    threads=1,
-    device="cpu",
-    executor=None,
-    store=None,
-):
+    data: Callable = digits,
+    student: Callable | nn.Module = small_student,
+    teacher: Callable | None = None,
+    seeds: int | list[int] = 30,
+    steps: int = 600,
+    learning_rate: float = 5e-3,
+    batch_size: int = 64,
+    curves: bool = False,
+    students_at_once: int | None = None,
+    threads: int = 1,
+    device: str | torch.device = "cpu",
+    executor: Executor | None = None,
+    store: Store | None = None,
+) -> Sweep:
     """Train a student for each point of a grid and each seed, hundreds at once.
 
-    >>> sweep({"temperature": [1, 4, 16], "soft_weight": [0.0, 0.5, 0.9]}, mixture,
-    ...       data=partial(digits, labels=50, transfer="labelled")).finish().table
+    >>> grid = {"temperature": [1, 4], "soft_weight": [0.0, 0.9]}
+    >>> data = partial(digits, labels=50, transfer="labelled")
+    >>> sweep(grid, mixture, data=data, seeds=2, steps=20).finish(progress=False).table.shape
+    (8, 8)
 
     Within a seed all students share the split, the teacher, the initial weights and the order of the
     batches, so that their differences are paired.
@@ -77,16 +87,18 @@ def sweep(
         As in :func:`kdviz.distill`.
     curves : keep the validation accuracy of every student along its training, as (step, percent)
     students_at_once
-        How many students make a piece; by default as many as keep a step's work within the processor's
-        cache. The first piece is half as large, so that a first picture comes soon. The numbers do not
+        How many students make a job; by default as many as keep a step's work within the processor's
+        cache. The first job is half as large, so that a first picture comes soon. The numbers do not
         depend on it, beyond rounding.
     threads, device
-        Of torch, for each piece.
-    executor : any ``concurrent.futures.Executor``; default: here, one piece after another
+        Of torch, for each job.
+    executor : any ``concurrent.futures.Executor``; default: here, one job after another
         What it must send to its workers has to be picklable: use functions of a module and
         ``functools.partial`` for data, student and teacher.
     store : Store
-        Finished pieces are kept there, and found again when the same sweep is asked for.
+        Finished jobs are kept there, and found again when the same sweep is asked for, without drawing any
+        data: they are known by the settings and by the code of your functions, with all that it refers to. A
+        file that a function reads is not looked into; name another function, or setting, when it changes.
 
     Returns
     -------
@@ -99,31 +111,34 @@ def sweep(
     recipe = Recipe(
         objective if is_function else _Always(as_objective(objective)),
         data,
-        _Always(student) if isinstance(student, torch.nn.Module) else student,
+        _Always(student) if isinstance(student, nn.Module) else student,
         teacher,
-        {"steps": steps, "learning_rate": learning_rate, "batch_size": batch_size},
+        {
+            name: _plain(value)
+            for name, value in zip(TRAINING, (steps, learning_rate, batch_size), strict=True)
+        },
         curves,
         threads,
         device,
     )
-    seeds = list(range(seeds)) if isinstance(seeds, int) else list(seeds)
-    settings = recipe.with_data([recipe.setting(point) for point in _points(grid)])
-    pieces, refused = [], {}
-    for place, (seed, setting) in enumerate(itertools.product(seeds, settings)):
+    seeds = _seeds(seeds)
+    settings, store = [recipe.setting(point) for point in _points(grid)], store or Store()
+    jobs, refused = [], {}
+    for row, (seed, setting) in enumerate(itertools.product(seeds, settings)):
         if setting.problem:
-            refused[place] = {"seed": seed, **setting.point, "problem": setting.problem}
+            refused[row] = {"seed": seed, **setting.point, "problem": setting.problem}
     for group in _stackable(settings):
-        at_once = students_at_once or recipe.students_at_once(settings[group[0]])
+        at_once = students_at_once or recipe.students_at_once(settings[group[0]], seeds[0], store)
         for some in _cut(len(seeds), at_once / len(group)):
-            places = [row * len(settings) + column for row in some for column in group]
-            pieces.append(Piece(recipe, [settings[c] for c in group], [seeds[row] for row in some], places))
+            rows = [index * len(settings) + column for index in some for column in group]
+            jobs.append(Job(recipe, [settings[c] for c in group], [seeds[index] for index in some], rows))
     # The first seeds of every point come first, so that a picture of all of them can be drawn early.
-    pieces.sort(key=lambda piece: piece.places[0] // len(settings))
+    jobs.sort(key=lambda job: job.rows[0] // len(settings))
 
-    def alone(place):
-        return recipe.alone(seeds[place // len(settings)], settings[place % len(settings)])
+    def single_run(row):
+        return recipe.single_run(seeds[row // len(settings)], settings[row % len(settings)])
 
-    return Sweep(pieces, len(seeds) * len(settings), refused, alone, executor=executor, store=store)
+    return Sweep(jobs, len(seeds) * len(settings), refused, single_run, executor=executor, store=store)
 
 
 @dataclass(frozen=True)
@@ -142,14 +157,19 @@ class Setting:
 class Recipe:
     """What all students of a sweep have in common."""
 
-    objective: object
-    data: callable
-    student: callable
-    teacher: callable
+    objective: Callable
+    data: Callable
+    student: Callable
+    teacher: Callable | None
     training: dict
     curves: bool
     threads: int
-    device: str
+    device: str | torch.device
+    # What was drawn to look at, until it is trained with.
+    _drawn: dict = field(default_factory=dict, compare=False, repr=False)
+
+    def __getstate__(self):
+        return {**vars(self), "_drawn": {}}
 
     def setting(self, point):
         """A point as a setting; one that cannot be trained says why."""
@@ -171,38 +191,56 @@ class Recipe:
         try:
             objective = as_objective(self.objective(**taken["objective"])).replace(addresses)
             _check_training(training)
-        except (TypeError, ValueError) as problem:
-            return Setting(point, None, {}, {}, {}, str(problem))
+        except (TypeError, ValueError, ArithmeticError) as problem:
+            return Setting(point, None, {}, {}, {}, _said(problem))
         return Setting(point, objective, taken["data"], taken["student"], training)
-
-    def with_data(self, settings):
-        """The settings again; those for which there is no data say why."""
-        problems = {}
-        for setting in settings:
-            if repr(setting.data) not in problems:
-                problems[repr(setting.data)] = _problem(self.data, setting.data)
-        return [
-            setting if setting.problem else replace(setting, problem=problems[repr(setting.data)])
-            for setting in settings
-        ]
 
     def materials(self, seed, setting):
         """The split and the initial student of a seed."""
-        start = self.student(seed=seed, **setting.student)
-        return self.data(seed=seed, **setting.data).to(self.device), start.to(self.device)
+        drawn = self._drawn.pop(_name(seed, setting), None)
+        return drawn or self._draw(seed, setting)
 
-    def students_at_once(self, setting):
+    def _draw(self, seed, setting):
+        try:
+            data = self.data(seed=seed, **setting.data)
+            start = self.student(seed=seed, **setting.student)
+        except (TypeError, ValueError, ArithmeticError, LookupError, RuntimeError) as problem:
+            raise _NoData(_said(problem)) from problem
+        return data.to(self.device), start.to(self.device)
+
+    def described(self, setting):
+        """What data and initial students of this setting depend on, but for the seed."""
+        return {
+            "versions": versions(),
+            "data": [describe(self.data), describe(setting.data)],
+            "student": [describe(self.student), describe(setting.student)],
+        }
+
+    def students_at_once(self, setting, seed, store):
         """How many students give a step the work at which stacks were measured to be fastest."""
-        data, start = self.materials(0, setting)
-        work = setting.training["batch_size"] * _products(start, data.validation.inputs[:1])
-        return max(1, 48_000_000 // max(1, work))
+        batch_size = setting.training["batch_size"]
+
+        def count():
+            try:
+                data, start = self._drawn[_name(seed, setting)] = self._draw(seed, setting)
+            except _NoData:
+                return None
+            work = batch_size * _products(start, rows_of(data.validation.inputs, slice(1)))
+            return [{"students": max(1, 48_000_000 // max(1, work))}]
+
+        try:
+            key = {"recipe": "students at once", **self.described(setting), "batch_size": batch_size}
+            rows = store.fetch_rows(key, count)
+        except Undescribable:
+            rows = count()
+        return rows[0]["students"] if rows else 1
 
     def teachers(self, data, stopped=lambda: False):
         if self.teacher is None:
             return teachers(data, threads=self.threads, stopped=stopped)
         return [self.teacher(part) for part in data]
 
-    def alone(self, seed, setting):
+    def single_run(self, seed, setting) -> Run:
         """The run of one student on its own."""
         if setting.problem:
             raise ValueError(f"this row could not be trained: {setting.problem}")
@@ -213,48 +251,78 @@ class Recipe:
         return distill(teacher, start, data, setting.objective, **setting.training)
 
 
+class _NoData(ValueError):
+    """The data or the initial student of a setting cannot be had."""
+
+
+def _name(seed, setting):
+    return repr((seed, setting.data, setting.student))
+
+
 @dataclass(frozen=True)
-class Piece:
+class Job:
     """The settings of one stack, for some seeds: what is trained, stored and sent to a worker at a time."""
 
     recipe: Recipe
     settings: list
     seeds: list
-    places: list
+    rows: list
+
+    def __getstate__(self):
+        return {name: value for name, value in vars(self).items() if name != "materials"}
+
+    @cached_property
+    def materials(self):
+        """Split and initial student of each seed: drawn once, and not sent to workers."""
+        return [self.recipe.materials(seed, self.settings[0]) for seed in self.seeds]
 
     def key(self):
-        """Everything that the rows depend on, for the store."""
-        first, recipe = self.settings[0], self.recipe
-        materials = [recipe.materials(seed, first) for seed in self.seeds]
+        """Everything that the rows depend on, for the store; None where it cannot be described."""
+        try:
+            materials = self._described_materials()
+            objectives = [describe(setting.objective) for setting in self.settings]
+        except _NoData:
+            return None
+        except Undescribable as problem:
+            # Nothing is better than something else's rows: it is trained whenever it is asked for.
+            say_once(f"a sweep depends on what cannot be described: {problem}")
+            return None
         return {
-            "recipe": "sweep, 2",
-            "kdviz": __version__,
-            "data": [part.settings for part, _ in materials],
-            "starts": [fingerprint(start) for _, start in materials],
-            "teachers": self._described_teachers([part for part, _ in materials]),
-            "objectives": [repr(setting.objective) for setting in self.settings],
+            "recipe": "sweep",
+            **materials,
+            "objectives": objectives,
             "points": [setting.point for setting in self.settings],
             "training": [setting.training for setting in self.settings],
             "seeds": self.seeds,
-            "curves": recipe.curves,
+            "curves": self.recipe.curves,
         }
 
-    def _described_teachers(self, data):
-        if not self.settings[0].objective.needs_teacher:
-            return None
-        if self.recipe.teacher is None:
-            return [described_teacher(part)[1] for part in data]
-        return [
-            fingerprint(teacher) if isinstance(teacher, torch.nn.Module) else teacher.tolist()
-            for teacher in self.recipe.teachers(data)
-        ]
+    def _described_materials(self):
+        """Data, students and teachers: by settings and code, or else drawn and described as they are."""
+        recipe = self.recipe
+        with_teacher = self.settings[0].objective.needs_teacher
+        try:
+            return {
+                **recipe.described(self.settings[0]),
+                "teacher": describe(recipe.teacher) if with_teacher else None,
+            }
+        except Undescribable:
+            pass
+        data, starts = zip(*self.materials, strict=True)
+        teachers = recipe.teachers(data) if with_teacher else None
+        return {"versions": versions(), "drawn": describe([data, starts, teachers])}
 
     def train(self, stopped):
-        """The rows of this piece, or None when told to stop."""
+        """The rows of this job, or None when told to stop."""
         first, recipe = self.settings[0], self.recipe
-        materials = [recipe.materials(seed, first) for seed in self.seeds]
-        data, starts = [part for part, _ in materials], [start for _, start in materials]
-        taught = recipe.teachers(data, stopped) if first.objective.needs_teacher else None
+        try:
+            data, starts = zip(*self.materials, strict=True)
+        except _NoData as problem:
+            return self._refused(problem)
+        finally:
+            # They are not needed again.
+            vars(self).pop("materials", None)
+        teachers = recipe.teachers(data, stopped) if first.objective.needs_teacher else None
         if stopped():
             return None
         training = {
@@ -262,19 +330,30 @@ class Piece:
             "learning_rate": _one_or_each([s.training["learning_rate"] for s in self.settings]),
             "threads": recipe.threads,
         }
+        try:
+            run = self._run(starts, data, teachers, training)
+            for _ in run:
+                if stopped():
+                    return None
+        except ArithmeticError as problem:
+            # A number that all of these settings share is too large for Python's own arithmetic.
+            return self._refused(problem)
+        return self._table_rows(run, data, teachers)
+
+    def _refused(self, problem):
+        """Rows that say what was in the way."""
+        said, pairs = _said(problem), itertools.product(self.seeds, self.settings)
+        return [{"seed": seed, **setting.point, "problem": said} for seed, setting in pairs]
+
+    def _run(self, starts, data, teachers, training):
         students = StackedModel(starts, len(self.settings))
         objective = stacked_objective([setting.objective for setting in self.settings])
-        if taught is None:
-            run = train_stack(students, data, objective, **training)
-        else:
-            run = distill_stack(taught, students, data, objective, **training)
-        for _ in run:
-            if stopped():
-                return None
-        return self._rows(run, data, taught)
+        if teachers is None:
+            return train_stack(students, data, objective, **training)
+        return distill_stack(teachers, students, data, objective, **training)
 
-    def _rows(self, run, data, taught):
-        measures = _measures(run.student, data, taught)
+    def _table_rows(self, run, data, teachers):
+        measures = _measures(run.student, data, teachers)
         rows = []
         for row, seed in enumerate(self.seeds):
             for column, setting in enumerate(self.settings):
@@ -292,18 +371,20 @@ class Piece:
         return rows
 
 
-def _measures(students, data, taught):
-    validation, test = Exam([part.validation for part in data]), Exam([part.test for part in data])
+def _measures(students, data, teachers):
+    validation, test = Evaluator([part.validation for part in data]), Evaluator([part.test for part in data])
     logits = test.logits(students)
-    answers = logits.argmax(-1)
+    classes = logits.argmax(-1)
     measures = {
         "validation_accuracy": 100 * validation.accuracy(students),
-        "accuracy": 100 * share(answers == test.labels),
+        "accuracy": 100 * fraction(classes == test.labels),
         "negative_log_likelihood": cross_entropy(logits, test.labels).cpu().numpy(),
     }
-    if taught is not None and not any(isinstance(teacher, torch.Tensor) for teacher in taught):
-        said = [ask(teacher, part.test.inputs).logits for teacher, part in zip(taught, data, strict=True)]
-        measures["agreement"] = 100 * share(answers == torch.stack(said).argmax(-1).unsqueeze(1))
+    if teachers is not None and not any(isinstance(teacher, torch.Tensor) for teacher in teachers):
+        theirs = [
+            answer(teacher, part.test.inputs).logits for teacher, part in zip(teachers, data, strict=True)
+        ]
+        measures["agreement"] = 100 * fraction(classes == torch.stack(theirs).argmax(-1).unsqueeze(1))
     return measures
 
 
@@ -317,14 +398,6 @@ class _Always:
         return self.value
 
 
-def _problem(data, taken):
-    try:
-        data(seed=0, **taken)
-    except (TypeError, ValueError) as problem:
-        return str(problem)
-    return ""
-
-
 def _products(network, inputs):
     """Multiplications in one forward pass: each weight of a layer meets each position of its output.
 
@@ -335,15 +408,66 @@ def _products(network, inputs):
         for path, module in network.named_modules()
         if getattr(module, "weight", None) is not None and module.weight.ndim > 1
     }
-    with torch.no_grad():
-        features = trace(network, inputs, tuple(layers)).features
+    features = answer(network, inputs, tuple(layers)).features
     return sum(weight.numel() * features[path].numel() // weight.shape[0] for path, weight in layers.items())
 
 
 def _points(grid):
     if isinstance(grid, dict):
-        return [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
-    return [dict(point) for point in grid]
+        for name, values in grid.items():
+            if isinstance(values, (str, bytes)) or not _has_items(values):
+                raise ValueError(
+                    f"the grid's {name!r} must be a list of the values to try, such as [{values!r}]; "
+                    f"got {values!r}"
+                )
+        points = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
+    elif _has_items(grid) and all(isinstance(point, dict) for point in grid):
+        points = grid
+    else:
+        raise ValueError(
+            "the grid must be a dictionary of lists, such as {'temperature': [1, 4]}, or a list of "
+            f"dictionaries, one a point; got {grid!r}"
+        )
+    return [{name: _plain(value) for name, value in point.items()} for point in points]
+
+
+def _has_items(values):
+    """Whether it can be gone through; an array or tensor of one number has no items."""
+    return isinstance(values, Iterable) and getattr(values, "ndim", 1) > 0
+
+
+def _plain(value):
+    """A number of numpy or torch as Python's own."""
+    single = isinstance(value, (np.generic, np.ndarray, torch.Tensor)) and value.ndim == 0
+    return value.item() if single else value
+
+
+def _seeds(seeds):
+    """The seeds as a list of whole numbers."""
+    given, seeds = seeds, _plain(seeds)
+    if _has_items(seeds):
+        seeds = [_plain(seed) for seed in seeds]
+    elif _is_whole(seeds):
+        seeds = list(range(seeds))
+    else:
+        seeds = []
+    if not seeds or not all(_is_whole(seed) and seed >= 0 for seed in seeds):
+        raise ValueError(
+            "a sweep needs at least one seed: seeds must be how many, a whole number from 1 up, or a list "
+            "of whole numbers from 0 up; "
+            f"got {given!r}"
+        )
+    return seeds
+
+
+def _is_whole(value):
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _said(problem):
+    """What an error says, with its kind where that is needed to understand it."""
+    plain = isinstance(problem, (TypeError, ValueError)) and str(problem)
+    return str(problem) if plain else f"{type(problem).__name__}: {problem}".rstrip(": ")
 
 
 def _taken(function, point):
@@ -353,25 +477,27 @@ def _taken(function, point):
 
 def _check_training(training):
     for name in ("steps", "batch_size"):
-        if not isinstance(training[name], int) or training[name] < 1:
+        if not _is_whole(training[name]) or training[name] < 1:
             raise ValueError(f"{name} must be a whole number from 1 up; got {training[name]!r}")
-    if not training["learning_rate"] > 0:
-        raise ValueError(f"learning_rate must be above 0; got {training['learning_rate']!r}")
+    if not 0 < training["learning_rate"] < math.inf:
+        raise ValueError(
+            f"learning_rate must be above 0, and a finite number; got {training['learning_rate']!r}"
+        )
 
 
 def _stackable(settings):
-    """The places of the settings that can share a stack, group by group."""
+    """The indices of the settings that can share a stack, group by group."""
     groups = {}
-    for place, setting in enumerate(settings):
+    for index, setting in enumerate(settings):
         if not setting.problem:
             training = {name: setting.training[name] for name in ("steps", "batch_size")}
             alike = structure(setting.objective), setting.data, setting.student, training
-            groups.setdefault(repr(alike), []).append(place)
+            groups.setdefault(repr(alike), []).append(index)
     return groups.values()
 
 
 def _cut(count, at_once):
-    """The numbers from 0 to count - 1 in pieces, the first half as large as the others."""
+    """The numbers from 0 to count - 1 in parts, the first half as large as the others."""
     ends = [max(1, round(at_once / 2))]
     while ends[-1] < count:
         ends.append(ends[-1] + max(1, round(at_once)))

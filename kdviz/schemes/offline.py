@@ -1,105 +1,120 @@
 """Offline distillation: a finished teacher answers once, the student learns from the answers."""
 
 import torch
+from torch import nn
 
+from kdviz.datasets.dataset import Dataset
 from kdviz.losses.checks import check_labels
-from kdviz.losses.objective import as_objective
-from kdviz.measure.predictions import accuracy, agreement
-from kdviz.schemes.shared import begin, rows_of
-from kdviz.tracing import Trace, trace
+from kdviz.schemes.evaluation import evaluate_student
+from kdviz.tracing import Trace, answer, size_of
+from kdviz.training.lesson import Lesson
+from kdviz.training.loop import Run
+from kdviz.training.options import ObjectiveLike
 
 
 def distill(
-    teacher,
-    student,
-    data,
-    objective,
+    teacher: nn.Module | torch.Tensor,
+    student: nn.Module,
+    data: Dataset,
+    objective: ObjectiveLike,
     *,
-    steps=600,
-    learning_rate=5e-3,
-    batch_size=64,
-    seed=None,
-    record_every=None,
-):
+    steps: int = 600,
+    learning_rate: float = 5e-3,
+    batch_size: int = 64,
+    seed: int | None = None,
+    record_every: int | None = None,
+    threads: int = 1,
+) -> Run:
     """Distil a teacher into a student on the data's transfer set.
+
+    >>> import kdviz as kd
+    >>> data = kd.datasets.digits(labels=50)
+    >>> objective = 0.1 * kd.CrossEntropy() + 0.9 * kd.SoftTargets(temperature=4)
+    >>> run = kd.distill(kd.teacher(data), kd.models.mlp(64, 16, 10), data, objective, steps=300).finish()
+    >>> run.records[-1].measures["agreement"] > 0.8
+    True
 
     Parameters
     ----------
     teacher : torch.nn.Module, or a tensor of logits
-        A model answers once for the whole transfer set, in eval mode and without gradient. A tensor of
-        logits, one row for each sample of ``data.transfer`` in the same order, stands for a teacher
-        that is not there any more.
+        A model answers once for the whole transfer set, in eval mode and without gradient, in passes of
+        bounded memory; it stays as it is. A tensor of logits (n, C), one row for each sample of
+        ``data.transfer`` in the same order, stands for a teacher that is not there any more.
     student : torch.nn.Module
         Where to start from. It is copied, not changed.
     data : Dataset
         The student learns on ``data.transfer``; terms that need labels use those that are known.
     objective : Objective or Loss
         For example ``0.1 * CrossEntropy() + 0.9 * SoftTargets(temperature=4)``.
-    steps, learning_rate, batch_size, seed, record_every
-        As in :func:`kdviz.train`, so that the two can be compared step for step.
+    steps, learning_rate
+        Of Adam; the learning rate falls along a cosine to 2 % of its start.
+    batch_size : int
+        A last short batch of an epoch is left out; a batch is never larger than the samples.
+    seed : int, default the data's
+        Draws the order of the batches. Runs with the same one see the same batches.
+    record_every : int, default steps // 20
+        Steps between two records.
+    threads : int
+        How many threads torch takes while it trains.
 
     Returns
     -------
     Run
-        An iterator of records; ``run.finish()`` trains to the end, ``run.student`` is the student.
+        An iterator of records; ``run.finish()`` trains to the end, ``run.student`` is the student. A
+        record's measures are the accuracy on the validation samples and the agreement with the teacher.
     """
-    objective = as_objective(objective)
-    samples = data.transfer
-    answers = ask(teacher, samples.inputs, objective.teacher_layers)
-    check_labels(answers.logits, samples.labels)
-    reference = _answers_on_validation(teacher, data)
-    rows = rows_of(data, batch_size, seed)
-
-    def lesson(student, step):
-        batch = next(rows)
-        seen = trace(student, samples.inputs[batch], objective.student_layers)
-        return seen, answers[batch], samples.labels[batch]
-
-    def examine(student):
-        with torch.no_grad():
-            logits = trace(student, data.validation.inputs).logits
-        measures = {"accuracy": accuracy(logits, data.validation.labels)}
-        if reference is not None:
-            measures["agreement"] = agreement(logits, reference)
-        return measures
-
-    return begin(
+    return offline_run(
+        OfflineLesson(data, teacher),
         student,
-        lesson,
         objective,
-        examine,
         steps=steps,
         learning_rate=learning_rate,
+        batch_size=batch_size,
+        seed=seed,
         record_every=record_every,
+        threads=threads,
     )
 
 
-def _answers_on_validation(teacher, data):
-    """The teacher's validation logits, or None where only its cached answers are left."""
+def offline_run(lesson, student, objective, **training) -> Run:
+    """The run of an :class:`OfflineLesson`, evaluated beside its teacher where that can still be asked."""
+    reference = None
+    if not isinstance(lesson.teacher, torch.Tensor):
+        reference = answer(lesson.teacher, lesson.data.validation.inputs).logits
+    return Run(student, lesson, objective, evaluate_student(lesson.data, reference), **training)
+
+
+class OfflineLesson(Lesson):
+    """A teacher that answered once, before the first step."""
+
+    def __init__(self, data, teacher):
+        super().__init__(data)
+        self.teacher = teacher
+
+    def begin(self, run):
+        super().begin(run)
+        self.answers = teacher_trace(self.teacher, self.samples, self.teacher_layers)
+
+    def traces(self, student, rows):
+        return self.student_trace(student, rows), self.answers[rows]
+
+
+def teacher_trace(teacher: nn.Module | torch.Tensor, samples, layers=()) -> Trace:
+    """What a teacher answers for all samples; cached logits stand for themselves."""
     if isinstance(teacher, torch.Tensor):
-        return None
-    return ask(teacher, data.validation.inputs).logits
+        trace = _cached(teacher, size_of(samples.inputs), layers)
+    else:
+        trace = answer(teacher, samples.inputs, layers)
+    check_labels(trace.logits, samples.labels)
+    return trace
 
 
-def ask(teacher, inputs, layers=()):
-    """The trace of a teacher, in eval mode and without gradient; cached logits stand for themselves."""
-    if isinstance(teacher, torch.Tensor):
-        return _cached(teacher, inputs, layers)
-    was_training = teacher.training
-    teacher.eval()
-    try:
-        with torch.no_grad():
-            return trace(teacher, inputs, layers)
-    finally:
-        teacher.train(was_training)
-
-
-def _cached(logits, inputs, layers):
+def _cached(logits, count, layers):
     if layers:
         raise ValueError(f"cached logits hold no features, but the objective reads {layers}")
-    if logits.ndim != 2 or len(logits) != len(inputs):
+    if logits.ndim != 2 or len(logits) != count:
         raise ValueError(
-            f"cached logits must have one row for each of the {len(inputs)} samples of the transfer "
+            f"cached logits must have one row for each of the {count} samples of the transfer "
             f"set, in its order; got shape {tuple(logits.shape)}"
         )
-    return Trace(logits.detach())
+    return Trace(logits.detach(), rows=torch.arange(count, device=logits.device))

@@ -1,9 +1,13 @@
 """A weight that rises while a run goes on, as the papers of several schemes have it."""
 
 import math
+from collections.abc import Iterator
+
+from kdviz.training.loop import Record, Run
+from kdviz.training.stages import Stages
 
 
-def ramp_up(run, address, to, *, over):
+def ramp_up(run: Run | Stages, address: str, to: float, *, over: int) -> Iterator[Record]:
     r"""The records of a run, while one of its settings rises from near 0 to its full value.
 
     .. math:: w_t = w\, e^{-5 (1 - t / R)^2} \text{ for } t < R, \qquad w_t = w \text{ after},
@@ -12,8 +16,11 @@ def ramp_up(run, address, to, *, over):
     that learns too has little to say at first; the papers of the mean teacher, ONE, OKDDip and DDGSD raise
     its weight so (Laine and Aila 2017, *Temporal Ensembling*, section 3).
 
-    >>> for record in ramp_up(mean_teacher(student, data), "soft_targets.weight", 1.0, over=300):
-    ...     print(record.measures)
+    >>> import kdviz as kd
+    >>> run = kd.schemes.mean_teacher(kd.models.mlp(64, 8, 10), kd.datasets.digits(labels=50), steps=20)
+    >>> records = list(ramp_up(run, "soft_targets.weight", 1.0, over=10))
+    >>> run.objective.settings()["soft_targets.weight"]
+    1.0
 
     Parameters
     ----------

@@ -2,15 +2,15 @@
 
 import torch
 
-from kdviz.losses.checks import check_labels
 from kdviz.losses.objective import as_objective
 from kdviz.losses.response import CrossEntropy
 from kdviz.losses.response.logits import at_label
-from kdviz.schemes.offline import ask
+from kdviz.schemes.group_traces import map_trace
+from kdviz.schemes.objectives import labels_and_soft_targets, layers_of
+from kdviz.schemes.offline import teacher_trace
 from kdviz.schemes.online.peers import peers_of
-from kdviz.schemes.shared import labels_and_soft_targets, layers_of, mapped
 from kdviz.schemes.supervised import described_teacher
-from kdviz.training.batches import StackedBatches, samples_last
+from kdviz.training.batches import StackedBatches, one_tensor, samples_last
 from kdviz.training.stacked import Stack, StackedModel
 from kdviz.training.store import Store
 
@@ -25,9 +25,10 @@ def distill_stack(teachers, students, data, objective, *, batch_size=64, seeds=N
     data : one Dataset for each seed, with equally large transfer sets
     objective : Objective or Loss
         Its numbers may be tensors: one value for each of the K settings, or for each student (S, K).
-    batch_size, seeds, steps, learning_rate, record_every, threads
-        As in :func:`kdviz.distill`; ``learning_rate`` may be such a tensor too, ``seeds`` draw the
-        order of the batches of each row of students.
+    seeds : list of int, default the data's
+        They draw the order of the batches of each row of students.
+    batch_size, steps, learning_rate, record_every, threads
+        As in :func:`kdviz.distill`; ``learning_rate`` may be such a tensor too.
 
     Returns
     -------
@@ -37,11 +38,9 @@ def distill_stack(teachers, students, data, objective, *, batch_size=64, seeds=N
     objective = as_objective(objective)
     samples = [part.transfer for part in data]
     answers = [
-        ask(teacher, part.inputs, objective.teacher_layers)
+        teacher_trace(teacher, part, objective.teacher_layers)
         for teacher, part in zip(teachers, samples, strict=True)
     ]
-    for answer, part in zip(answers, samples, strict=True):
-        check_labels(answer.logits, part.labels)
     return _stack(students, data, samples, answers, objective, batch_size, seeds, training)
 
 
@@ -90,28 +89,32 @@ def mutual_stack(pairs, data, objective=None, *, settings=1, batch_size=64, seed
         batch_size,
         None if seeds is None else [seed for seed in seeds for _ in range(2)],
         training,
-        live=lambda seen: mapped(lambda values: values.detach()[other], seen),
+        live=lambda pairs: map_trace(lambda values: values.detach()[other], pairs),
     )
 
 
 def teachers(data, model=None, *, on="train", store=None, threads=1, stopped=lambda: False, **recipe):
     """:func:`kdviz.teacher` for many splits: those that the store does not hold are trained in one stack.
 
-    A teacher's weights agree with those that it gets alone up to rounding. ``stopped`` is asked now and
-    then; once it says so, the result is None, and what was trained to its end is in the store.
+    A teacher's weights agree with those that it gets alone up to rounding, so the store keeps the two apart:
+    what it gives must not depend on which was trained first. ``stopped`` is asked now and then; once it says
+    so, the result is None, and what was trained to its end is in the store.
     """
     store = store or Store()
     starts, settings, recipes = zip(
         *(described_teacher(part, model, on, **recipe) for part in data), strict=True
     )
-    found = [store.find(described) for described in settings]
-    missing = [place for place, weights in enumerate(found) if weights is None]
+    settings = [described and {**described, "recipe": "teacher in a stack"} for described in settings]
+    found = [
+        store.find(described, start.state_dict()) for described, start in zip(settings, starts, strict=True)
+    ]
+    missing = [index for index, weights in enumerate(found) if weights is None]
     for group in _of_equal_size(missing, [len(getattr(part, on)) for part in data]):
         run = train_stack(
-            StackedModel([starts[place] for place in group]),
-            [data[place] for place in group],
+            StackedModel([starts[index] for index in group]),
+            [data[index] for index in group],
             on=on,
-            seeds=[recipes[place]["seed"] for place in group],
+            seeds=[recipes[index]["seed"] for index in group],
             steps=recipes[group[0]]["steps"],
             learning_rate=recipes[group[0]]["learning_rate"],
             threads=threads,
@@ -119,18 +122,18 @@ def teachers(data, model=None, *, on="train", store=None, threads=1, stopped=lam
         for _ in run:
             if stopped():
                 return None
-        for row, place in enumerate(group):
-            found[place] = run.student.student(row, 0).state_dict()
-            store.keep(settings[place], found[place])
+        for row, index in enumerate(group):
+            found[index] = run.student.student(row, 0).state_dict()
+            store.keep(settings[index], found[index])
     for start, weights in zip(starts, found, strict=True):
         start.load_state_dict(weights)
     return [start.eval().requires_grad_(False) for start in starts]
 
 
-def _of_equal_size(places, sizes):
+def _of_equal_size(indices, sizes):
     groups = {}
-    for place in places:
-        groups.setdefault(sizes[place], []).append(place)
+    for index in indices:
+        groups.setdefault(sizes[index], []).append(index)
     return groups.values()
 
 
@@ -139,45 +142,38 @@ def _stack(students, data, samples, answers, objective, batch_size, seeds, train
     batches = StackedBatches(
         samples, answers, batch_size, [part.seed for part in data] if seeds is None else seeds
     )
-    exam = Exam([part.validation for part in data])
-
+    evaluator = Evaluator([part.validation for part in data])
     layers = objective.student_layers if live is None else layers_of(objective)
 
     def lesson(students, step):
-        inputs, taught, labels = next(batches)
-        seen = students.trace(inputs, layers)
-        return seen, taught if live is None else live(seen), labels
+        inputs, teacher, labels = next(batches)
+        student = students.trace(inputs, layers)
+        return student, teacher if live is None else live(student), labels
 
-    steps = training.setdefault("steps", 600)
-    training.setdefault("learning_rate", 5e-3)
-    training["record_every"] = training.get("record_every") or max(1, steps // 20)
     return Stack(
-        students,
-        lesson,
-        objective,
-        examine=lambda students: {"accuracy": exam.accuracy(students)},
-        **training,
+        students, lesson, objective, lambda students: {"accuracy": evaluator.accuracy(students)}, **training
     )
 
 
-class Exam:
-    """The same questions to every student of a stack: one set of samples a seed."""
+class Evaluator:
+    """Evaluates every student of a stack on the same samples: one set of samples a seed."""
 
     def __init__(self, samples):
-        self.inputs = samples_last(torch.stack([part.inputs for part in samples]).unsqueeze(1), 2)
+        inputs = [one_tensor(part.inputs) for part in samples]
+        self.inputs = samples_last(torch.stack(inputs).unsqueeze(1), 2)
         self.labels = torch.stack([part.labels for part in samples]).unsqueeze(1)
 
     @torch.no_grad()
-    def logits(self, students):
+    def logits(self, students) -> torch.Tensor:
         return students.trace(self.inputs).logits
 
     def accuracy(self, students):
-        """The share of right answers of each student, (S, K)."""
+        """The fraction of right answers of each student, (S, K)."""
         logits = self.logits(students)
-        # The largest value is found ten times faster in a stack than its place.
-        return share(at_label(logits, self.labels) == logits.amax(-1))
+        # The largest value is found ten times faster in a stack than its index.
+        return fraction(at_label(logits, self.labels) == logits.amax(-1))
 
 
-def share(right):
-    """The share of what is true along the samples, as an array."""
-    return right.double().mean(-1).cpu().numpy()
+def fraction(hits):
+    """The fraction of what is true along the samples, as an array."""
+    return hits.double().mean(-1).cpu().numpy()

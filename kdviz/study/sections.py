@@ -9,9 +9,9 @@ import numpy as np
 import torch
 
 from kdviz import figures
-from kdviz.explorers.attribution import AttributionExplorer, ask_all
-from kdviz.explorers.relations import RelationExplorer
-from kdviz.explorers.soft_targets import SoftTargetExplorer
+from kdviz.explorers.attribution_explorer import AttributionExplorer, ask_all
+from kdviz.explorers.relations_explorer import RelationExplorer
+from kdviz.explorers.soft_targets_explorer import SoftTargetExplorer
 from kdviz.measure.similarity import procrustes
 from kdviz.study import sentences
 from kdviz.study.gallery import gallery

@@ -32,7 +32,7 @@ class StackedBatches:
             )
         self._count, self._size = counts[0], min(size, counts[0])
         self._orders = [batches(self._count, self._count, seed) for seed in seeds]
-        self._inputs = torch.cat([part.inputs for part in samples])
+        self._inputs = torch.cat([one_tensor(part.inputs) for part in samples])
         self._labels = torch.cat([part.labels for part in samples])
         self._logits, self._features, self._rows = None, {}, None
         if answers is not None:
@@ -67,14 +67,21 @@ class StackedBatches:
             features = {path: gathered(values) for path, values in self._features.items()}
             numbers = None if self._rows is None else gathered(self._rows)
             for batch in range(len(order)):
-                taught = None
+                teacher = None
                 if logits is not None:
                     here = {path: values[batch] for path, values in features.items()}
                     known = None if numbers is None else numbers[batch]
-                    taught = Trace(logits[batch].movedim(-1, 2), here, known)
-                yield inputs[batch], taught, labels[batch]
+                    teacher = Trace(logits[batch].movedim(-1, 2), here, known)
+                yield inputs[batch], teacher, labels[batch]
 
 
 def samples_last(values, samples_axis=3):
     """The same values in a stack's memory order: the axis of the samples moved to the end."""
     return values.movedim(samples_axis, -1).contiguous()
+
+
+def one_tensor(inputs) -> torch.Tensor:
+    """The inputs of a stack, whose networks read one tensor."""
+    if not isinstance(inputs, torch.Tensor):
+        raise TypeError("a stack reads one tensor of inputs; train on inputs by name seed by seed")
+    return inputs

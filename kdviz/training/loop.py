@@ -1,14 +1,18 @@
 """The one training loop. It is an iterator: whoever consumes it decides when to stop."""
 
-import copy
 import math
 import threading
+from collections.abc import Callable
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import torch
 
-from kdviz.losses.objective import as_objective
+from kdviz.losses.objective import Objective, as_objective
+from kdviz.models.frozen import in_train_mode
+from kdviz.models.seeding import seeded
 from kdviz.tracing import Trace
+from kdviz.training.lesson import Lesson
 from kdviz.training.mapped import each_memory, each_value, over_teachers
 from kdviz.training.threads import limited_threads
 
@@ -35,17 +39,22 @@ class Record:
 class Run:
     """A training run, one record after another.
 
-    >>> for record in run:
-    ...     print(record.step, record.measures)
+    Leave the loop over its records at any time, by ``break`` or by interrupting the kernel: ``run.student``
+    is then the student as trained so far, ready to use, and iterating again goes on from there.
 
-    Leave the loop at any time, by ``break`` or by interrupting the kernel: ``run.student`` is then the
-    student as trained so far, ready to use, and iterating again goes on from there.
+    >>> import kdviz as kd
+    >>> for record in kd.train(kd.models.mlp(64, 8, 10), kd.datasets.digits(labels=50), steps=40):
+    ...     if record.step == 10:
+    ...         print(list(record.losses), list(record.measures))
+    ['cross_entropy'] ['accuracy']
 
     The student that you pass stays as it is; the run trains a copy. So two runs can start from the
-    same weights.
+    same weights. What of a student in train mode is in eval mode, such as a frozen batch normalisation, stays
+    so while it trains; a student wholly in eval mode is trained wholly.
 
-    ``lesson(student, step)`` is what makes a scheme: it returns the student's trace, the teacher's
-    trace (or None) and the labels for this step. ``examine(student)`` returns the measures of a record.
+    ``lesson`` is what makes a scheme: a :class:`Lesson`, or a function of student and step that returns the
+    student's trace, the teacher's trace (or None) and the labels for this step. ``evaluate(student)`` returns
+    the measures of a record. ``seed`` draws the order of the batches; None takes the data's.
 
     Logits of shape (N, C) are one student's, logits of shape (students, 1, N, C) those of students that
     learn together. Those of the teacher may have shape (students, teachers, N, C), or (teachers, N, C)
@@ -55,28 +64,46 @@ class Run:
     """
 
     student: torch.nn.Module
-    lesson: callable
-    objective: object
-    steps: int
-    learning_rate: float
-    record_every: int
-    examine: callable
+    lesson: Lesson | Callable
+    objective: Objective
+    evaluate: Callable = lambda student: {}
+    steps: int = 600
+    learning_rate: float = 5e-3
+    batch_size: int = 64
+    seed: int | None = None
+    record_every: int | None = None
     threads: int = 1
     records: list[Record] = field(default_factory=list)
     step: int = 0
 
     def __post_init__(self):
-        for name in ("steps", "record_every"):
+        self.record_every = self.record_every or max(1, self.steps // 20)
+        for name in ("steps", "record_every", "batch_size"):
             value = getattr(self, name)
             if not isinstance(value, int) or value < 1:
                 raise ValueError(f"{name} must be a whole number from 1 up; got {value!r}")
         self._check_learning_rate()
         self.objective = as_objective(self.objective)
-        self.student = copy.deepcopy(self.student).eval()
-        self._changes, self._begun, self._hurried = [], self.step, False
+        self.student = in_train_mode(self.student)
+        self._frozen = [module for module in self.student.modules() if not module.training]
+        self.student.eval()
+        self._changes, self._begun, self._record_now = [], self.step, False
         # A setting may be changed from another thread, but not between a step's number and its objective.
         self._turn = threading.Lock()
         self._prepare()
+        if isinstance(self.lesson, Lesson):
+            with seeded(self._seed_of_step()):
+                self.lesson.begin(self)
+            self._learn_too(list(self.lesson.parameters()))
+
+    def _seed_of_step(self):
+        """Of what is drawn within a step from torch's global generator, such as the units dropped out.
+
+        A step's draws are its own, so that a run that was left and goes on is the same run, and nothing that
+        another thread or the reader draws matters, nor is disturbed.
+        """
+        seed = self.seed if self.seed is not None else getattr(getattr(self.lesson, "data", None), "seed", 0)
+        return (seed * 1_000_003 + self.step + 1) % 2**63
 
     def _prepare(self):
         trainable = [weights for weights in self.student.parameters() if weights.requires_grad]
@@ -85,9 +112,28 @@ class Run:
         self._optimizer = torch.optim.Adam(trainable, lr=self.learning_rate, fused=True)
         self.learned = None
 
+    def _learn_too(self, parts):
+        if parts and not hasattr(self, "_optimizer"):
+            raise ValueError("a lesson that learns cannot be given to a stack; train its students one by one")
+        if parts:
+            self._optimizer.add_param_group({"params": parts})
+
     def _check_learning_rate(self):
-        if not self.learning_rate > 0:
-            raise ValueError(f"learning_rate must be above 0; got {self.learning_rate!r}")
+        if not 0 < self.learning_rate < math.inf:
+            raise ValueError(
+                f"learning_rate must be above 0, and a finite number; got {self.learning_rate!r}"
+            )
+
+    @contextmanager
+    def training_mode(self):
+        """The student in the modes in which it trains; outside it is in eval mode."""
+        self.student.train()
+        for module in self._frozen:
+            module.training = False
+        try:
+            yield self.student
+        finally:
+            self.student.eval()
 
     def __iter__(self):
         return self
@@ -95,19 +141,29 @@ class Run:
     def __next__(self):
         if self.step >= self.steps:
             raise StopIteration
-        self.student.train()
         try:
-            with limited_threads(self.threads):
+            return self._next_record()
+        except StopIteration as problem:
+            # It would be taken for the end of the run, as in a generator (PEP 479).
+            raise RuntimeError(
+                f"a StopIteration was raised within step {self.step}: by a next() of an iterator that had "
+                "ended, in the student, the objective or the lesson. The student is kept as it was before "
+                "this step"
+            ) from problem
+
+    def _next_record(self):
+        try:
+            with self.training_mode(), limited_threads(self.threads):
                 last = min((self.step // self.record_every + 1) * self.record_every, self.steps)
                 recorded = False
                 while not recorded:
-                    recorded = self._hurried or self.step + 1 == last
-                    total, values = self._take_step(recorded)
+                    recorded = self._record_now or self.step + 1 == last
+                    with seeded(self._seed_of_step()):
+                        total, values = self._take_step(recorded)
         finally:
-            self.student.eval()
-            self._begun, self._hurried = self.step, False
+            self._begun, self._record_now = self.step, False
         with limited_threads(self.threads):
-            measures = self.examine(self.student)
+            measures = self.evaluate(self.student)
         record = Record(
             step=self.step,
             total=_plain(total),
@@ -135,9 +191,12 @@ class Run:
             self.objective = self.objective.replace({address: value})
             self._changes.append((self._begun, address, old, value))
 
-    def hurry(self):
+    def record_now(self):
         """Give the next record after the step in hand, not after ``record_every``; from any thread."""
-        self._hurried = True
+        self._record_now = True
+
+    # As it was called once.
+    hurry = record_now
 
     def _changes_so_far(self):
         """The changes that steps were taken with; later ones belong to the next record."""
@@ -156,7 +215,7 @@ class Run:
             name: self._value(name, term.loss, student, teacher, labels)
             for name, term in objective.named.items()
         }
-        total = objective.total(values)
+        total = sum(_per_student(term.weight) * values[name] for name, term in objective.named.items())
         if not torch.isfinite(total).all():
             raise ValueError(self._what_diverged(values))
         self._remember(student, teacher, labels)
@@ -177,9 +236,7 @@ class Run:
     def _begin_to_learn(self, student, teacher):
         """Take in what the losses themselves learn; its sizes are known once layers have been seen."""
         self.learned = self._initial(student, teacher)
-        parts = self._learning()
-        if parts:
-            self._optimizer.add_param_group({"params": parts})
+        self._learn_too(self._learning())
 
     def _learning(self):
         return [part for parts in self.learned.values() for part in parts.values() if part.requires_grad]
@@ -223,8 +280,14 @@ class Run:
 
 
 def cosine(step, steps):
-    """The share of the learning rate at a step: from 1 along half a cosine to 2 % after the last."""
+    """The fraction of the learning rate at a step: from 1 along half a cosine to 2 % after the last."""
     return 0.02 + 0.98 * (1 + math.cos(math.pi * step / steps)) / 2
+
+
+def _per_student(weight):
+    """A weight; one for each of several students may be written as a column, (students, 1)."""
+    column = isinstance(weight, torch.Tensor) and weight.ndim == 2
+    return weight.squeeze(-1) if column else weight
 
 
 def _first(trace):

@@ -21,7 +21,7 @@ def each_value(loss, student, teacher, labels, learned=None):
     ``learned`` has the student's leading axes. Numbers of the loss may be tensors with a value for each of
     the last of these axes (the settings of a sweep), or for all.
     """
-    return _each(Loss.__call__, loss, student, teacher, labels, learned)
+    return _each(type(loss).__call__, loss, student, teacher, labels, learned)
 
 
 def each_memory(loss, student, teacher, labels, learned):

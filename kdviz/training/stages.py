@@ -1,12 +1,15 @@
 """Runs one after another: what a scheme is made of when a student of one stage matters to the next."""
 
+from collections.abc import Callable
 from dataclasses import replace
+
+from kdviz.training.loop import Run
 
 
 class Stages:
     """Runs one after another, as one iterator of records.
 
-    ``begin(number, before)`` makes the run of a stage; ``before`` is the student of the stage before it,
+    ``begin(index, before)`` makes the run of a stage; ``before`` is the student of the stage before it,
     or None. A stage begins when the one before it has ended, with a learning rate of its own.
 
     It is used like a :class:`Run`: leave it at any time, and ``student`` is the student of the stage in
@@ -14,7 +17,7 @@ class Stages:
     stage.
     """
 
-    def __init__(self, begin, count):
+    def __init__(self, begin: Callable[..., Run], count: int):
         if not isinstance(count, int) or count < 1:
             raise ValueError(f"there must be at least one stage; got {count!r}")
         self._begin, self.count = begin, count
@@ -48,7 +51,15 @@ class Stages:
         """Begin the next stage if the one in hand has ended; return whether one was begun."""
         if self.runs[-1].step < self.runs[-1].steps or len(self.runs) == self.count:
             return False
-        run = self._begin(len(self.runs), self.student)
+        # In the modes in which it was trained, so that what is frozen in it stays so in the next stage.
+        with self.runs[-1].training_mode() as before:
+            try:
+                run = self._begin(len(self.runs), before)
+            except StopIteration as problem:
+                # It would be taken for the end of the last stage.
+                raise RuntimeError(
+                    f"a StopIteration was raised while stage {len(self.runs)} began"
+                ) from problem
         for address, value in self._settings.items():
             if address in run.objective.settings():
                 run.set(address, value)

@@ -19,7 +19,7 @@ from playwright.sync_api import sync_playwright
 from scipy import stats
 
 from kdviz.commands.doctor import find_chromium
-from kdviz.explorers.alignment import AlignmentExplorer
+from kdviz.explorers.alignment_explorer import AlignmentExplorer
 
 POINTS, SNAPSHOTS, ROUNDS, FRAMES = 800, 40, 5, 90
 

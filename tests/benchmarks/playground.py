@@ -13,7 +13,7 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 
 from kdviz.commands.doctor import find_chromium
-from kdviz.explorers.playground import playground_page
+from kdviz.explorers.playground_explorer import playground_page
 
 ROUNDS = 5
 FIRST_PICTURE = """() => Math.max(

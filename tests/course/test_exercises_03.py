@@ -1,6 +1,7 @@
 """The exercises of notebook 03: the solutions against the library, and answers of other kinds."""
 
 import itertools
+from functools import partial
 
 import pytest
 import torch
@@ -32,9 +33,12 @@ def test_the_solutions_agree_with_the_library_on_other_numbers():
     generator = torch.Generator().manual_seed(9)
     z, teacher = torch.randn(2, 7, 5, generator=generator, dtype=torch.float64)
     found = solve("3.1")(z, teacher, 3.0)
-    assert torch.allclose(found, response.reverse_kl(z, teacher, 3.0))
+    assert torch.allclose(found, response.reverse_kl(z, teacher, 3.0, form="scaled"))
     dist = response.prediction_correlation(z, teacher, 1.0, 1.0, 0.0)
     assert torch.allclose(solve("3.3")(z, teacher), dist)
+    labels = torch.arange(7) % 5
+    conditional = response.conditional_targets(z, teacher, labels, 1.0, form="scaled")
+    assert torch.allclose(solve("3.5")(z, teacher, labels), conditional)
 
 
 def test_the_share_is_the_factor_of_the_identity():
@@ -89,5 +93,5 @@ def test_a_loss_of_a_library_is_not_an_answer():
         log_p, log_q = (log_softmax(each / temperature, -1) for each in (student, teacher))
         return temperature**2 * kl_div(log_q, log_p, reduction="batchmean", log_target=True)
 
-    for answer in (of_torch, response.reverse_kl):
+    for answer in (of_torch, partial(response.reverse_kl, form="scaled")):
         assert "a library made it" in exercise("3.1").check(answer).message

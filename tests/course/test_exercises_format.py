@@ -55,6 +55,15 @@ def test_a_wrapped_line_begins_with_nothing_that_markdown_takes_for_a_sign(one):
                 assert not [line for line in lines if re.match(r"([-+*>#=|]|1[.)])(\s|$)", line)]
 
 
+@pytest.mark.parametrize("text", TEXTS, ids=NAMES)
+def test_a_divergence_is_written_and_never_told_as_from_one_to_the_other(text):
+    for path in (text, text.with_suffix(".py")):
+        told = re.findall(
+            r"(?:divergence|KL)\b[^.|]{0,30}? from (?:the|a)\b[^.|]* to (?:the|a)\b", path.read_text("utf-8")
+        )
+        assert told == []
+
+
 GOOD = """# Exercises of notebook 04
 
 ## 4.3 Half of it
@@ -96,8 +105,18 @@ def test_a_text_is_read():
         "question": "Write `half(value)`.",
         "hints": ("Divide.", "By 2."),
         "source": "## a comment that is no heading\ndef half(value):\n    return value / 2",
+        "start": "",
         "praise": "Well halved.",
     }
+
+
+def test_a_cell_may_begin_with_more_than_an_empty_answer():
+    begun = "### Begin with\n\n```python\ndef half(value):\n    return value\n```\n\n### Hint 1"
+    (known,) = read(GOOD.replace("### Hint 1", begun), "n04_features.md")
+    one = package.Exercise(**known, grade=lambda answer: None)
+    assert one.cell == 'def half(value):\n    return value\n\n\nexercise("4.3").check(half)'
+    assert one.check(lambda value: value).message == "Mend the function, then run the cell."
+    assert one.check(lambda value: value / 2).passed
 
 
 @pytest.mark.parametrize(
@@ -112,6 +131,7 @@ def test_a_text_is_read():
         ("Write `half(value)`.\n\n", "", "question must come first"),
         ("4.3 Half of it", "4.3", "a title"),
         ("```python", "```", "one block of code"),
+        ("### Hint 1", "### Begin with\n\nhalf(2)\n\n### Hint 1", "one block of code"),
     ],
 )
 def test_what_is_missing_is_said_with_the_exercise(present, instead, message):

@@ -3,7 +3,7 @@ import torch
 
 from kdviz.datasets import cards, multi_view, shown_views
 from kdviz.datasets._multi_view import _features
-from kdviz.models import patches
+from kdviz.models import patch_network
 from kdviz.schemes import train
 
 
@@ -52,7 +52,7 @@ def test_a_data_set_belongs_to_its_seed_and_its_parts_differ():
 def test_one_network_misses_views_that_both_together_do_not_need():
     # What the data set is for. With both views in sight nothing is missing.
     alone, both = multi_view(seed=0), multi_view(test_single=0.0, seed=0)
-    network = train(patches(20, 10, 5, seed=0), alone, learning_rate=1e-2).finish().student
+    network = train(patch_network(20, 10, 5, seed=0), alone, learning_rate=1e-2).finish().student
 
     def right(data):
         return (network(data.test.inputs).argmax(-1) == data.test.labels).float().mean()
@@ -65,8 +65,8 @@ def test_one_network_misses_views_that_both_together_do_not_need():
     [
         ({"images": 10}, "from 50 up"),
         ({"images": 99.5}, "whole number"),
-        ({"single": 1.5}, "single must be a share"),
-        ({"test_single": -1}, "test_single must be a share"),
+        ({"single": 1.5}, "single must be a fraction"),
+        ({"test_single": -1}, "test_single must be a fraction"),
         ({"noise": -0.1}, "noise must be"),
         ({"seed": -1}, "seed must be"),
     ],

@@ -29,7 +29,7 @@ def live(offline):
         state = json.dumps(base.Explorer.static_state(shown), allow_nan=False)
         module = shown._esm.replace("export default", "const module =")
         script = (
-            f"{module}\n{base._HOST}\nconst model = new StaticModel({state}); module.initialize?.({{model}});"
+            f"{module}\n{base.HOST}\nconst model = new StaticModel({state}); module.initialize?.({{model}});"
             "const place = document.querySelector('#place');"
             "Object.assign(window, {model, close: module.render({model, el: place})});"
         )

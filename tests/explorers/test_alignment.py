@@ -1,7 +1,6 @@
 """The alignment explorer: what it shows is what is there, and every control moves it."""
 
 import json
-from base64 import b64decode
 
 import numpy as np
 import pytest
@@ -10,7 +9,8 @@ from scipy import stats
 from sklearn.decomposition import PCA
 
 import kdviz as kd
-from kdviz.explorers.alignment import NEAR, PLACE_BITS, AlignmentExplorer
+from kdviz.explorers.alignment_explorer import NEAR, AlignmentExplorer
+from kdviz.explorers.wire import unpack
 from kdviz.measure import cka, neighbour_overlap, neighbours, procrustes, procrustes_distance
 from kdviz.tracing import trace
 
@@ -53,16 +53,9 @@ def full_explorer(count=800):
     return AlignmentExplorer.from_features(*images, teacher, {"soft targets": way}, range(40))
 
 
-def unpacked(text, bits):
-    every = np.unpackbits(np.frombuffer(b64decode(text), np.uint8))
-    rows = every[: len(every) // bits * bits].reshape(-1, bits)
-    return rows @ (1 << np.arange(bits)[::-1])
-
-
 def places(boxed, text):
     left, bottom, width, height = boxed["box"]
-    shares = unpacked(text, PLACE_BITS).reshape(-1, 2) / (2**PLACE_BITS - 1)
-    return shares * [width, height] + [left, bottom]
+    return unpack(text).reshape(-1, 2) * [width, height] + [left, bottom]
 
 
 def by_class(labels):
@@ -92,9 +85,9 @@ def test_every_number_is_that_of_the_measures():
 def test_neighbours_are_those_of_scikit_learn_in_the_order_shown():
     _, labels, _, teacher, students = made()
     shown, order = explorer(), by_class(labels)
-    lists = unpacked(shown.teacher_near[1], 6)[: 60 * NEAR].reshape(60, NEAR)
+    lists = unpack(shown.teacher_near[1])
     np.testing.assert_array_equal(lists, neighbours(teacher["logits"][order], NEAR))
-    lists = unpacked(shown.student_near[1][0], 6)[: 3 * 60 * NEAR].reshape(3, 60, NEAR)
+    lists = unpack(shown.student_near[1][0])
     np.testing.assert_array_equal(lists[2], neighbours(students["noise"][2]["hidden"][order], NEAR))
 
 
@@ -104,7 +97,7 @@ def test_the_places_are_procrustes_along_the_teachers_principal_components():
     boxed = shown.pairs[0][0]["pca"]
     laid, standard = procrustes(students["soft targets"][1]["hidden"][order], teacher["hidden"][order])
     axes = PCA(2, svd_solver="full").fit(standard)
-    pixel = max(boxed["box"][2:]) / 2**PLACE_BITS
+    pixel = max(boxed["box"][2:]) / 2**10
     np.testing.assert_allclose(places(boxed, boxed["teacher"])[:60], axes.transform(standard), atol=pixel)
     found = places(boxed, boxed["students"][0])[60:120]
     np.testing.assert_allclose(found, axes.transform(laid), atol=pixel)
@@ -195,7 +188,7 @@ def test_follows_runs_on_images_that_nobody_trains_on(digits, teacher):
             seen = trace(model, inputs, ("activation1",)).features["activation1"]
             found = shown.pairs[1][0]["linear"][1][k]
             assert found == pytest.approx(cka(known, seen), abs=6e-4)
-    first = unpacked(shown.images, 8).reshape(50, 8, 8)
+    first = 255 * unpack(shown.static_state()["images"])
     pixels = (inputs + digits.mean)[by_class(digits.test.labels[:50].numpy())][:, 0]
     np.testing.assert_allclose(first, 255 * pixels, atol=0.51)
 
@@ -217,8 +210,8 @@ def test_keeps_no_more_snapshots_than_asked_for_and_always_the_last(digits, teac
 
 def test_starts_with_the_image_whose_neighbours_change_most():
     shown = explorer()
-    lists = unpacked(shown.student_near[0][0], 6)[: 3 * 60 * NEAR].reshape(3, 60, NEAR)
-    known = unpacked(shown.teacher_near[0], 6)[: 60 * NEAR].reshape(60, NEAR)
+    lists = unpack(shown.student_near[0][0])
+    known = unpack(shown.teacher_near[0])
     common = [[len(set(k) & set(one)) for k, one in zip(known, some, strict=True)] for some in lists]
     gains = np.subtract(common[-1], common[0])
     assert gains[shown.point] == gains.max() > 0
@@ -287,21 +280,6 @@ def test_features_that_do_not_fit_are_refused(spoil, message):
 
 
 # ---- In a browser ----
-
-
-@pytest.mark.browser
-def test_javascript_unpacks_what_python_packed(browser, module_url):
-    from kdviz.explorers.alignment import _packed
-
-    page = browser.new_page()
-    for bits in (5, 8, 10, 16):
-        numbers = np.random.default_rng(bits).integers(0, 2**bits, 1000)
-        found = page.evaluate(
-            "async ([url, text, bits]) => [...(await import(url)).unpack(text, bits)]",
-            [module_url(AlignmentExplorer), _packed(numbers, bits), bits],
-        )
-        assert found[:1000] == numbers.tolist()
-    page.close()
 
 
 class Opened:
@@ -486,8 +464,8 @@ def test_the_neighbours_shown_are_the_nearest_and_shared_ones_are_framed(opened)
     shown = explorer()
     shown.snapshot = 2
     view = opened(shown)
-    known = unpacked(shown.teacher_near[0], 6)[: 60 * NEAR].reshape(60, NEAR)[shown.point]
-    seen = unpacked(shown.student_near[0][0], 6)[: 180 * NEAR].reshape(3, 60, NEAR)[2, shown.point]
+    known = unpack(shown.teacher_near[0])[shown.point].astype(int)
+    seen = unpack(shown.student_near[0][0])[2, shown.point].astype(int)
     common = set(known) & set(seen)
     for who, rows in (("teacher", known), ("student", seen)):
         images = view.page.locator(f".near.{who} canvas")

@@ -1,18 +1,13 @@
-import sys
-from base64 import b64decode
-
 import numpy as np
 import pytest
 import torch
 
 import kdviz as kd
 from kdviz import explorers
+from kdviz.explorers.anatomy_explorer import LOSSES, STOPS, gradients
+from kdviz.explorers.wire import unpack
 from kdviz.losses import response
 from kdviz.tracing import Trace
-
-# `explorers.anatomy` is the function; the module beside it is found under its full name.
-room = sys.modules["kdviz.explorers.anatomy"]
-STOPS = room.STOPS
 
 
 @pytest.fixture(scope="module")
@@ -28,13 +23,14 @@ def view(models):
 
 
 def unpacked(explorer, name):
-    numbers = np.frombuffer(b64decode(explorer.gradients[name]), "<f4")
-    return numbers.reshape(len(STOPS), len(explorer.labels), len(explorer.classes))
+    numbers = unpack(explorer.static_state()["gradients"])[list(explorer.scales).index(name)]
+    assert numbers.shape == (len(STOPS), len(explorer.labels), len(explorer.classes))
+    return numbers
 
 
 def chosen_rows(explorer, digits):
     """Where the explorer's images stand in the test set."""
-    pixels = np.frombuffer(b64decode(explorer.images), np.uint8).reshape(-1, 64)
+    pixels = 255 * unpack(explorer.static_state()["images"]).reshape(-1, 64)
     every = ((digits.test.inputs + digits.mean).clamp(0, 1) * 255).round().flatten(1).numpy()
     return [int(np.abs(every - one).sum(1).argmin()) for one in pixels]
 
@@ -73,12 +69,12 @@ def test_the_gradients_are_those_of_the_formulas(models, view, name):
             assert np.allclose(found[place, image], expected, rtol=1e-4, atol=1e-5), (temperature, image)
 
 
-@pytest.mark.parametrize("loss", list(room.LOSSES.values()), ids=list(room.LOSSES))
+@pytest.mark.parametrize("loss", list(LOSSES.values()), ids=list(LOSSES))
 def test_a_gradient_is_what_a_small_step_finds(loss):
     generator = torch.Generator().manual_seed(0)
     z, teacher = 3 * torch.randn(2, 6, 4, generator=generator, dtype=torch.float64)
     labels = torch.tensor([0, 1, 2, 3, 0, 1])
-    (found,) = room.gradients(loss, z, teacher, labels, temperatures=(2.0,))
+    (found,) = gradients(loss, z, teacher, labels, temperatures=(2.0,))
     at = kd.losses.objective.as_objective(loss)
     at = at.replace(dict.fromkeys((a for a in at.settings() if a.endswith(".temperature")), 2.0))
     for sample, logit in ((0, 0), (3, 2), (5, 3)):
@@ -130,7 +126,7 @@ class OfFeatures(kd.losses.Loss):
     student_layers = ("hidden",)
     __dataclass_fields__ = {}
 
-    def __call__(self, student, teacher, labels, learned=None):
+    def value(self, student, teacher, labels, learned):
         raise AssertionError("never asked")
 
     def latex(self):
@@ -299,7 +295,7 @@ def test_never_scrolls_sideways(live, models, width):
 def test_fits_a_laptop_and_stands_still_while_losses_are_chosen(live, models, width):
     opened = live(explorers.anatomy(*models), width=width)
     panel, found = opened.locator(".kdviz-anatomy"), set()
-    for also in ["", *room.LOSSES]:
+    for also in ["", *LOSSES]:
         opened.get_by_label("And against").select_option(also)
         found.add(panel.bounding_box()["height"])
     assert len(found) == 1 and found.pop() <= 620

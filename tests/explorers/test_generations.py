@@ -91,9 +91,9 @@ def test_the_words_tell_the_numbers_of_the_fits(page):
         r"Generation 3, ridge \S+: (\S+) from the truth", view.locator(".read-out").inner_text()
     )
     assert float(found[1]) == pytest.approx(error(explorer, calculated(explorer, 3)), abs=6e-4)
-    drawn = view.locator("polyline.now").get_attribute("points")
+    drawn = view.locator("path.now").get_attribute("d")
     view.get_by_role("button", name="Reset").click()
-    assert view.locator("polyline.now").get_attribute("points") != drawn
+    assert view.locator("path.now").get_attribute("d") != drawn
     assert "taught by the noisy points" in view.locator(".read-out").inner_text()
 
 

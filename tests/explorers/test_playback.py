@@ -1,13 +1,13 @@
 """The playback: what it shows is what it was given, and it moves."""
 
 import re
-from base64 import b64decode
 
 import numpy as np
 import pytest
 from controls import move_every_control
 
 from kdviz import explorers
+from kdviz.explorers.wire import unpack
 
 STEPS = [10, 20, 40]
 
@@ -26,7 +26,7 @@ def opened(panels=None, steps=STEPS):
 
 def test_the_points_are_those_given_up_to_half_a_byte():
     for text, values in zip(opened().points, given().values(), strict=True):
-        found = np.frombuffer(b64decode(text), np.uint8).reshape(values.shape) / 255
+        found = unpack(text)
         np.testing.assert_allclose(found, values, atol=0.5 / 255 + 1e-9)
 
 

@@ -7,14 +7,15 @@ import pytest
 import torch
 
 import kdviz.explorers
-from kdviz.explorers.playground import TEACHER_STEPS, packed, playground_data, playground_teacher
+from kdviz.explorers.base import bundle
+from kdviz.explorers.playground_explorer import TEACHER_STEPS, packed, playground_data, playground_teacher
 from kdviz.losses.response import cross_entropy, soft_targets
 from kdviz.models import mlp
 from kdviz.training.loop import cosine
 
 pytestmark = pytest.mark.browser
 
-ENGINE = Path(kdviz.explorers.__file__).parent / "playground" / "engine.js"
+ENGINE = Path(kdviz.explorers.__file__).parent / "playground_explorer" / "engine.js"
 FEW = {
     "labels": 50, "width": 16, "temperature": 4, "soft_weight": 0.9, "learning_rate": 0.005,
     "unlabelled": False, "label_noise": 0, "omit": None, "permuted": False, "seed": 0,
@@ -29,7 +30,7 @@ LESSONS = {
     "ten labels": {**FEW, "labels": 10, "width": 8},
 }
 COMPUTE = """async ([url, packed, settings, steps]) => {
-  const m = await import(url), data = m.unpack(packed);
+  const m = await import(url), data = m.dataOf(packed);
   const pair = new m.Pair(data, settings), plain = (values) => Array.from(values);
   const first = pair.students.map(({ net, lesson }, which) => {
     const batch = m.batches(lesson.rows.length, settings.seed).next().value;
@@ -50,10 +51,10 @@ COMPUTE = """async ([url, packed, settings, steps]) => {
   });
 }"""
 TEACHING = """async ([url, packed]) => {
-  const m = await import(url), data = m.unpack(packed);
+  const m = await import(url), data = m.dataOf(packed);
   return {
     inputs: Array.from(data.inputs), truth: Array.from(data.truth),
-    teachers: data.noises.map((noise) => ({
+    teachers: [...data.teachers.keys()].map((noise) => ({
       noise,
       logits: Array.from(data.teachers.get(noise).logits),
       labels: Array.from(data.teachers.get(noise).labels),
@@ -72,7 +73,7 @@ def page(browser):
 
 @pytest.fixture(scope="module")
 def evaluate(page):
-    url = "data:text/javascript;base64," + b64encode(ENGINE.read_bytes()).decode()
+    url = "data:text/javascript;base64," + b64encode(bundle(ENGINE).encode()).decode()
     return lambda code, *values: page.evaluate(code, [url, packed(), *values])
 
 
@@ -118,9 +119,10 @@ def loss_of(model, inputs, student, settings, batch, baseline):
 
 def test_images_labels_and_teachers_arrive_as_they_were_packed(known):
     data = playground_data()
-    every = torch.cat([data.train.inputs, data.test.inputs]).flatten(1).double()
+    parts = data.train, data.test, data.validation
+    every = torch.cat([part.inputs for part in parts]).flatten(1).double()
     near(inputs_of(known), every, 1e-6)
-    assert known["truth"] == torch.cat([data.train.labels, data.test.labels]).tolist()
+    assert known["truth"] == torch.cat([part.labels for part in parts]).tolist()
     assert [teacher["noise"] for teacher in known["teachers"]] == list(TEACHER_STEPS)
     for given in known["teachers"]:
         expected = playground_teacher(given["noise"]).double()(every)
@@ -258,7 +260,7 @@ def test_a_seed_draws_even_numbers_that_no_other_seed_draws(evaluate):
 def test_a_change_on_the_way_and_its_replay_end_alike(evaluate):
     live, replayed, unchanged = evaluate(
         """async ([url, packed, settings]) => {
-          const m = await import(url), data = m.unpack(packed);
+          const m = await import(url), data = m.dataOf(packed);
           const live = new m.Pair(data, settings);
           while (live.step < 37) live.advance();
           live.set("temperature", 1);
@@ -271,3 +273,37 @@ def test_a_change_on_the_way_and_its_replay_end_alike(evaluate):
     )
     assert live == replayed
     assert live != unchanged and live[:7] == unchanged[:7]
+
+
+STOPPING = """async ([url, packed, settings]) => {
+  const m = await import(url), data = m.dataOf(packed);
+  const pair = new m.Pair(data, settings), seen = [];
+  const weights = () => pair.students.map(({ net }) => [...net.weights]);
+  const note = () => seen.push({ step: pair.step, weights: weights() });
+  note();
+  while (pair.step < 100) {
+    pair.advance();
+    if (pair.step % m.RECORD_EVERY === 0) note();
+  }
+  const stops = pair.stops().map(({ step, accuracy, said }) => ({ step, accuracy, said: [...said] }));
+  return { seen, stops, rows: pair.validation };
+}"""
+
+
+@pytest.mark.parametrize("name", ["noisy", "no 3"])
+def test_a_stop_is_the_first_best_step_on_validation_images_alone(evaluate, name):
+    settings, data = LESSONS[name], playground_data()
+    found = evaluate(STOPPING, settings)
+    validation, test = data.validation, data.test
+    kept = validation.labels != (-1 if settings["omit"] is None else settings["omit"])
+    first = len(data.train) + len(test)
+    assert found["rows"] == (first + kept.nonzero().flatten()).tolist()
+    for who, stop in enumerate(found["stops"]):
+        models = [network(settings["width"], seen["weights"][who]) for seen in found["seen"]]
+        images = validation.inputs[kept].flatten(1).double()
+        right = [int((model(images).argmax(1) == validation.labels[kept]).sum()) for model in models]
+        chosen = right.index(max(right))
+        assert stop["step"] == found["seen"][chosen]["step"] > 0
+        said = models[chosen](test.inputs.flatten(1).double()).argmax(1)
+        assert stop["said"] == said.tolist()
+        assert stop["accuracy"] == pytest.approx(100 * float((said == test.labels).double().mean()))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kdviz.explorers import SoftTargetExplorer, prediction
+from kdviz.explorers import SoftTargetExplorer, guess
 
 pytestmark = pytest.mark.browser
 
@@ -141,7 +141,7 @@ def test_the_sentence_says_what_python_computes(opened):
 
 
 def test_several_on_a_page_do_not_meet(opened):
-    shown = opened(explorer(), prediction("Which?", ["a", "b"]), explorer(temperature=8))
+    shown = opened(explorer(), guess("Which?", ["a", "b"]), explorer(temperature=8))
     values = shown.page.locator(".temperature .value")
     assert values.all_inner_texts() == ["4", "8"]
     shown.page.locator("input[type=range]").first.press("End")
@@ -152,21 +152,21 @@ def test_several_on_a_page_do_not_meet(opened):
 
 
 def test_a_sheet_overrules_what_all_share_whatever_else_is_on_the_page(opened):
-    guess = prediction("Which?", ["a", "b"])
+    question = guess("Which?", ["a", "b"])
     look = """(panel) => [panel, panel.querySelector("button")].map((each) => {
       each.focus();
       const { font, borderRadius, outlineWidth, padding } = getComputedStyle(each);
       return [font, borderRadius, outlineWidth, padding].join(" ");
     })"""
     alone = opened(explorer()).page.locator(".kdviz-soft-targets").evaluate(look)
-    shown = opened(guess, explorer(), guess).page
+    shown = opened(question, explorer(), question).page
     assert shown.locator(".kdviz-soft-targets").evaluate(look) == alone
-    assert shown.locator(".kdviz-prediction").first.evaluate(look) != alone
+    assert shown.locator(".kdviz-guess").first.evaluate(look) != alone
 
 
 @pytest.mark.parametrize("width", [320, 450, 900, 1920])
 def test_fits_its_page_without_scrolling_sideways(opened, width):
-    shown = opened(explorer(), prediction("Which?", ["a", "b"]), width=width)
+    shown = opened(explorer(), guess("Which?", ["a", "b"]), width=width)
     assert shown.page.evaluate("document.documentElement.scrollWidth") <= width
 
 
@@ -184,7 +184,7 @@ def test_draws_whatever_the_logits(opened, scale):
 
 def test_an_error_shows_in_the_panel(opened):
     broken = explorer()
-    broken.set_trait("student_logits", [[None] * 10] * 2)
+    broken.set_trait("student_logits", np.zeros((2, 10)))
     broken.index = 5
     shown = opened(broken)
     assert "could not be drawn" in shown.page.locator(".trouble").inner_text()
@@ -202,7 +202,7 @@ def test_a_frame_is_drawn_once_and_moves_what_is_there(opened, work_of):
 
 
 def test_a_prediction_is_committed_by_keyboard(opened):
-    shown = opened(prediction("Which?", ["left", "right"], reveal="It is left."))
+    shown = opened(guess("Which?", ["left", "right"], reveal="It is left."))
     commit = shown.page.get_by_role("button", name="Commit")
     assert commit.is_disabled()
     shown.page.keyboard.press("Tab")

@@ -1,10 +1,8 @@
-import base64
 import json
 import re
 import threading
 import time
 
-import numpy as np
 import pytest
 import torch
 from controls import move_every_control
@@ -13,7 +11,8 @@ from torch import nn
 import kdviz
 from kdviz import CrossEntropy, SoftTargets, distill, explorers, train
 from kdviz.datasets import digits
-from kdviz.explorers.theatre_view import MOST_FRAMES
+from kdviz.explorers.theatre_explorer.frames import MOST_FRAMES, terms_of
+from kdviz.explorers.wire import unpack
 from kdviz.losses.objective import as_objective
 from kdviz.models import mlp
 
@@ -95,9 +94,9 @@ def test_the_frames_are_the_records(show):
 
 def test_the_images_show_what_teacher_and_student_say(show, data, teacher):
     watched = show().finish()
-    logits = np.frombuffer(_bytes(watched.frames[-1]["logits"]), "<i2").reshape(10, 10) / 100
-    taught = np.frombuffer(_bytes(watched.teacher_logits), "<i2").reshape(10, 10) / 100
-    shown = np.frombuffer(_bytes(watched.images), "u1").reshape(10, 64) / 255
+    logits = unpack(watched.frames[-1]["logits"])
+    taught = unpack(watched.teacher_logits)
+    shown = unpack(watched.get_state("images")["images"]).reshape(10, 64)
     pixels = (data.validation.inputs + data.mean).flatten(1)
     rows = [int((pixels - torch.tensor(image)).abs().amax(1).argmin()) for image in shown]
     with torch.no_grad():
@@ -105,10 +104,6 @@ def test_the_images_show_what_teacher_and_student_say(show, data, teacher):
         assert watched.run.student(inputs).numpy() == pytest.approx(logits, abs=0.006)
         assert teacher(inputs).numpy() == pytest.approx(taught, abs=0.006)
     assert watched.labels == data.validation.labels[rows].tolist() == sorted(watched.labels)
-
-
-def _bytes(text):
-    return base64.b64decode(text)
 
 
 def test_the_cka_of_a_network_with_itself_is_one(data, teacher):
@@ -177,7 +172,7 @@ def test_every_loss_has_a_sentence_and_a_source():
             objective = as_objective(loss("layer") if loss.student_layers else loss())
         except TypeError:  # it must be told more layers than one
             continue
-        (term,) = explorers.theatre_view.terms_of(objective)
+        (term,) = terms_of(objective)
         assert term["about"] and not term["about"].startswith(":"), name
         assert term["source"] == ("teacher" if loss.needs_teacher else "labels")
 
@@ -203,15 +198,14 @@ def test_what_python_sets_moves_the_knob(show):
     }
 
 
-def test_pause_and_stop_answer_within_half_a_second(show):
+def test_pause_and_stop_do_not_wait_for_the_next_record(show):
     watched = show(seconds=600, steps=3000, record_every=3000)
     for end, state in ((watched.pause, "paused"), (watched.stop, "stopped")):
         watched.play()
         until(lambda: watched.state == "playing")
         time.sleep(0.2)
-        start = time.perf_counter()
         end()
-        assert time.perf_counter() - start < 0.5
+        assert watched.run.step < 3000
         assert watched.state == state and str(watched.run.step) in watched.message
         assert not watched.run.student.training
         assert watched.frames[-1]["step"] == watched.run.step == watched.run.records[-1].step

@@ -11,7 +11,7 @@ from kdviz.datasets import digits
 from kdviz.losses.objective import as_objective
 from kdviz.losses.response import CurriculumTemperature
 from kdviz.schemes import distill_stack
-from kdviz.tracing import trace
+from kdviz.tracing import answer, trace
 from kdviz.training.mapped import stacked_objective
 from kdviz.training.stacked import StackedModel
 
@@ -54,8 +54,7 @@ def test_falls_while_its_student_trains(loss, data, taught):
     run = distill(taught, student().double(), data, loss, steps=40, batch_size=64)
     inputs, labels = data.transfer.inputs, data.transfer.labels
     objective = as_objective(loss)
-    with torch.no_grad():
-        answers = trace(taught, inputs, objective.teacher_layers)
+    answers = answer(taught, inputs, objective.teacher_layers)
 
     def value(model, learned):
         with torch.no_grad():

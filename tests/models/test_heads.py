@@ -39,7 +39,7 @@ def test_embeddings_of_all_exits_can_be_compared():
 
 def test_an_earlier_exit_costs_less():
     model = exits(mlp(64, 16, 16, 16, 10), ["activation1", "activation2"], IMAGES)
-    costs = [cost(model.alone(head), IMAGES).macs for head in model.heads]
+    costs = [cost(model.subnetwork(head), IMAGES).macs for head in model.heads]
     assert costs[0] == 64 * 16 + 16 * 16 + 16 * 10
     assert costs[2] == 64 * 16 + 2 * 16 * 16 + 16 * 10
 
@@ -50,7 +50,7 @@ def test_branches_share_the_trunk_and_nothing_else(build):
     branches = [model.get_submodule(f"branch{place}") for place in (1, 2, 3)]
     starts = [nn.utils.parameters_to_vector(branch.parameters()) for branch in branches]
     assert not torch.equal(starts[0], starts[1]) and not torch.equal(starts[1], starts[2])
-    assert cost(model.alone("branch2"), IMAGES) == cost(convnet(4, 6), IMAGES)
+    assert cost(model.subnetwork("branch2"), IMAGES) == cost(convnet(4, 6), IMAGES)
     assert model(IMAGES).shape == (5, 10)
 
 
@@ -105,9 +105,9 @@ def test_one_branch_and_unknown_heads_are_refused():
     with pytest.raises(ValueError, match="two or more; got 1"):
         gated_branches(mlp(64, 8, 10), "activation1", 1, IMAGES)
     with pytest.raises(ValueError, match="branch1, branch2; got 'ensemble'"):
-        gated_branches(mlp(64, 8, 10), "hidden1", 2, IMAGES).alone("ensemble")
+        gated_branches(mlp(64, 8, 10), "hidden1", 2, IMAGES).subnetwork("ensemble")
     with pytest.raises(ValueError, match="no head 'exit9'"):
-        exits(mlp(64, 8, 10), ["hidden1"], IMAGES).alone("exit9")
+        exits(mlp(64, 8, 10), ["hidden1"], IMAGES).subnetwork("exit9")
 
 
 def test_a_separable_convolution_costs_what_the_formula_says():
@@ -149,13 +149,13 @@ def test_an_ensemble_answers_with_the_mean_probability():
 def test_a_sample_leaves_at_the_first_exit_that_is_sure():
     model = exits(mlp(64, 16, 16, 16, 10), ["activation1", "activation2"], IMAGES).eval()
     images = 8 * torch.randn(200, 1, 8, 8, generator=torch.Generator().manual_seed(1))
-    logits, taken = model.until_sure(images, 0.2)
+    logits, taken = model.early_exit(images, 0.2)
     assert set(taken.tolist()) == {0, 1, 2}
-    each = torch.stack([model.alone(head)(images) for head in model.heads])
+    each = torch.stack([model.subnetwork(head)(images) for head in model.heads])
     for sample in range(200):
         sure = (each[:, sample].softmax(-1).amax(-1) >= 0.2).tolist()
         expected = sure.index(True) if True in sure[:2] else 2
         assert taken[sample] == expected
         torch.testing.assert_close(logits[sample], each[expected, sample])
-    assert (model.until_sure(images, 0.0)[1] == 0).all()
-    assert (model.until_sure(images, 1.1)[1] == 2).all()
+    assert (model.early_exit(images, 0.0)[1] == 0).all()
+    assert (model.early_exit(images, 1.1)[1] == 2).all()

@@ -3,7 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 
-from kdviz.models import convnet, cost, mlp, patches
+from kdviz.models import Ensemble, convnet, cost, mlp, patch_network
 
 
 def test_mlp_has_named_layers():
@@ -58,7 +58,7 @@ def test_networks_built_in_many_threads_are_those_built_in_one():
 
 def test_patches_answer_alike_wherever_a_place_stands():
     images = torch.randn(6, 1, 8, 20)
-    network = patches(20, 10, 5)
+    network = patch_network(20, 10, 5)
     moved = images[:, :, torch.randperm(8)]
     torch.testing.assert_close(network(moved), network(images))
     units = network.units(images)[..., 0].relu() ** 3
@@ -67,4 +67,26 @@ def test_patches_answer_alike_wherever_a_place_stands():
 
 def test_patches_of_bad_sizes_say_what_is_expected():
     with pytest.raises(ValueError, match="positive whole numbers"):
-        patches(20, 0, 5)
+        patch_network(20, 0, 5)
+
+
+def test_an_ensemble_answers_by_the_published_rules():
+    networks = [mlp(64, 8, 10, seed=seed) for seed in range(3)]
+    inputs = torch.randn(20, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    logits = torch.stack([network(3 * inputs) for network in networks])
+    for temperature in (1.0, 4.0):
+        softened = (Ensemble(networks, temperature=temperature)(3 * inputs) / temperature).softmax(-1)
+        torch.testing.assert_close(softened, (logits / temperature).softmax(-1).mean(0))
+    torch.testing.assert_close(Ensemble(networks, "logits")(3 * inputs), logits.mean(0))
+    # What the default gives when it is softened later is neither rule.
+    later = (Ensemble(networks)(3 * inputs) / 4).softmax(-1)
+    assert (later - (logits / 4).softmax(-1).mean(0)).abs().max() > 1e-3
+    assert (later - (logits.mean(0) / 4).softmax(-1)).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize(
+    "settings, says", [({"mean_of": "answers"}, "mean_of"), ({"temperature": 0}, "temperature")]
+)
+def test_an_ensemble_of_bad_settings_says_what_is_expected(settings, says):
+    with pytest.raises(ValueError, match=says):
+        Ensemble([mlp(64, 8, 10)], **settings)

@@ -1,7 +1,9 @@
 """What must hold for every scheme, whoever is teacher in it."""
 
 import inspect
+import pkgutil
 from collections import OrderedDict
+from importlib import import_module
 
 import pytest
 import torch
@@ -10,7 +12,6 @@ from torch import nn
 from kdviz import CrossEntropy, SoftTargets, schemes
 from kdviz.losses.feature import AttentionTransfer, Hint
 from kdviz.models import exits, fused_branches, gated_branches, grouped_branches
-from kdviz.schemes import chains, online, self_distillation
 
 
 class Witness(nn.Module):
@@ -67,38 +68,38 @@ def branched(maker):
 OBJECTIVE = 0.5 * CrossEntropy() + 0.5 * SoftTargets(2)
 ATTENTION = CrossEntropy() + AttentionTransfer("low", "deep", pool=True)
 SCHEMES = {
-    "mutual": lambda data, **s: online.mutual(two(), data, OBJECTIVE, **s),
-    "codistillation": lambda data, **s: online.codistillation(two(), data, OBJECTIVE, exchange=3, **s),
-    "collaborative": lambda data, **s: online.collaborative(two(), data, OBJECTIVE, **s),
-    "general": lambda data, **s: online.collaborative(two(), data, OBJECTIVE, ensemble="general", **s),
-    "native_ensemble": lambda data, **s: online.native_ensemble(
+    "mutual": lambda data, **s: schemes.mutual(two(), data, OBJECTIVE, **s),
+    "codistillation": lambda data, **s: schemes.codistillation(two(), data, OBJECTIVE, exchange=3, **s),
+    "collaborative": lambda data, **s: schemes.collaborative(two(), data, OBJECTIVE, **s),
+    "general": lambda data, **s: schemes.collaborative(two(), data, OBJECTIVE, ensemble="general", **s),
+    "native_ensemble": lambda data, **s: schemes.native_ensemble(
         branched(gated_branches), data, OBJECTIVE, **s
     ),
-    "feature_fusion": lambda data, **s: online.feature_fusion(branched(fused_branches), data, OBJECTIVE, **s),
-    "diverse_peers": lambda data, **s: online.diverse_peers(branched(grouped_branches), data, **s),
-    "born_again": lambda data, **s: self_distillation.born_again(two(), data, OBJECTIVE, **s),
-    "teacher_free": lambda data, **s: self_distillation.teacher_free(network(), data, OBJECTIVE, **s),
-    "snapshot": lambda data, **s: self_distillation.snapshot(network(), data, OBJECTIVE, **s),
-    "mean_teacher": lambda data, **s: self_distillation.mean_teacher(network(), data, OBJECTIVE, **s),
-    "progressive": lambda data, **s: self_distillation.progressive(
-        network(), data, OBJECTIVE, batch_size=25, **s
+    "feature_fusion": lambda data, **s: schemes.feature_fusion(
+        branched(fused_branches), data, OBJECTIVE, **s
     ),
-    "class_wise": lambda data, **s: self_distillation.class_wise(network(), data, OBJECTIVE, **s),
-    "two_views": lambda data, **s: self_distillation.two_views(network(), data, OBJECTIVE, **s),
-    "be_your_own_teacher": lambda data, **s: self_distillation.be_your_own_teacher(
+    "diverse_peers": lambda data, **s: schemes.diverse_peers(branched(grouped_branches), data, **s),
+    "born_again": lambda data, **s: schemes.born_again(two(), data, OBJECTIVE, **s),
+    "teacher_free": lambda data, **s: schemes.teacher_free(network(), data, OBJECTIVE, **s),
+    "snapshot": lambda data, **s: schemes.snapshot(network(), data, OBJECTIVE, **s),
+    "mean_teacher": lambda data, **s: schemes.mean_teacher(network(), data, OBJECTIVE, **s),
+    "progressive": lambda data, **s: schemes.progressive(network(), data, OBJECTIVE, batch_size=25, **s),
+    "class_wise": lambda data, **s: schemes.class_wise(network(), data, OBJECTIVE, **s),
+    "two_views": lambda data, **s: schemes.two_views(network(), data, OBJECTIVE, **s),
+    "be_your_own_teacher": lambda data, **s: schemes.be_your_own_teacher(
         exits(network(), ["activation1"], torch.zeros(2, 1, 8, 8)), data, OBJECTIVE, **s
     ),
-    "self_attention": lambda data, **s: self_distillation.self_attention(Maps(), data, ATTENTION, **s),
-    "assistants": lambda data, **s: chains.assistants(network(5), two(), data, OBJECTIVE, **s),
-    "route_constrained": lambda data, **s: chains.route_constrained(two(), network(5), data, OBJECTIVE, **s),
-    "two_stages": lambda data, **s: chains.two_stages(
+    "self_attention": lambda data, **s: schemes.self_attention(Maps(), data, ATTENTION, **s),
+    "assistants": lambda data, **s: schemes.assistants(network(5), two(), data, OBJECTIVE, **s),
+    "route_constrained": lambda data, **s: schemes.route_constrained(two(), network(5), data, OBJECTIVE, **s),
+    "two_stages": lambda data, **s: schemes.two_stages(
         network(5), network(), data, CrossEntropy() + Hint("hidden1"), OBJECTIVE, **s
     ),
-    "early_stopped": lambda data, **s: chains.early_stopped(
+    "early_stopped": lambda data, **s: schemes.early_stopped(
         network(5), network(), data, OBJECTIVE, until=5, **s
     ),
-    "residual": lambda data, **s: chains.residual(network(5), *two(), data, OBJECTIVE, **s),
-    "block_wise": lambda data, **s: chains.block_wise(network(5), network(), data, OBJECTIVE, **s),
+    "residual": lambda data, **s: schemes.residual(network(5), *two(), data, OBJECTIVE, **s),
+    "block_wise": lambda data, **s: schemes.block_wise(network(5), network(), data, OBJECTIVE, **s),
 }
 every_scheme = pytest.mark.parametrize("name", SCHEMES)
 
@@ -164,11 +165,25 @@ def test_a_weight_set_while_it_trains_acts_on_the_steps_to_come(name, data):
     assert not torch.equal(state(run.student), state(unchanged.student))
 
 
-def test_there_is_a_case_for_every_scheme():
-    offered = {name for room in (online, self_distillation) for name in room.__all__}
-    offered |= {name for name in schemes.__all__ if getattr(schemes, name).__module__ == chains.__name__}
-    helpers = {"GroupTargets", "ensemble_logits", "general_weights", "checkpoints"}
-    assert offered - helpers == set(SCHEMES) - {"general"}
+# What the files of schemes hold beside them.
+HELPERS = {"ensemble_logits", "general_weights", "checkpoints", "peers_of", "same_class", "teacher_trace"}
+OTHERS = {"GroupTargets", "Chain", "Stage", "ramp_up", "sweep", "teacher", "train", "distill"}
+
+
+def test_every_scheme_is_in_the_table_and_has_a_case():
+    files = [module.name for module in pkgutil.walk_packages(schemes.__path__, "kdviz.schemes.")]
+    rooms = ("kdviz.schemes.online.", "kdviz.schemes.self_distillation.", "kdviz.schemes.staged")
+    defined = {
+        name
+        for file in files
+        if file.startswith(rooms)
+        for name, value in vars(import_module(file)).items()
+        if inspect.isfunction(value) and value.__module__ == file and not name.startswith("_")
+    }
+    missing = sorted(defined - HELPERS - set(schemes.__all__))
+    assert not missing, f"{missing}: name them in kdviz/schemes/__init__.py, in an import and in __all__"
+    untested = sorted(set(schemes.__all__) - HELPERS - OTHERS - set(SCHEMES))
+    assert not untested, f"{untested}: give each a case in SCHEMES, in this file"
 
 
 @every_scheme
@@ -185,9 +200,9 @@ READS_A_LAYER = CrossEntropy() + Hint("hidden1")
 @pytest.mark.parametrize(
     "scheme",
     [
-        lambda data: online.collaborative(two(), data, READS_A_LAYER),
-        lambda data: online.diverse_peers(branched(grouped_branches), data, READS_A_LAYER),
-        lambda data: self_distillation.progressive(network(), data, READS_A_LAYER),
+        lambda data: schemes.collaborative(two(), data, READS_A_LAYER),
+        lambda data: schemes.diverse_peers(branched(grouped_branches), data, READS_A_LAYER),
+        lambda data: schemes.progressive(network(), data, READS_A_LAYER),
     ],
 )
 def test_teachers_without_layers_refuse_an_objective_that_reads_them(scheme, data):
@@ -198,10 +213,10 @@ def test_teachers_without_layers_refuse_an_objective_that_reads_them(scheme, dat
 @pytest.mark.parametrize(
     "scheme, says",
     [
-        (lambda data: online.codistillation(two(), data, exchange=0), "exchange"),
-        (lambda data: self_distillation.mean_teacher(network(), data, decay=1.5), "decay"),
-        (lambda data: self_distillation.progressive(network(), data, share=-1), "share"),
-        (lambda data: self_distillation.snapshot(network(), data, generations=0), "stage"),
+        (lambda data: schemes.codistillation(two(), data, exchange=0), "exchange"),
+        (lambda data: schemes.mean_teacher(network(), data, decay=1.5), "decay"),
+        (lambda data: schemes.progressive(network(), data, own_weight=-1), "own_weight"),
+        (lambda data: schemes.snapshot(network(), data, generations=0), "stage"),
     ],
 )
 def test_impossible_settings_are_refused(scheme, says, data):

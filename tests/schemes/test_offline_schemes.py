@@ -7,7 +7,7 @@ from kdviz import CrossEntropy, SoftTargets, distill, teacher, train
 from kdviz.losses.feature import Hint
 from kdviz.losses.response import LogitMatching
 from kdviz.models import low_rank, mlp, quantised
-from kdviz.schemes.chains import (
+from kdviz.schemes.staged import (
     assistants,
     block_wise,
     checkpoints,
@@ -16,7 +16,7 @@ from kdviz.schemes.chains import (
     route_constrained,
     two_stages,
 )
-from kdviz.schemes.offline import ask
+from kdviz.tracing import answer
 
 OBJECTIVE = 0.5 * CrossEntropy() + 0.5 * SoftTargets(4)
 
@@ -43,7 +43,7 @@ def test_assistants_are_distillation_link_by_link(data, taught):
 
 def test_a_chain_may_begin_with_cached_logits(data, taught):
     starts = [mlp(64, 8, 10), mlp(64, 4, 10)]
-    answers = ask(taught, data.transfer.inputs).logits
+    answers = answer(taught, data.transfer.inputs).logits
     live, cached = (
         assistants(first, starts, data, OBJECTIVE, steps=10).finish() for first in (taught, answers)
     )

@@ -8,12 +8,11 @@ from torch.nn.functional import cross_entropy
 
 from kdviz import CrossEntropy, SoftTargets, train
 from kdviz.datasets import digits
-from kdviz.datasets.distortions import noisy
+from kdviz.datasets.augmentations import noisy
 from kdviz.losses.feature import Hint
 from kdviz.losses.response import LogitMatching
 from kdviz.models import cost, exits, fused_branches, gated_branches, grouped_branches, mlp
-from kdviz.schemes.offline import ask
-from kdviz.schemes.online import (
+from kdviz.schemes import (
     codistillation,
     collaborative,
     diverse_peers,
@@ -23,6 +22,7 @@ from kdviz.schemes.online import (
     mutual,
     native_ensemble,
 )
+from kdviz.tracing import answer
 
 
 def peers(count, width=8):
@@ -173,11 +173,11 @@ def test_the_general_ensemble_has_the_smallest_squared_error_of_all_mixtures(dat
 def test_collaborative_peers_are_taught_by_their_ensemble(form, data):
     """Without distortion the recorded divergence is that from the ensemble of the live peers."""
     run = collaborative(
-        peers(3), data, ensemble=form, distort=noisy(0), batch_size=50, steps=1, learning_rate=1e-9
+        peers(3), data, ensemble=form, augment=noisy(0), batch_size=50, steps=1, learning_rate=1e-9
     )
     images, labels = data.transfer.inputs, data.transfer.labels
     logits = torch.stack([peer(images) for peer in peers(3)]).detach()
-    weights = general_weights([ask(peer, data.validation.inputs).logits for peer in peers(3)], data)
+    weights = general_weights([answer(peer, data.validation.inputs).logits for peer in peers(3)], data)
     taught = ensemble_logits(logits, labels, form, weights)
     expected = [divergence(taught, own, 2).item() for own in logits]
     np.testing.assert_allclose(next(run).losses["soft_targets"], expected, rtol=1e-4)
@@ -190,7 +190,7 @@ def test_collaborative_peers_see_distortions_of_their_own(data):
         seen.append(torch.rand(1, generator=generator).item())
         return inputs
 
-    collaborative(peers(3), data, distort=distort, steps=2).finish()
+    collaborative(peers(3), data, augment=distort, steps=2).finish()
     assert len(set(seen)) == len(seen) == 6
 
 
@@ -268,7 +268,7 @@ def test_a_branch_alone_is_the_branch_and_costs_no_more_than_the_plain_network(d
     inputs = data.test.inputs
     start = gated_branches(plain, "activation1", 3, inputs[:2])
     run = native_ensemble(start, data, steps=5).finish()
-    alone = run.student.alone("branch2")
+    alone = run.student.subnetwork("branch2")
     _, logits = branches_of(run.student, inputs)
     assert torch.equal(alone(inputs), logits[1])
     assert cost(alone, inputs) == cost(plain, inputs)

@@ -7,24 +7,24 @@ from torch.nn.functional import cross_entropy, kl_div
 
 from kdviz import CrossEntropy, SoftTargets, distill, train
 from kdviz.datasets import digits
-from kdviz.datasets.distortions import noisy
+from kdviz.datasets.augmentations import noisy
 from kdviz.losses.feature import AttentionTransfer, Hint, attention_map
 from kdviz.losses.response import VirtualTeacher
 from kdviz.models import convnet, exits, mlp
-from kdviz.schemes import ramp_up
-from kdviz.schemes.offline import ask
-from kdviz.schemes.self_distillation import (
+from kdviz.schemes import (
     be_your_own_teacher,
     born_again,
     class_wise,
     mean_teacher,
     progressive,
+    ramp_up,
     self_attention,
     snapshot,
     teacher_free,
     two_views,
 )
 from kdviz.schemes.self_distillation.pairs import same_class
+from kdviz.tracing import answer
 from kdviz.training.batches import batches
 
 
@@ -90,9 +90,9 @@ def test_the_mean_teacher_learns_by_averaging_alone(data, student):
 
 def test_the_mean_teacher_without_distortion_and_without_memory_teaches_nothing(data, student):
     """At decay 0 the teacher is the student of this step, so their divergence is 0."""
-    run = mean_teacher(student, data, decay=0.0, distort=noisy(0.0), steps=10).finish()
+    run = mean_teacher(student, data, decay=0.0, augment=noisy(0.0), steps=10).finish()
     assert run.records[-1].losses["soft_targets"] == pytest.approx(0, abs=1e-6)
-    run = mean_teacher(student, data, decay=0.0, distort=noisy(0.3), steps=10).finish()
+    run = mean_teacher(student, data, decay=0.0, augment=noisy(0.3), steps=10).finish()
     assert run.records[-1].losses["soft_targets"] > 1e-3
 
 
@@ -150,13 +150,13 @@ def test_a_snapshot_goes_on_from_its_weights_and_is_taught_by_where_it_was(data,
 
 def test_progressive_targets_are_the_labels_and_the_answers_of_the_last_epoch(data, student):
     """Four epochs of two steps; the recorded divergence against the equation, epoch by epoch."""
-    run = progressive(student, data, share=0.6, batch_size=25, steps=8, record_every=1)
+    run = progressive(student, data, own_weight=0.6, batch_size=25, steps=8, record_every=1)
     rows, samples = batches(50, 25, data.seed), data.labelled
     truth = torch.nn.functional.one_hot(samples.labels, 10).float()
     for step in range(8):
         epoch = step // 2 + 1
         if step % 2 == 0:
-            said = ask(run.student, samples.inputs).logits.softmax(-1)
+            said = answer(run.student, samples.inputs).logits.softmax(-1)
             share = 0.6 * epoch / 4 if epoch > 1 else 0.0
         batch = next(rows)
         q = (1 - share) * truth[batch] + share * said[batch]
@@ -166,7 +166,7 @@ def test_progressive_targets_are_the_labels_and_the_answers_of_the_last_epoch(da
 
 
 def test_progressive_without_its_own_answers_is_training_on_labels(data, student):
-    own = progressive(student, data, share=0.0, steps=20).finish()
+    own = progressive(student, data, own_weight=0.0, steps=20).finish()
     alone = train(student, data, steps=20).finish()
     torch.testing.assert_close(weights(own.student), weights(alone.student), rtol=1e-3, atol=1e-4)
 
@@ -196,7 +196,7 @@ def test_two_views_teach_each_other(data, student):
     random = torch.Generator().manual_seed(data.seed)
     batch = next(batches(50, 50, data.seed))
     images, labels = data.transfer.inputs[batch], data.transfer.labels[batch]
-    run = two_views(student, data, distort=noisy(0.5), batch_size=50, steps=1).finish()
+    run = two_views(student, data, augment=noisy(0.5), batch_size=50, steps=1).finish()
     one, two = (student(noisy(0.5)(images, random)) for _ in range(2))
     total = 0
     for own, other in ((one, two), (two, one)):
@@ -237,8 +237,8 @@ def test_an_exit_alone_answers_as_it_does_inside(data):
     inside = run.student.exit2.logits(
         run.student.exit2.embedding(run.student.block2(run.student.block1(data.test.inputs)))
     )
-    assert torch.equal(run.student.alone("exit2")(data.test.inputs), inside)
-    assert torch.equal(run.student.alone("exit3")(data.test.inputs), run.student(data.test.inputs))
+    assert torch.equal(run.student.subnetwork("exit2")(data.test.inputs), inside)
+    assert torch.equal(run.student.subnetwork("exit3")(data.test.inputs), run.student(data.test.inputs))
 
 
 def test_a_network_without_exits_is_refused(data, student):

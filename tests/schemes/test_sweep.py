@@ -1,5 +1,7 @@
+import sys
 from functools import partial
 
+import numpy as np
 import pandas as pd
 import pytest
 import remote_work
@@ -11,7 +13,7 @@ from kdviz import CrossEntropy, SoftTargets
 from kdviz.datasets import digits
 from kdviz.measure import accuracy
 from kdviz.models import convnet, cost, mlp
-from kdviz.schemes._sweep import Piece, _products, small_student
+from kdviz.schemes._sweep import Job, _products, small_student
 from kdviz.training.store import Store
 
 GRID = {"temperature": [1.0, 8.0], "soft_weight": [0.0, 0.5, 0.9]}
@@ -49,7 +51,7 @@ def test_one_row_a_student_in_the_order_of_seeds_and_grid():
 def test_any_row_trained_alone_is_the_same_student():
     found = small_sweep().finish(progress=False)
     for place in (0, 10, 17):
-        row, student = found.table.loc[place], found.alone(place).finish().student
+        row, student = found.table.loc[place], found.single_run(place).finish().student
         test = FEW(seed=int(row.seed)).test
         with torch.no_grad():
             assert 100 * accuracy(student(test.inputs), test.labels) == pytest.approx(row.accuracy)
@@ -85,7 +87,7 @@ def test_an_interrupt_keeps_what_was_trained(monkeypatch, pieces_trained):
     found = small_sweep(students_at_once=6)
     next(found)
     with monkeypatch.context() as patch:
-        patch.setattr(Piece, "_rows", lambda *given: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(Job, "_table_rows", lambda *given: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             found.finish(progress=False)
     assert found.done == 6
@@ -140,7 +142,7 @@ def test_a_bad_value_is_reported_by_row_and_the_others_finish():
     assert found.problems.problem.str.contains("temperature must be a finite number above 0").all()
     assert found.table[found.table.temperature == 1].accuracy.notna().all()
     with pytest.raises(ValueError, match="could not be trained"):
-        found.alone(1)
+        found.single_run(1)
 
 
 def test_a_student_that_diverges_is_reported_by_row_and_the_others_finish():
@@ -176,7 +178,7 @@ def test_a_name_that_nothing_uses_is_an_error():
     with pytest.raises(ValueError, match="'warmth' is used by nothing"):
         small_sweep({"warmth": [1]}, CrossEntropy())
     with pytest.raises(ValueError, match="unknown setting|settings are"):
-        small_sweep({"soft_targets.warmth": [1]}, 1.0 * SoftTargets(2)).finish(progress=False).alone(0)
+        small_sweep({"soft_targets.warmth": [1]}, 1.0 * SoftTargets(2)).finish(progress=False).single_run(0)
 
 
 def test_an_own_network_of_any_kind_can_be_swept():
@@ -197,3 +199,236 @@ def test_data_that_cannot_be_had_is_reported_by_row():
     )
     problems = found.finish(progress=False).problems
     assert problems.labels.tolist() == [5000] and "labels must be" in problems.problem.iloc[0]
+
+
+class Watched:
+    """A function that notes what it draws, and is known as the function itself."""
+
+    def __init__(self, function, drawn):
+        self.function, self.drawn, self.described_as = function, drawn, function
+
+    def __call__(self, seed):
+        self.drawn.append(seed)
+        return self.function(seed=seed)
+
+
+def watched_sweep(drawn, **changes):
+    """A sweep that cuts its jobs itself, and notes the seeds that it draws."""
+    data, student = Watched(FEW, drawn["data"]), Watched(partial(small_student, width=4), drawn["student"])
+    return small_sweep(data=data, student=student, **{"seeds": 6, "steps": 5, **changes})
+
+
+def test_each_seeds_data_and_network_are_drawn_once():
+    drawn = {"data": [], "student": []}
+    watched_sweep(drawn).finish(progress=False)
+    assert sorted(drawn["data"]) == sorted(drawn["student"]) == list(range(6))
+
+
+def test_a_stored_sweep_is_found_without_drawing_anything(pieces_trained):
+    first = watched_sweep({"data": [], "student": []}).finish(progress=False).table
+    pieces_trained.clear()
+    drawn = {"data": [], "student": []}
+    again = watched_sweep(drawn).finish(progress=False).table
+    assert drawn == {"data": [], "student": []} and pieces_trained == []
+    pd.testing.assert_frame_equal(again, first)
+
+
+WIDTH = 4
+
+
+def of_a_global_width(seed):
+    return mlp(64, WIDTH, 10, seed=seed)
+
+
+def test_a_changed_value_that_a_function_refers_to_is_noticed(monkeypatch, pieces_trained):
+    small_sweep(student=of_a_global_width, seeds=1).finish(progress=False)
+    small_sweep(student=of_a_global_width, seeds=1).finish(progress=False)
+    assert len(pieces_trained) == 1
+    monkeypatch.setattr(sys.modules[__name__], "WIDTH", 5)
+    small_sweep(student=of_a_global_width, seeds=1).finish(progress=False)
+    assert len(pieces_trained) == 2
+
+
+class Unspeakable:
+    """A function that cannot be described: its network has to be drawn."""
+
+    __slots__ = ("width",)
+
+    def __init__(self, width):
+        self.width = width
+
+    def __call__(self, seed):
+        return mlp(64, self.width, 10, seed=seed)
+
+
+def test_what_cannot_be_described_is_drawn_and_known_by_what_it_is(pieces_trained):
+    for width, trained in ((4, 1), (4, 1), (5, 2)):
+        small_sweep(student=Unspeakable(width), seeds=1).finish(progress=False)
+        assert len(pieces_trained) == trained
+
+
+def own_loss(factor):
+    class Own(SoftTargets):
+        def value(self, student, teacher, labels, learned):
+            return factor * super().value(student, teacher, labels, learned)
+
+    return Own(2)
+
+
+def test_the_code_of_a_loss_of_ones_own_is_part_of_it(pieces_trained):
+    assert repr(own_loss(1)) == repr(own_loss(2))
+    for factor, trained in ((1, 1), (1, 1), (2, 2)):
+        small_sweep({"learning_rate": [1e-3]}, 1.0 * own_loss(factor), seeds=1).finish(progress=False)
+        assert len(pieces_trained) == trained
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_what_was_in_the_way_is_not_kept(known):
+    def late(seed):
+        if not there:
+            raise ValueError("the file is broken")
+        return FEW(seed=seed)
+
+    # Whether or not it can be described: a module of one's own cannot.
+    there, late.described_as = False, "late data" if known else remote_work
+    broken = small_sweep(data=late, seeds=2).finish(progress=False)
+    assert broken.table.problem.unique().tolist() == ["the file is broken"] and broken.done == 12
+    there = True
+    mended = small_sweep(data=late, seeds=2).finish(progress=False)
+    assert (mended.table.problem == "").all() and mended.table.accuracy.notna().all()
+
+
+def test_a_sweep_of_no_seeds_is_refused():
+    with pytest.raises(ValueError, match="at least one seed"):
+        small_sweep(seeds=0)
+
+
+def rows_of_sweep(grid, objective=mixture, **changes):
+    return small_sweep(grid, objective, **{"steps": 5, "seeds": 1, **changes}).finish(progress=False).table
+
+
+POINT = {"soft_weight": [0.5]}
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.arange(1, 3),
+        torch.tensor([1.0, 2.0]),
+        [np.float32(1), np.int64(2)],
+        [torch.tensor(1), np.array(2.0)],
+    ],
+)
+def test_numbers_of_numpy_and_torch_are_numbers(values):
+    table = rows_of_sweep({**POINT, "temperature": values})
+    assert (table.problem == "").all() and table.temperature.tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("seeds", [np.arange(2), torch.arange(2), [np.int64(0), 1], np.int64(2), (0, 1)])
+def test_seeds_of_numpy_and_torch_are_seeds(seeds):
+    assert rows_of_sweep({**POINT, "temperature": [1]}, seeds=seeds).seed.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("seeds", [0, -1, [], [-1], [0.5], 1.5, None, True, "two", np.array([])])
+def test_seeds_that_are_none_say_what_is_expected(seeds):
+    with pytest.raises(ValueError, match="a sweep needs at least one seed.*got"):
+        small_sweep({**POINT, "temperature": [1]}, seeds=seeds)
+
+
+@pytest.mark.parametrize(
+    "grid", [{"temperature": 4}, {"temperature": "14"}, 3, [3], {"temperature": np.array(4)}]
+)
+def test_a_grid_that_is_none_says_what_is_expected(grid):
+    with pytest.raises(ValueError, match="the grid.* must be .*list"):
+        small_sweep(grid)
+
+
+@pytest.mark.parametrize(
+    "bad, said",
+    [
+        ({"temperature": 1e308}, "no finite number"),
+        ({"temperature": float("inf")}, "finite"),
+        ({"temperature": -1}, "temperature"),
+        ({"temperature": "warm"}, ""),
+        ({"learning_rate": float("inf")}, "finite"),
+        ({"learning_rate": float("nan")}, "learning_rate"),
+        ({"steps": 0}, "steps"),
+        ({"steps": 2.5}, "steps"),
+        ({"batch_size": True}, "batch_size"),
+    ],
+)
+def test_a_bad_point_costs_its_own_row_only(bad, said):
+    good = {"temperature": 2, "soft_weight": 0.5}
+    table = rows_of_sweep([good, {**good, **bad}, good])
+    assert table.problem.astype(bool).tolist() == [False, True, False]
+    assert said in table.problem[1] and table.accuracy.notna().tolist() == [True, False, True]
+
+
+def test_a_number_that_overflows_costs_its_own_rows_only():
+    points = [{"temperature": 1e308, "soft_weight": 0.5, "steps": 3}, {"temperature": 2, "soft_weight": 0.5}]
+    table = rows_of_sweep(points, seeds=2)
+    assert table.problem.str.startswith("OverflowError").tolist() == [True, False] * 2
+
+
+def no_such_width(width, seed):
+    if width == 0:
+        raise KeyError("no network of width 0")
+    return small_student(width, seed)
+
+
+def test_a_network_that_cannot_be_made_costs_its_own_rows_only():
+    table = rows_of_sweep([{"width": 8}, {"width": 0}], SoftTargets(4), student=no_such_width, seeds=2)
+    assert table.problem.tolist() == ["", "KeyError: 'no network of width 0'"] * 2
+
+
+def endless(data):
+    return torch.full((len(data.transfer), 10), torch.inf)
+
+
+def test_a_teacher_of_infinite_logits_is_a_problem_of_the_rows(own_store):
+    table = rows_of_sweep([{}], SoftTargets(4), teacher=endless)
+    assert table.problem.str.contains("no finite number").all()
+
+
+def test_dropout_and_batch_statistics_in_a_sweep():
+    def layers(*more):
+        return nn.Sequential(nn.Flatten(), nn.Linear(64, 16), *more, nn.Linear(16, 10))
+
+    table = rows_of_sweep([{}], SoftTargets(4), student=layers(nn.Dropout(0.2)))
+    again = rows_of_sweep([{}], SoftTargets(4), student=layers(nn.Dropout(0.2)))
+    assert (table.problem == "").all() and len(again) == 1
+    with pytest.raises(ValueError, match="keeps running statistics.*GroupNorm"):
+        rows_of_sweep([{}], SoftTargets(4), student=layers(nn.BatchNorm1d(16)))
+
+
+def test_a_second_thread_is_told_that_the_sweep_is_being_trained():
+    import threading
+
+    found, entered, leave = small_sweep(), threading.Event(), threading.Event()
+    job, train = found._jobs[0], type(found._jobs[0]).train
+
+    def slow(stopped):
+        entered.set()
+        leave.wait(20)
+        return train(job, stopped)
+
+    vars(job)["train"] = slow
+    thread = threading.Thread(target=found.finish, args=[False])
+    thread.start()
+    try:
+        assert entered.wait(20)
+        with pytest.raises(RuntimeError, match="trained in another thread"):
+            found.finish(progress=False)
+    finally:
+        leave.set()
+        thread.join()
+    assert found.done == found.total
+
+
+def test_a_loop_that_is_left_is_gone_on_with():
+    found = small_sweep(students_at_once=6)
+    for _ in found:
+        break
+    begun = found.done
+    assert 0 < begun < found.total
+    assert found.finish(progress=False).done == found.total

@@ -9,7 +9,7 @@ from functools import partial
 from kdviz import CrossEntropy, SoftTargets, sweep
 from kdviz.datasets import digits
 from kdviz.models import mlp
-from kdviz.schemes._sweep import Piece, small_student
+from kdviz.schemes._sweep import Job, small_student
 
 FEW = partial(digits, labels=30, transfer="labelled")
 GRID = {"temperature": [1.0, 8.0], "soft_weight": [0.0, 0.9]}
@@ -33,9 +33,9 @@ def small_sweep(grid=GRID, objective=mixture, **changes):
 
 
 def note_pieces(monkeypatch, note):
-    """Has the seeds of every piece noted that is trained in this process, and not taken from the store."""
-    train = Piece.train
-    monkeypatch.setattr(Piece, "train", lambda piece, stopped: note(piece.seeds) or train(piece, stopped))
+    """Has the seeds of every job noted that is trained in this process, and not taken from the store."""
+    train = Job.train
+    monkeypatch.setattr(Job, "train", lambda job, stopped: note(job.seeds) or train(job, stopped))
 
 
 def small_teacher(data):
@@ -77,3 +77,8 @@ def unsendable_teacher(data, home):
         problem.lock = threading.Lock()
         raise problem
     return small_teacher(data)
+
+
+# What they do besides is none of the store's business: their answers are those of the small teacher.
+for besides in (noting_teacher, deadly_teacher, unsendable_teacher):
+    besides.described_as = small_teacher

@@ -1,4 +1,5 @@
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ from kdviz import CrossEntropy, LogitMatching, SoftTargets, distill, trace, trai
 from kdviz.datasets import digits
 from kdviz.models import mlp
 from kdviz.tracing import Trace
-from kdviz.training import Run
+from kdviz.training import Run, Stages
 from kdviz.training.batches import batches
 
 
@@ -118,7 +119,7 @@ def test_a_students_loss_is_the_mean_over_its_teachers(data, student):
     def lesson(student, step):
         return trace(student, inputs), Trace(said), labels
 
-    settings = {"steps": 1, "learning_rate": 1e-3, "record_every": 1, "examine": lambda student: {}}
+    settings = {"steps": 1, "learning_rate": 1e-3, "record_every": 1, "evaluate": lambda student: {}}
     run = Run(student, lesson, objective, **settings).finish()
     total = 0
     for one in said:
@@ -138,7 +139,7 @@ def test_one_student_that_diverges_stops_all(data):
         logits = torch.stack([one(inputs) for one in pair]).unsqueeze(1)
         return Trace(logits * torch.tensor([1.0, float("inf")])[:, None, None, None]), None, labels
 
-    settings = {"steps": 5, "learning_rate": 1e-3, "record_every": 1, "examine": lambda student: {}}
+    settings = {"steps": 5, "learning_rate": 1e-3, "record_every": 1, "evaluate": lambda student: {}}
     run = Run(pair, lesson, CrossEntropy(), **settings)
     with pytest.raises(ValueError, match="step 0: cross_entropy"):
         run.finish()
@@ -149,14 +150,14 @@ def test_a_change_from_another_thread_belongs_to_the_step_that_first_uses_it(dat
     answers, temperatures = torch.zeros(50, 10), {}
 
     class Watched(SoftTargets):
-        def __call__(self, student, teacher, labels, learned=None):
+        def value(self, student, teacher, labels, learned):
             # While the run computes this step, another thread changes the next one.
             temperatures[run.step] = self.temperature
             if run.step in (3, 9):
                 changing = threading.Thread(target=run.set, args=("soft_targets.temperature", run.step))
                 changing.start()
                 changing.join()
-            return super().__call__(student, teacher, labels, learned)
+            return super().value(student, teacher, labels, learned)
 
     run = distill(answers, student, data, CrossEntropy() + Watched(20), steps=20, record_every=5)
     changes = {record.step: record.changes for record in run}
@@ -172,7 +173,7 @@ def test_a_run_that_is_hurried_gives_its_record_at_once_and_keeps_its_beat(data,
 
     def hurried(student, step):
         if step == 13:
-            run.hurry()
+            run.record_now()
         return lesson(student, step)
 
     run.lesson = hurried
@@ -202,3 +203,95 @@ def test_a_frozen_student_is_refused(data, student):
 def test_impossible_settings_are_refused(settings, data, student):
     with pytest.raises(ValueError, match=next(iter(settings))):
         train(student, data, **settings)
+
+
+class Stops(nn.Module):
+    """A reader's network that asks an iterator which has ended."""
+
+    def __init__(self, after):
+        super().__init__()
+        self.linear, self.left = nn.Linear(64, 10), after
+
+    def forward(self, inputs):
+        if not self.left:
+            next(iter([]))
+        self.left -= 1
+        return self.linear(inputs.flatten(1))
+
+
+@pytest.mark.parametrize("after", [17, 30])
+def test_an_iterator_that_ended_within_a_step_is_not_the_end_of_the_run(data, after):
+    run = train(Stops(after), data, steps=100)
+    with pytest.raises(RuntimeError, match="a StopIteration was raised within step"):
+        run.finish()
+    assert 0 < run.step < 100 and not run.student.training
+
+
+def test_an_iterator_that_ended_where_a_stage_begins_is_not_the_end_of_all(data, student):
+    def begin(index, before):
+        return train(before or student, data, steps=5) if index == 0 else next(iter([]))
+
+    with pytest.raises(RuntimeError, match="a StopIteration was raised while stage 1 began"):
+        Stages(begin, 2).finish()
+
+
+@pytest.fixture
+def forgetful():
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 16), nn.ReLU(), nn.Dropout(0.2), nn.Linear(16, 10))
+
+
+def trained(student, data, seed, record_every=20):
+    return weights(train(student, data, steps=40, seed=seed, record_every=record_every).finish().student)
+
+
+def test_the_seed_covers_dropout_and_nothing_outside(data, forgetful):
+    before = torch.get_rng_state()
+    one = trained(forgetful, data, seed=1)
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.rand(1)
+    assert torch.equal(trained(forgetful, data, seed=1, record_every=3), one)
+    assert not torch.equal(trained(forgetful, data, seed=2), one)
+
+
+def test_dropout_drops_other_units_at_every_step(data, forgetful):
+    run, seen = train(forgetful, data, steps=6), []
+    run.student[3].register_forward_hook(
+        lambda module, given, result: seen.append((result == 0).sum().item()) if module.training else None
+    )
+    run.finish()
+    assert len(set(seen)) > 3
+
+
+def test_a_run_that_is_left_and_goes_on_is_the_same_run(data, forgetful):
+    run = train(forgetful, data, steps=40, seed=1, record_every=10)
+    next(run)
+    torch.rand(100)
+    assert torch.equal(weights(run.finish().student), trained(forgetful, data, seed=1))
+
+
+def test_runs_in_threads_do_not_disturb_each_other(data, forgetful):
+    alone = [trained(forgetful, data, seed) for seed in range(4)]
+    before = torch.get_rng_state()
+    with ThreadPoolExecutor(4) as threads:
+        together = list(threads.map(lambda seed: trained(forgetful, data, seed), range(4)))
+    assert all(torch.equal(one, other) for one, other in zip(alone, together, strict=True))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_an_interrupt_gives_the_generator_back(data, forgetful):
+    run, before = train(forgetful, data, steps=40), torch.get_rng_state()
+
+    def interrupted(student, step):
+        torch.rand(1)
+        raise KeyboardInterrupt
+
+    run.lesson = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        next(run)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("rate", [0, -1, float("inf"), float("nan")])
+def test_a_learning_rate_that_is_no_finite_number_above_0_is_refused(data, student, rate):
+    with pytest.raises(ValueError, match="learning_rate must be above 0"):
+        train(student, data, steps=1, learning_rate=rate)

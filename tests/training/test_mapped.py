@@ -95,7 +95,7 @@ def run_with(teacher, objective, steps=3):
         return trace(student, inputs), teacher, LABELS[0]
 
     return Run(
-        network, lesson, objective, steps=steps, learning_rate=0.1, record_every=1, examine=lambda s: {}
+        network, lesson, objective, steps=steps, learning_rate=0.1, record_every=1, evaluate=lambda s: {}
     )
 
 

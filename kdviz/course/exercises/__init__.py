@@ -12,8 +12,9 @@ To add an exercise to page 04, write into its Markdown file::
     Write `half(value)`: ...
 
 and below it the parts ``### Hint 1``, ``### Hint 2``, ``### Solution`` (one block of Python) and
-``### When it is right``, as the other exercises have them. Into its Python file write the grader,
-named ``grade_`` and what the learner hands in::
+``### When it is right``, as the other exercises have them. (``### Begin with``, above the hints, holds
+the learner's cell where that is not an empty answer.) Into its Python file write the grader, named
+``grade_`` and what the learner hands in::
 
     grade_half = NumberGrader(lambda value: value / 2, calls=[{"value": 3.0}, {"value": 5.0}])
 
@@ -26,10 +27,12 @@ named ``grade_`` and what the learner hands in::
 The first argument is a right answer, ``calls`` what answers are called with; name the argument that
 needs a gradient if the answer is a loss (``gradient_for="student"``). A mistake is a wrong answer,
 and its docstring is what is said to the learner whose values are the same. An answer that does not
-return one number has a function ``grade_...(answer)`` of its own, which raises :class:`NotYet`.
+return one number has a function ``grade_...(answer)`` of its own, which raises :class:`NotYet`; a
+choice for each letter has a ``LetterGrader``, and a test that the learner writes a ``PropertyGrader``.
 
-Then ask for it in the notebook with ``exercise("4.3")``. Nothing else: the tests find it, and hand
-its solution, its mistakes and a zoo of other wrong answers to its grader.
+Then add two cells to the notebook: ``exercise("4.3")`` shows the question, and
+``print(exercise("4.3").cell)`` prints the other one. Nothing else: the tests find it, and hand its
+solution, its mistakes and a zoo of other wrong answers to its grader.
 '''
 
 from collections.abc import Callable

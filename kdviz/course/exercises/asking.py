@@ -16,12 +16,12 @@ Call = dict[str, Any]
 def ask(answer: Callable, **arguments: Any) -> Any:
     """Call the learner's function. What goes wrong in it becomes a message, with the call we made."""
     if not callable(answer):
-        raise NotYet(f"Hand in the function itself, without calling it. What came in is {_kind(answer)}.")
+        raise NotYet(f"Hand in the function itself, without calling it. What came in is {kind_of(answer)}.")
     try:
         return answer(*arguments.values())
     except Exception as problem:
         raise NotYet(
-            f"Your function stopped with `{type(problem).__name__}: {problem}`{_line_of(problem)}. "
+            f"Your function stopped with `{type(problem).__name__}: {problem}`{line_of(problem)}. "
             f"It was called as `{_call(answer, arguments)}`."
         ) from problem
 
@@ -45,7 +45,7 @@ def as_number(value: Any, call: Call) -> float:
     try:
         tensor = torch.as_tensor(value)
     except (TypeError, ValueError, RuntimeError):
-        raise NotYet(f"Your function should return one number; it returned {_kind(value)}.") from None
+        raise NotYet(f"Your function should return one number; it returned {kind_of(value)}.") from None
     if tensor.numel() != 1:
         raise NotYet(
             f"Your function should return one number; it returned a tensor of shape "
@@ -91,7 +91,7 @@ def _call(answer: Callable, arguments: Call) -> str:
     return f"{getattr(answer, '__name__', 'your function')}({shown})"
 
 
-def _line_of(problem: Exception) -> str:
+def line_of(problem: Exception) -> str:
     """Where in the learner's own code it happened: the frame just below ours."""
     frames = traceback.extract_tb(problem.__traceback__)[1:]
     if not frames or not frames[0].line:
@@ -99,7 +99,7 @@ def _line_of(problem: Exception) -> str:
     return f" at line {frames[0].lineno}, `{frames[0].line}`"
 
 
-def _kind(value: Any) -> str:
+def kind_of(value: Any) -> str:
     if isinstance(value, torch.Tensor):
         return f"a tensor of shape {tuple(value.shape)}"
     name = type(value).__name__

@@ -96,6 +96,7 @@ class NumberGrader(Grader):
         self.right = right
         self.calls = calls
         self.slips: list[Slip] = []
+        self.gradient_for = gradient_for
         self._gradient = gradient_for, no_gradient_for, gradient_part
         self._forbidden = forbidden
         self._samples_and_classes = samples_and_classes
@@ -119,7 +120,7 @@ class NumberGrader(Grader):
             raise NotYet(self._explanation(given) or _unexplained(given, expected))
         if self._forbidden:
             check_calls(answer, self.calls[0], *self._forbidden)
-        if self._gradient[0]:
+        if self.gradient_for:
             check_gradient(answer, self.right, self.calls[0], *self._gradient)
         for but, call in harder_calls(self.calls[0]):
             self._check_harder(answer, but, call)
@@ -210,7 +211,8 @@ class LetterGrader(Grader):
         right, each = self.right, self._each
         if not isinstance(answer, dict) or set(answer) != set(right):
             raise NotYet(
-                f'Hand in a dictionary with one {self._one} for each {each}: {{"A": "…", …, "E": "…"}}.'
+                f"Hand in a dictionary with one {self._one} for each {each}: "
+                f'{{"A": "…", …, "{max(right)}": "…"}}.'
             )
         for letter, chosen in answer.items():
             if chosen not in self.choices:

@@ -305,7 +305,8 @@ def grade_permute_dark_knowledge(answer: Callable) -> None:
         )
     if torch.equal(ask(answer, **_control_call(seed=1)), permuted):
         raise NotYet("Generators with different seeds gave the same result. Draw from the generator.")
-    _check_fairness([_places(ask(answer, **_control_call(seed)), _control_call()) for seed in range(40)])
+    draws = [_sources(ask(answer, **_control_call(seed)), _control_call()) for seed in range(60)]
+    _check_fairness(*map(torch.cat, zip(*draws, strict=True)))
 
 
 def _check_permutations(permuted, before, labels):
@@ -319,40 +320,54 @@ def _check_permutations(permuted, before, labels):
         )
 
 
-def _places(permuted, call):
-    """For each image, which of its wrong classes each got its probability from, both in order of size."""
+def _sources(permuted, call):
+    """For each image, which of its wrong classes each got its probability from: by place, and by size."""
     wrong = torch.ones_like(permuted, dtype=torch.bool).scatter(1, call["labels"][:, None], False)
     before = call["probabilities"][wrong].view(len(permuted), -1)
     after = permuted[wrong].view(before.shape)
-    ranks = after.argsort(-1).argsort(-1)
-    return ranks.gather(1, before.argsort(-1))
+    ordered, ranks = before.argsort(-1), after.argsort(-1).argsort(-1)
+    return ordered.gather(1, ranks), ranks.gather(1, ordered)
 
 
-def _check_fairness(draws):
+def _check_fairness(by_place, by_size):
     """Over many generators every order of the wrong classes comes about as often as any other."""
-    orders = torch.cat(draws)
-    classes = orders.shape[1]
-    kept = (orders == torch.arange(classes)).all(1)
-    if kept.any():
+    classes = by_place.shape[1]
+    kept = (by_place == torch.arange(classes)).all(1).double().mean()
+    if kept > 0.01:  # of a fair shuffle's images one in 362,880 does
         raise NotYet(
-            f"{kept.double().mean():.0%} of the images keep all probabilities where they were. Each image's "
-            "must be shuffled."
+            f"{kept:.0%} of the images keep all probabilities where they were. Each image's must be shuffled."
         )
-    if len(orders.unique(dim=0)) < 0.9 * len(orders):
+    found = len(by_place.unique(dim=0))
+    if found < 0.9 * len(by_place):
         raise NotYet(
-            f"In {len(orders)} images with different generators only {len(orders.unique(dim=0))} different "
-            "orders occur. Every order of the wrong classes must be possible, as in `torch.randperm`."
+            f"In {len(by_place)} images with different generators only {found} different orders occur. "
+            "Every order of the wrong classes must be possible, as in `torch.randperm`."
         )
-    counts = torch.nn.functional.one_hot(orders, classes).double().sum(0)
-    expected = len(orders) / classes
-    # Chi-square with (classes - 1)² degrees of freedom: a fair shuffle passes 131 once in a million.
-    if ((counts - expected).square() / expected).sum() > stats.chi2.isf(1e-6, (classes - 1) ** 2):
-        ways = counts.diagonal() / len(orders)
+    counts, fair = _counts(by_size)
+    if not fair:
         raise NotYet(
             "Over many generators some probabilities go to some classes more often than to others: the "
-            f"largest of the wrong classes, for instance, stays in {ways[-1]:.0%} of the images, and fair is "
-            f"{1 / classes:.0%}. Then a student still learns what resembles the image."
+            f"largest of the wrong classes, for instance, stays in {counts[-1, -1] / len(by_size):.0%} of "
+            f"the images, and fair is {1 / classes:.0%}. A student still learns what resembles the image."
         )
+    counts, fair = _counts(by_place)
+    if not fair:
+        low, high = (float(counts.aminmax()[index]) / len(by_place) for index in (0, 1))
+        raise NotYet(
+            f"Over many generators some classes get the probability of some others in {high:.0%} of the "
+            f"images, and that of others in {low:.0%}; fair is {1 / classes:.0%}. Every order must be as "
+            "likely as any. (Exchanging each with *any* of them, for instance, does not make it so.)"
+        )
+
+
+def _counts(orders):
+    """How often each class gets the probability of each, and whether that is as a fair shuffle has it."""
+    classes = orders.shape[1]
+    counts = torch.nn.functional.one_hot(orders, classes).double().sum(0)
+    expected = len(orders) / classes
+    # Chi-square with (classes - 1)² degrees of freedom: a fair shuffle passes the bound once in a million.
+    surprise = ((counts - expected).square() / expected).sum()
+    return counts, surprise <= stats.chi2.isf(1e-6, (classes - 1) ** 2)
 
 
 # --- 1.5 the conventions

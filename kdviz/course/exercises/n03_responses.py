@@ -1,4 +1,4 @@
-"""Notebook 03: the other direction, the muted half, a correlation, and five pushes."""
+"""Notebook 03: the other direction, the muted half, a correlation, five pushes and a rule."""
 
 from functools import partial
 
@@ -35,8 +35,8 @@ grade_reverse_kl = NumberGrader(
 
 @grade_reverse_kl.mistake
 def forward_direction(student, teacher, temperature):
-    """That is the forward direction, the soft targets of notebook 01. Which of the two distributions
-    takes the mean of the logarithms here?"""
+    """That is KL(q ‖ p), the soft targets of notebook 01: the teacher's probabilities are the weights.
+    Whose are the weights here?"""
     return soft_targets(student, teacher, temperature)
 
 
@@ -190,3 +190,94 @@ grade_senders = LetterGrader(
     one="loss",
     each="push",
 )
+
+
+# --- 3.5 a conditional loss
+
+
+def _both_losses(student, teacher, labels):
+    """What each image costs by the teacher's answer, and by its label."""
+    log_p, log_q = torch.log_softmax(student, -1), torch.log_softmax(teacher, -1)
+    return (log_q.exp() * (log_q - log_p)).sum(-1), -log_p.gather(1, labels[:, None])[:, 0]
+
+
+def _conditional(student, teacher, labels, where):
+    soft, hard = _both_losses(student, teacher, labels)
+    return torch.where(where, soft, hard).mean()
+
+
+def _half_right(call):
+    """Labels that are the teacher's first choice on every second image, and another class elsewhere."""
+    first = call["teacher_logits"].argmax(-1)
+    return call | {"labels": (first + torch.arange(len(first)) % 2) % call["teacher_logits"].shape[1]}
+
+
+def _conditional_loss(student, teacher, labels):
+    return _conditional(student, teacher, labels, teacher.argmax(-1) == labels)
+
+
+grade_conditional_loss = NumberGrader(
+    _conditional_loss,
+    gradient_for="student_logits",
+    calls=[_half_right(logits_of_both(6, 4, seed=8)), _half_right(logits_of_both(5, 10, seed=9))],
+)
+
+
+@grade_conditional_loss.mistake
+def other_way_round(student, teacher, labels):
+    """You learn the label where the teacher agrees with it, and the teacher where it does not. The rule is
+    the other way round."""
+    return _conditional(student, teacher, labels, teacher.argmax(-1) != labels)
+
+
+@grade_conditional_loss.mistake
+def where_the_student_is_right(student, teacher, labels):
+    """You ask where the *student* gives the label. The rule asks about the teacher."""
+    return _conditional(student, teacher, labels, student.argmax(-1) == labels)
+
+
+@grade_conditional_loss.mistake
+def where_both_agree(student, teacher, labels):
+    """You ask where student and teacher agree. The rule asks where the teacher agrees with the label."""
+    return _conditional(student, teacher, labels, student.argmax(-1) == teacher.argmax(-1))
+
+
+@grade_conditional_loss.mistake
+def teacher_only(student, teacher, labels):
+    """Images on which the teacher is wrong cost nothing in your answer. There the label is learned."""
+    soft, _ = _both_losses(student, teacher, labels)
+    return (soft * (teacher.argmax(-1) == labels)).mean()
+
+
+@grade_conditional_loss.mistake
+def each_by_its_own_mean(student, teacher, labels):
+    """You add the mean of one group of images to the mean of the other. Take one mean over all images."""
+    soft, hard = _both_losses(student, teacher, labels)
+    agrees = teacher.argmax(-1) == labels
+    return soft[agrees].mean() + hard[~agrees].mean()
+
+
+@grade_conditional_loss.mistake
+def soft_targets_everywhere(student, teacher, labels):
+    """Every image learns from the teacher in your answer. Where it is wrong, the label is to be learned."""
+    return soft_targets(student, teacher, 1.0)
+
+
+@grade_conditional_loss.mistake
+def cross_entropies(student, teacher, labels):
+    """Where the teacher is right you take the cross-entropy with its answer. The value asked for is the KL
+    divergence, which is smaller by the teacher's entropy."""
+    entropy = torch.special.entr(_softmax(teacher)).sum(-1)
+    right = teacher.argmax(-1) == labels
+    return _conditional_loss(student, teacher, labels) + (entropy * right).mean()
+
+
+@grade_conditional_loss.mistake
+def reversed_divergence(student, teacher, labels):
+    """Your divergence has the student's probabilities as its weights. The teacher's q are asked for."""
+    soft, _ = _both_losses(teacher, student, labels)
+    _, hard = _both_losses(student, teacher, labels)
+    return torch.where(teacher.argmax(-1) == labels, soft, hard).mean()
+
+
+grade_conditional_loss.slip(lambda student, *rest: len(student), SUMMED_OVER_SAMPLES)

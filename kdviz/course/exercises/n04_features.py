@@ -1,10 +1,18 @@
-"""Notebook 04: an attention map, and what a regressor does by itself."""
+"""Notebook 04: an attention map, what a regressor does by itself, a weight, and a hint that is learned."""
+
+import copy
+from collections.abc import Callable
+from typing import Any
 
 import torch
+from torch import nn
 from torch.nn.functional import normalize
 
-from kdviz.course.exercises.diagnosis import NumberGrader
+from kdviz.course.exercises.asking import ask, kind_of
+from kdviz.course.exercises.base import NotYet
+from kdviz.course.exercises.diagnosis import Grader, NumberGrader
 from kdviz.course.exercises.draws import normal
+from kdviz.models.seeding import seeded
 
 # --- 4.1 attention transfer
 
@@ -137,3 +145,140 @@ def mean_of_units(student, teacher):
 
 
 grade_explained_share.slip(100, "That is in percent; a share is asked.")
+
+
+# --- 4.3 the weight of the same loss in another form
+
+
+def _weight_in_the_paper(weight, units):
+    """The mean over images and units is 2 / units times the paper's loss."""
+    return 2 * weight / units
+
+
+grade_weight_in_the_paper = NumberGrader(
+    _weight_in_the_paper, calls=[{"weight": 100.0, "units": 256}, {"weight": 3.0, "units": 10}]
+)
+grade_weight_in_the_paper.praise_numbers = {"converted": _weight_in_the_paper(100, 256)}
+
+
+@grade_weight_in_the_paper.mistake
+def other_way_round(weight, units):
+    """You convert the other way round: from the paper's weight to the repository's."""
+    return weight * units / 2
+
+
+@grade_weight_in_the_paper.mistake
+def multiplied(weight, units):
+    """Multiplying by the units makes the weight larger. But torch's mean is the *smaller* loss, so the same
+    teaching needs a smaller weight where the loss is larger."""
+    return 2 * weight * units
+
+
+@grade_weight_in_the_paper.mistake
+def no_half(weight, units):
+    """The mean over the units is undone. The paper also has a factor of 1/2 in front."""
+    return weight / units
+
+
+@grade_weight_in_the_paper.mistake
+def half_forgotten_twice(weight, units):
+    """The 1/2 of the paper stands on the wrong side: its loss is half as large, so its weight is twice as
+    large."""
+    return weight / (2 * units)
+
+
+@grade_weight_in_the_paper.mistake
+def unchanged(weight, units):
+    """The weight is the repository's. Which loss is larger, on the same features?"""
+    return weight
+
+
+# --- 4.4 a hint with its regressor
+
+
+def _learners():
+    """A student of 4 numbers that knows nothing, images, and a teacher's 12 numbers for them."""
+    with seeded(4):
+        images = torch.randn(120, 8)
+        teacher = nn.Sequential(nn.Linear(8, 5), nn.Tanh(), nn.Linear(5, 12))
+        student = nn.Sequential(nn.Linear(8, 24), nn.ReLU(), nn.Linear(24, 4))
+        with torch.no_grad():
+            return student, images, 2 * teacher(images) + 1
+
+
+@Grader
+def grade_learn_by_hint(answer: Callable) -> dict[str, float]:
+    student, images, theirs = _learners()
+    before = copy.deepcopy(student.state_dict())
+    with torch.no_grad():
+        untrained = student(images)
+    given = {"images": images.clone(), "theirs": theirs.clone()}
+    with seeded(0):
+        regressor = ask(answer, student=student, **given)
+    if regressor is None:
+        raise NotYet("Your function returned `None`. Does it end with `return regressor`?")
+    _check_regressor(regressor)
+    if not all(torch.equal(given[name], right) for name, right in (("images", images), ("theirs", theirs))):
+        raise NotYet("Images and teacher's numbers are given; your function changed one of them.")
+    stood_still = all(torch.equal(value, before[name]) for name, value in student.state_dict().items())
+    with torch.no_grad():
+        said, features = regressor(student(images)), student(images)
+    learned = _of_the_variance(said, theirs)
+    best, alone = (float(_explained(each.double(), theirs.double())) for each in (features, untrained))
+    if stood_still:
+        raise NotYet(_STOOD_STILL if learned > alone - 0.1 else _NOTHING_MOVED)
+    _check_fit(learned, best, alone)
+    return {"learned": 100 * learned, "untrained": 100 * alone}
+
+
+_NOTHING_MOVED = "Neither student nor regressor has learned anything. What moves the parameters in a step?"
+_STOOD_STILL = (
+    "The student has not moved: only the regressor has learned. Its loss falls all the same, and says "
+    "nothing about the student. Whose parameters does the optimizer hold, and does the gradient reach them?"
+)
+
+
+def _check_regressor(regressor: Any) -> None:
+    if not isinstance(regressor, nn.Module):
+        raise NotYet(
+            f"Return the regressor, a `torch.nn.Linear`; your function returned {kind_of(regressor)}."
+        )
+    try:
+        shape = tuple(regressor(torch.zeros(2, 4)).shape)
+    except RuntimeError:
+        shape = None
+    if shape != (2, 12):
+        raise NotYet("Return the regressor, which makes 12 numbers of the student's 4; yours does not.")
+
+
+def _of_the_variance(said, theirs):
+    return float(1 - (said - theirs).square().sum() / (theirs - theirs.mean(0)).square().sum())
+
+
+def _check_fit(learned: float, best: float, alone: float) -> None:
+    """How good the student got, and its regressor beside the best one for that student."""
+    if not learned > -1000:
+        raise NotYet("The loss has grown beyond all bounds. Is its sign right?")
+    if best < alone:
+        raise NotYet(
+            f"The student has become worse than untrained: the best regressor now explains {best:.0%} of the "
+            f"teacher, and did {alone:.0%} before. Are old gradients forgotten, and is each image beside its "
+            "own numbers?"
+        )
+    if best < 0.7:
+        raise NotYet(
+            f"The student has learned little: even the best regressor explains only {best:.0%} of the "
+            "teacher. 200 steps of Adam at 0.02 reach 90 % and more. Are there so many, all with the right "
+            "pairs and with one and the same regressor?"
+        )
+    if learned < best - 0.2:
+        raise NotYet(
+            f"The student has learned: the best regressor would explain {best:.0%} of the teacher's "
+            f"variance. The one you return explains {max(learned, 0):.0%}. Is it in the optimizer, and is it "
+            "the one that learned?"
+        )
+    if learned < 0.85:
+        raise NotYet(
+            f"Nearly: student and regressor explain {learned:.0%} of the teacher's variance. 200 steps of "
+            "Adam at 0.02 reach 90 %."
+        )

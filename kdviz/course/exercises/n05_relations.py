@@ -1,8 +1,12 @@
-"""Notebook 05: the angle at an image, and what a relation cannot see."""
+"""Notebook 05: the angle at an image, what a relation cannot see, the nearest image, and a control."""
+
+from collections.abc import Callable
 
 import torch
+from scipy import stats
 from torch.nn.functional import normalize
 
+from kdviz.course.exercises.asking import ask, kind_of
 from kdviz.course.exercises.base import NotYet
 from kdviz.course.exercises.diagnosis import NumberGrader
 from kdviz.course.exercises.draws import normal
@@ -115,3 +119,145 @@ def grade_blind(answer: dict[str, str]) -> None:
         if wrong:
             right, first = len(QUESTIONS) - len(wrong), wrong[0]
             raise NotYet(f"{loss}: {right} of {len(QUESTIONS)}. Look at {first} again: {QUESTIONS[first]}")
+
+
+# --- 5.3 the nearest labelled image
+
+
+def _nearest_accuracy(known, known_labels, asked, labels):
+    return (known_labels[torch.cdist(asked, known).argmin(1)] == labels).double().mean()
+
+
+def _classes_of_points(known, asked, width, seed):
+    """Points around three centres, so near each other that the nearest is often wrong."""
+    centres = 1.2 * normal(3, width, seed=seed)
+    known_labels, labels = torch.arange(known) % 3, torch.arange(asked) % 3
+    return {
+        "known": centres[known_labels] + normal(known, width, seed=seed + 1),
+        "known_labels": known_labels,
+        "asked": centres[labels] + normal(asked, width, seed=seed + 2),
+        "labels": labels,
+    }
+
+
+grade_nearest_accuracy = NumberGrader(
+    _nearest_accuracy,
+    calls=[_classes_of_points(12, 50, 3, seed=53), _classes_of_points(20, 35, 2, seed=56)],
+    samples_and_classes=False,
+)
+
+
+@grade_nearest_accuracy.mistake
+def farthest(known, known_labels, asked, labels):
+    """You take the farthest image. A distance is small where two are alike."""
+    return (known_labels[torch.cdist(asked, known).argmax(1)] == labels).double().mean()
+
+
+@grade_nearest_accuracy.mistake
+def by_inner_product(known, known_labels, asked, labels):
+    """You take the image with the largest inner product, which depends on the origin and on how long an
+    embedding is. The *nearest* one is asked."""
+    return (known_labels[(asked @ known.T).argmax(1)] == labels).double().mean()
+
+
+@grade_nearest_accuracy.mistake
+def by_cosine(known, known_labels, asked, labels):
+    """You take the image in the nearest *direction*, by the cosine. The nearest one is asked."""
+    cosines = normalize(asked, dim=1) @ normalize(known, dim=1).T
+    return (known_labels[cosines.argmax(1)] == labels).double().mean()
+
+
+@grade_nearest_accuracy.mistake
+def nearest_class_mean(known, known_labels, asked, labels):
+    """You take the nearest *mean* of a class. Here a single image speaks: the nearest one."""
+    means = torch.stack([known[known_labels == label].mean(0) for label in known_labels.unique()])
+    return (torch.cdist(asked, means).argmin(1) == labels).double().mean()
+
+
+@grade_nearest_accuracy.mistake
+def of_the_known(known, known_labels, asked, labels):
+    """You ask for each *known* image which of the asked ones is nearest. The asked ones want a label."""
+    return (labels[torch.cdist(asked, known).argmin(0)] == known_labels).double().mean()
+
+
+@grade_nearest_accuracy.mistake
+def mistakes(known, known_labels, asked, labels):
+    """That is the share of mistakes. The share of right answers is asked."""
+    return 1 - _nearest_accuracy(known, known_labels, asked, labels)
+
+
+grade_nearest_accuracy.slip(
+    lambda known, known_labels, asked, labels: len(asked), "That is a count. Which share of the images is it?"
+)
+grade_nearest_accuracy.slip(100, "That is in percent; a share is asked.")
+
+
+# --- 5.4 another image of the same class
+
+_LABELS = torch.tensor([2, 0, 1, 0, 2, 2, 0, 2, 1, 0, 2, 1, 2, 0, 0, 2, 1])
+
+
+def grade_exchange_within_class(answer: Callable) -> None:
+    order = _order_of(answer, seed=0)
+    _check_order(order)
+    if not torch.equal(_order_of(answer, seed=0), order):
+        raise NotYet(
+            "Two calls with equally seeded generators gave different orders. Draw from the generator that is "
+            "handed in, and from nothing else."
+        )
+    draws = [_order_of(answer, seed) for seed in range(200)]
+    for drawn in draws:
+        _check_order(drawn)
+    if all(torch.equal(drawn, order) for drawn in draws):
+        raise NotYet("Generators with different seeds gave the same order. Draw from the generator.")
+    _check_fair(torch.stack(draws), _LABELS)
+
+
+def _order_of(answer: Callable, seed: int) -> torch.Tensor:
+    labels = _LABELS.clone()
+    order = ask(answer, labels=labels, generator=torch.Generator().manual_seed(seed))
+    if order is None:
+        raise NotYet("Your function returned `None`. Does it end with `return`?")
+    if not torch.equal(labels, _LABELS):
+        raise NotYet("Your function changed the labels it was given. Write into a tensor of its own.")
+    if not isinstance(order, torch.Tensor) or order.shape != labels.shape or order.is_floating_point():
+        raise NotYet(
+            f"Return a tensor of {len(labels)} whole numbers, one row for each image; your function returned "
+            f"{kind_of(order)}."
+        )
+    return order
+
+
+def _check_order(order: torch.Tensor) -> None:
+    """Another image of the same class for each, every image once."""
+    places = torch.arange(len(order))
+    if not torch.equal(order.sort().values, places):
+        raise NotYet(
+            "Some image is taken twice, and another one not at all. Take each once: an order, no lottery."
+        )
+    strangers = int((_LABELS[order] != _LABELS).sum())
+    if strangers:
+        raise NotYet(f"{strangers} of {len(order)} images get the features of another class.")
+    kept = int((order == places).sum())
+    if kept:
+        raise NotYet(
+            f"{kept} of {len(order)} images keep their own features. A random order leaves about one image "
+            "of a class where it was; make sure that each gets another one's."
+        )
+
+
+def _check_fair(draws: torch.Tensor, labels: torch.Tensor) -> None:
+    """Over many draws an image gets each of the others of its class about equally often."""
+    for label in labels.unique():
+        rows = (labels == label).nonzero().flatten()
+        counts = torch.stack([(draws[:, rows] == row).sum(0) for row in rows]).double()
+        others = ~torch.eye(len(rows), dtype=torch.bool)
+        expected = len(draws) / (len(rows) - 1)
+        surprise = ((counts - expected).square() / expected)[others].sum()
+        # Draws of an order depend on each other a little, so the bound is a generous one.
+        if surprise > 2 * stats.chi2.isf(1e-6, int(others.sum())):
+            raise NotYet(
+                "Over many generators an image gets some images of its class more often than others: from "
+                f"{counts[others].min() / len(draws):.0%} to {counts[others].max() / len(draws):.0%} of the "
+                f"time in a class of {len(rows)}, and fair is {1 / (len(rows) - 1):.0%} for each."
+            )

@@ -1,8 +1,8 @@
-"""Notebook 07: what a short cache loses, a cache at another temperature, a learned lie."""
+"""Notebook 07: a short cache, a cache at another temperature, a learned lie, and missing controls."""
 
 import torch
 
-from kdviz.course.exercises.diagnosis import NumberGrader
+from kdviz.course.exercises.diagnosis import LetterGrader, NumberGrader
 from kdviz.course.exercises.draws import logits
 
 # --- 7.1 what a short cache loses
@@ -184,3 +184,32 @@ def fit(logits, given, truth):
 def counted(logits, given, truth):
     """That is a number of images. Which share of those with a wrong label is it?"""
     return _believed(logits, given, truth).sum()
+
+
+# --- 7.4 five claims
+
+grade_controls = LetterGrader(
+    {
+        "A": "no teacher",
+        "B": "as many steps",
+        "C": "a baseline that stops too",
+        "D": "the answers permuted",
+        "E": "the same stages, one teacher",
+    },
+    choices=(
+        "as many steps",
+        "no teacher",
+        "a baseline that stops too",
+        "the answers permuted",
+        "the same stages, one teacher",
+    ),
+    questions={
+        "A": "Better than a bad teacher. What would the student have reached by itself?",
+        "B": "Count: for how long is each of the two trained in all, the assistant's time included?",
+        "C": "One side was looked at in its best moment, the other one at the very end.",
+        "D": "A fine story. Which experiment would have made this student fail if the story were true?",
+        "E": "Both sides take equally long. What else do four stages bring, apart from the checkpoints?",
+    },
+    one="control",
+    each="claim",
+)

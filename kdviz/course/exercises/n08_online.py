@@ -1,9 +1,14 @@
-"""Notebook 08: a class of many peers, an early stop, and the least agreement."""
+"""Notebook 08: a class of many peers, an early stop, the least agreement, and five schemes."""
 
 import torch
 from torch.nn.functional import cross_entropy
 
-from kdviz.course.exercises.diagnosis import AVERAGED_OVER_CLASSES, SUMMED_OVER_SAMPLES, NumberGrader
+from kdviz.course.exercises.diagnosis import (
+    AVERAGED_OVER_CLASSES,
+    SUMMED_OVER_SAMPLES,
+    LetterGrader,
+    NumberGrader,
+)
 from kdviz.course.exercises.draws import normal
 from kdviz.losses.response import reverse_kl, soft_targets
 
@@ -58,8 +63,8 @@ def lessons_averaged_over_classes(logits, labels, own):
 
 @grade_peer_loss.mistake
 def reversed_divergence(logits, labels, own):
-    """The divergence is the wrong way round: the teacher is the *other* peer, so it takes the mean of the
-    logarithms."""
+    """The divergence is the wrong way round: the teacher is the *other* peer, so the weights are its
+    probabilities."""
     return cross_entropy(logits[own], labels) + _lessons(logits, own, reverse_kl).mean()
 
 
@@ -191,3 +196,20 @@ def largest_agreement(first, second):
     """That is the largest agreement possible: one is right wherever the other is, and they share the
     mistakes. You are asked for the smallest."""
     return 1 - abs(first - second)
+
+
+# --- 8.4 five schemes
+
+grade_schemes = LetterGrader(
+    {"A": "codistillation", "B": "ONE", "C": "mutual learning", "D": "KDCL", "E": "OKDDip"},
+    choices=("mutual learning", "codistillation", "KDCL", "ONE", "OKDDip"),
+    questions={
+        "A": "The teacher is up to an hour old. Which scheme has teachers that stand still for a while?",
+        "B": "How many networks are there, if they share a trunk? Look for the scheme that has a gate.",
+        "C": "There is no mixture and no delay here. Which is the plainest of the schemes?",
+        "D": "The labels have a say in the teacher, and the images are distorted. Who does both?",
+        "E": "Everybody has a teacher of its own, made by attention. Who has peers and a leader?",
+    },
+    one="scheme",
+    each="group",
+)

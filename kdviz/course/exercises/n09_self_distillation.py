@@ -1,8 +1,9 @@
-"""Notebook 09: what a generation keeps, the average of oneself, and the cost of exits."""
+"""Notebook 09: what a generation keeps, the average of oneself, the cost of exits, and an ensemble."""
 
 import torch
 
 from kdviz.course.exercises.diagnosis import NumberGrader
+from kdviz.course.exercises.draws import normal
 
 # --- 9.1 what a generation keeps
 
@@ -172,3 +173,81 @@ def costs_added_up(confidences, costs, threshold):
 def mean_of_exits(confidences, costs, threshold):
     """That is the mean over the exits. Take it over the images: most may leave at one exit."""
     return costs.mean()
+
+
+# --- 9.4 an ensemble and its members
+
+
+def _right(answers, labels):
+    return (answers == labels).double().mean()
+
+
+def _ensemble_gain(members, labels):
+    """How much more often the mean of the probabilities is right than a member on average."""
+    return _right(members.softmax(-1).mean(0).argmax(-1), labels) - _right(members.argmax(-1), labels)
+
+
+def _members(networks, samples, classes, seed):
+    """Networks of which some are far surer than others, and right by and large."""
+    labels = torch.arange(samples) % classes
+    truth = torch.nn.functional.one_hot(labels, classes)
+    noise = normal(networks, samples, classes, seed=seed)
+    sureness = torch.arange(1, networks + 1)[:, None, None]
+    return {"members": sureness * (1.5 * truth + 1.5 * noise), "labels": labels}
+
+
+grade_ensemble_gain = NumberGrader(
+    _ensemble_gain,
+    calls=[_members(3, 200, 4, seed=90), _members(5, 150, 3, seed=91)],
+    samples_and_classes=False,
+)
+
+
+@grade_ensemble_gain.mistake
+def mean_of_the_logits(members, labels):
+    """You average the logits, so a network that shouts is heard more. Average the probabilities."""
+    return _right(members.mean(0).argmax(-1), labels) - _right(members.argmax(-1), labels)
+
+
+@grade_ensemble_gain.mistake
+def vote(members, labels):
+    """Your members vote. Here the ensemble answers with the mean of their probabilities, so that a member in
+    doubt counts less."""
+    votes = torch.nn.functional.one_hot(members.argmax(-1), members.shape[-1]).sum(0)
+    return _right(votes.argmax(-1), labels) - _right(members.argmax(-1), labels)
+
+
+@grade_ensemble_gain.mistake
+def over_the_best(members, labels):
+    """You compare with the best member. Compare with their mean: nobody knows beforehand who is best."""
+    alone = max(_right(member.argmax(-1), labels) for member in members)
+    return _right(members.softmax(-1).mean(0).argmax(-1), labels) - alone
+
+
+@grade_ensemble_gain.mistake
+def over_the_first(members, labels):
+    """You compare with the first member alone. Compare with the mean over all members."""
+    together = members.softmax(-1).mean(0).argmax(-1)
+    return _right(together, labels) - _right(members[0].argmax(-1), labels)
+
+
+@grade_ensemble_gain.mistake
+def ensemble_alone(members, labels):
+    """That is the accuracy of the ensemble. Subtract what its members reach on average."""
+    return _right(members.softmax(-1).mean(0).argmax(-1), labels)
+
+
+@grade_ensemble_gain.mistake
+def members_alone(members, labels):
+    """That is the mean accuracy of the members. How much better is the ensemble?"""
+    return _right(members.argmax(-1), labels)
+
+
+@grade_ensemble_gain.mistake
+def softmax_over_the_members(members, labels):
+    """Your softmax runs over the networks. It runs over the classes, the last dimension."""
+    return _right(members.softmax(0).mean(0).argmax(-1), labels) - _right(members.argmax(-1), labels)
+
+
+grade_ensemble_gain.slip(-1, "The sign is the wrong way round: ensemble minus members.")
+grade_ensemble_gain.slip(100, "That is in points; a difference of shares is asked.")

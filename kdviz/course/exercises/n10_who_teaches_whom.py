@@ -1,5 +1,13 @@
-"""Notebook 10: the gap that a student closes, the weight at which two tie, and efficient operations."""
+"""Notebook 10: the gap that is closed, where two students tie, efficient operations, and two scores."""
 
+import math
+from numbers import Real
+from typing import Any
+
+import torch
+
+from kdviz.course.exercises.asking import as_number
+from kdviz.course.exercises.base import NotYet
 from kdviz.course.exercises.diagnosis import NumberGrader
 from kdviz.measure import distillation_score
 
@@ -145,3 +153,52 @@ def one_kernel_for_all(inputs, outputs, kernel):
 def kernel_for_each_output(inputs, outputs, kernel):
     """Depth-wise, each *input* channel has a kernel. The outputs come from the 1 x 1 convolution."""
     return inputs * outputs * kernel**2 / (outputs * kernel**2 + inputs * outputs)
+
+
+# --- 10.4 a score in two units
+
+RIGHT_SCORES = {"parameters": 0.51, "bytes": 0.5 * 2 / 32 + 0.01}
+_NO_HALF = "Size and accuracy count half each: both terms have a factor of 0.5."
+_ACCURACY = "The second term is what the copy *lacks* of the teacher's accuracy, 0.02, times 0.5."
+WRONG_SCORES = {
+    "parameters": {
+        0.5 * 2 / 32
+        + 0.01: "Count the weights, not their bits: how many has the copy, how many the teacher?",
+        0.5: "That is the size's part. What the copy lacks of the accuracy costs something, too.",
+        1.02: _NO_HALF,
+        0.99: _ACCURACY,
+    },
+    "bytes": {
+        0.51: "In bytes the copy is smaller than its teacher. By how much, with 2 bits in the place of 32?",
+        0.5 * 2 / 32: "That is the size's part. What the copy lacks of the accuracy costs something, too.",
+        2 / 32 + 0.02: _NO_HALF,
+        0.5 * 2 / 32 + 0.49: _ACCURACY,
+        0.5 / 4 + 0.01: "Two bits are not a quarter of 32. Or did you count in bytes a weight?",
+    },
+}
+REASONS = {
+    "A": "Neither score counts operations. And torch computes with the rounded weights in floats anyhow.",
+    "C": "A weight of 0 is a weight: in section 6 the copy has all the parameters of its teacher.",
+    "D": "Compare the second term of the two scores.",
+}
+
+
+def grade_scores(answer: dict[str, Any]) -> None:
+    if not isinstance(answer, dict) or set(answer) != {*RIGHT_SCORES, "because"}:
+        raise NotYet('Hand in a dictionary: {"parameters": …, "bytes": …, "because": "…"}.')
+    for unit, right in RIGHT_SCORES.items():
+        if not isinstance(answer[unit], (Real, torch.Tensor)):
+            raise NotYet(f"{unit.capitalize()}: hand in a number; got {answer[unit]!r}.")
+        given = as_number(answer[unit], {})
+        if math.isclose(given, right, abs_tol=6e-4):
+            continue
+        for wrong, message in WRONG_SCORES[unit].items():
+            if math.isclose(given, wrong, abs_tol=6e-4):
+                raise NotYet(f"In {unit}: {message}")
+        size = "large" if given > right else "small"
+        raise NotYet(f"In {unit}: {given:.4g} is too {size}. Write down both terms of the score.")
+    reason = str(answer["because"]).strip().upper()
+    if reason in REASONS:
+        raise NotYet(f"Both scores are right. {reason} is not why they differ: {REASONS[reason]}")
+    if reason != "B":
+        raise NotYet(f"Both scores are right. Give the letter of a reason, from A to D; got {reason!r}.")

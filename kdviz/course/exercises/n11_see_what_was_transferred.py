@@ -1,7 +1,9 @@
-"""Notebook 11: mistakes in common, and the class that loses most."""
+"""Notebook 11: mistakes in common, the class that loses most, calibration, and the ranks of pixels."""
+
+import itertools
 
 import torch
-from torch.nn.functional import one_hot
+from torch.nn.functional import cosine_similarity, one_hot
 
 from kdviz.course.exercises.diagnosis import NumberGrader
 from kdviz.course.exercises.draws import normal
@@ -115,3 +117,189 @@ def two_different_classes(student, teacher, labels):
     """You subtract the teacher's worst class from the student's worst class, which may be two different
     classes. Subtract class by class first."""
     return _recalls(student, labels).min() - _recalls(teacher, labels).min()
+
+
+# --- 11.3 the calibration error
+
+
+def _bin_gaps(confidence, right, edges):
+    """For each bin that is not empty, accuracy minus mean confidence, and how many images it holds."""
+    gaps, sizes = [], []
+    for low, high in itertools.pairwise(edges):
+        inside = (confidence > low) & (confidence <= high)
+        if inside.any():
+            gaps.append(right[inside].double().mean() - confidence[inside].double().mean())
+            sizes.append(inside.sum())
+    return torch.stack(gaps), torch.stack(sizes) / len(confidence)
+
+
+def _edges(bins):
+    return [b / bins for b in range(bins + 1)]
+
+
+def _calibration_error(confidence, right, bins):
+    gaps, weights = _bin_gaps(confidence, right, _edges(bins))
+    return (gaps.abs() * weights).sum()
+
+
+def _confident(samples, bins, seed):
+    """Answers that are too sure where they are sure, and too modest where they are not."""
+    confidence = (0.3 + 0.7 * torch.rand(samples, generator=torch.Generator().manual_seed(seed))).double()
+    chance = torch.rand(samples, generator=torch.Generator().manual_seed(seed + 1))
+    return {"confidence": confidence, "right": chance < 0.3 + 0.5 * confidence, "bins": bins}
+
+
+grade_calibration_error = NumberGrader(
+    _calibration_error,
+    calls=[_confident(80, 5, seed=113), _confident(120, 10, seed=115)],
+    forbidden=(
+        r"kdviz\.measure\..*|sklearn\..*|torchmetrics\..*",
+        "The value is right, but a library made it. Go through the bins yourself.",
+    ),
+    samples_and_classes=False,
+)
+
+
+@grade_calibration_error.mistake
+def bins_count_alike(confidence, right, bins):
+    """Your bins count alike. A bin with two images should hardly count beside one with forty."""
+    return _bin_gaps(confidence, right, _edges(bins))[0].abs().mean()
+
+
+@grade_calibration_error.mistake
+def divided_by_the_bins(confidence, right, bins):
+    """You divide by the number of bins, the empty ones among them. Weigh each bin by its images."""
+    return _bin_gaps(confidence, right, _edges(bins))[0].abs().sum() / bins
+
+
+@grade_calibration_error.mistake
+def signed(confidence, right, bins):
+    """You add up differences with their sign, so that bins that are too sure make good for those that are too
+    modest. Take distances."""
+    return confidence.mean() - right.double().mean()
+
+
+@grade_calibration_error.mistake
+def signed_the_other_way(confidence, right, bins):
+    """You add up differences with their sign, so that bins that are too sure make good for those that are too
+    modest. Take distances."""
+    return right.double().mean() - confidence.mean()
+
+
+@grade_calibration_error.mistake
+def middle_of_the_bin(confidence, right, bins):
+    """You compare with the middle of each bin. Compare with the mean confidence of the images in it."""
+    middles = ((confidence * bins).ceil() - 0.5) / bins
+    return _calibration_error(middles, right, bins)
+
+
+@grade_calibration_error.mistake
+def each_image_alone(confidence, right, bins):
+    """You take the distance image by image. A single answer is right or not; only the mean over a bin can
+    be as large as a confidence."""
+    return (confidence - right.double()).abs().mean()
+
+
+@grade_calibration_error.mistake
+def squares(confidence, right, bins):
+    """You average the squared gaps. Their absolute values are asked."""
+    gaps, weights = _bin_gaps(confidence, right, _edges(bins))
+    return (gaps.square() * weights).sum()
+
+
+@grade_calibration_error.mistake
+def equally_filled(confidence, right, bins):
+    """Your bins hold equally many images. Bins of equal *width* are asked, from 0 to 1."""
+    ordered = confidence.sort().values
+    edges = [0.0, *(float(part[-1]) for part in ordered.tensor_split(bins))]
+    gaps, weights = _bin_gaps(confidence, right, edges)
+    return (gaps.abs() * weights).sum()
+
+
+@grade_calibration_error.mistake
+def from_the_least_confidence(confidence, right, bins):
+    """Your bins run from the smallest confidence to the largest. They run from 0 to 1, whoever is sure."""
+    low, high = float(confidence.min()), float(confidence.max())
+    edges = [low - 1e-9, *(low + (high - low) * b / bins for b in range(1, bins + 1))]
+    gaps, weights = _bin_gaps(confidence, right, edges)
+    return (gaps.abs() * weights).sum()
+
+
+grade_calibration_error.slip(100, "That is in percent; a share is asked.")
+grade_calibration_error.slip(
+    lambda confidence, right, bins: len(confidence), "Divide by the number of images in the end."
+)
+
+
+# --- 11.4 the ranks of pixels
+
+
+def _ranks(maps):
+    return maps.flatten(1).argsort(1).argsort(1).double()
+
+
+def _correlations(first, second):
+    """Pearson's correlation of two rows of numbers, for each image."""
+    first, second = (rows - rows.mean(1, keepdim=True) for rows in (first, second))
+    return cosine_similarity(first, second, dim=1)
+
+
+def _same_pixels(first, second):
+    return _correlations(_ranks(first), _ranks(second)).mean()
+
+
+def _maps(images, seed):
+    """Two networks' maps, which have something in common and a few very large pixels."""
+    shared, *own = normal(3, images, 4, 5, seed=seed)
+    return {"first": (shared + own[0]) ** 3, "second": (shared + own[1]) ** 3}
+
+
+grade_same_pixels = NumberGrader(
+    _same_pixels,
+    calls=[_maps(6, seed=117), _maps(4, seed=118)],
+    forbidden=(r".*spearmanr|.*rankdata|pandas\..*", "The value is right, but a library made the ranks."),
+)
+
+
+@grade_same_pixels.mistake
+def of_the_values(first, second):
+    """That is Pearson's correlation of the values, in which a few large pixels decide. Take ranks first."""
+    return _correlations(first.flatten(1), second.flatten(1)).mean()
+
+
+@grade_same_pixels.mistake
+def sorted_once(first, second):
+    """One `argsort` says which pixel comes first, not which rank a pixel has. What turns the one into the
+    other?"""
+    return _correlations(*(maps.flatten(1).argsort(1).double() for maps in (first, second))).mean()
+
+
+@grade_same_pixels.mistake
+def all_images_at_once(first, second):
+    """You rank the pixels of all images together. Rank within each image, and take the mean of the images'
+    correlations."""
+    return _same_pixels(*(maps.reshape(1, 1, -1) for maps in (first, second)))
+
+
+@grade_same_pixels.mistake
+def row_by_row(first, second):
+    """You rank within each *line* of pixels. All pixels of an image have one ranking: flatten it first."""
+    return _same_pixels(*(maps.flatten(0, 1).unsqueeze(1) for maps in (first, second)))
+
+
+@grade_same_pixels.mistake
+def absolute(first, second):
+    """You rank absolute values. What speaks against a class is not the same as what speaks for it."""
+    return _same_pixels(first.abs(), second.abs())
+
+
+@grade_same_pixels.mistake
+def not_centred(first, second):
+    """That is the cosine of the ranks. For Pearson's correlation subtract their mean first."""
+    return cosine_similarity(_ranks(first), _ranks(second), dim=1).mean()
+
+
+@grade_same_pixels.mistake
+def one_minus(first, second):
+    """That is 1 minus the correlation. The correlation itself is asked: 1 for the same ranks."""
+    return 1 - _same_pixels(first, second)

@@ -1,13 +1,14 @@
-"""Notebook 12: a step mended by the doctor's findings, and a model with one logit."""
+"""Notebook 12: a step mended by the doctor's findings, a model with one logit, and one of other classes."""
 
 import copy
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import nn
 from torch.nn.functional import logsigmoid
 
-from kdviz.course.exercises.asking import ask
+from kdviz.course.exercises.asking import ask, kind_of
 from kdviz.course.exercises.base import NotYet
 from kdviz.course.exercises.diagnosis import Grader
 from kdviz.models.seeding import seeded
@@ -131,3 +132,75 @@ def twice_as_sure(z):
 def probabilities(z):
     """These are probabilities. A softmax will be taken of what you return, so return logits."""
     return torch.stack([1 - z.sigmoid(), z.sigmoid()], 1)
+
+
+# --- 12.3 a teacher of other classes
+
+_COLUMNS = [7, 0, 4]
+
+
+class _Foreign(nn.Module):
+    """A teacher of twelve classes with dropout, which answers with a dictionary."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(5, 16), nn.ReLU(), nn.Dropout(0.5), nn.Linear(16, 12))
+
+    def forward(self, inputs: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {"logits": self.layers(inputs)}
+
+
+def grade_wrapped(answer: Callable) -> None:
+    with seeded(3):
+        teacher, inputs = _Foreign().eval(), torch.randn(8, 5)
+        model = ask(answer, teacher=teacher, columns=list(_COLUMNS))
+        if model is None:
+            raise NotYet("Your function returned `None`. Does it end with `return`?")
+        if not isinstance(model, nn.Module):
+            raise NotYet(
+                f"Your function should return a model, an `nn.Module`; it returned {kind_of(model)}. Only a "
+                "module has the `.eval()` and `.parameters()` that `compare`, `diagnose` and optimizers need."
+            )
+        said = ask(model.forward, inputs=inputs)
+        _check_columns(said, teacher(inputs)["logits"].detach())
+        _check_it_is_one_model(model, said, teacher)
+
+
+def _check_columns(said: Any, logits: torch.Tensor) -> None:
+    """Whether the logits are those of the three classes, up to a constant for each sample."""
+    if isinstance(said, dict):
+        raise NotYet("Your model still answers with a dictionary. Take the tensor out of it.")
+    if not isinstance(said, torch.Tensor) or said.shape != (8, 3):
+        raise NotYet(
+            f"For 8 inputs and 3 columns your model should give shape (8, 3); it gave {kind_of(said)}."
+        )
+    expected, said = logits[:, _COLUMNS], said.detach()
+    if torch.allclose(said.sort(1).values, expected.sort(1).values) and not torch.allclose(said, expected):
+        raise NotYet("The classes are the right ones, in another order. Keep the order of `columns`.")
+    if (said >= 0).all() and (said <= 1).all():
+        raise NotYet("These are probabilities. A softmax will be taken of what you return: return logits.")
+    if not torch.allclose(said.softmax(1), expected.softmax(1), atol=1e-5):
+        raise NotYet("The logits are not the teacher's for these classes. Which columns did you take?")
+
+
+def _check_it_is_one_model(model: nn.Module, said: torch.Tensor, teacher: nn.Module) -> None:
+    """Whether the teacher stands in the model, with its modes, its weights and its gradients."""
+    own = {id(weights) for weights in teacher.parameters()}
+    found = {id(weights) for weights in model.parameters()}
+    if not found:
+        raise NotYet(
+            "Your model has no parameters: the teacher is not registered in it. Keep it as an attribute of "
+            "its own, set after `super().__init__()`."
+        )
+    if not own <= found:
+        raise NotYet("The weights in your model are copies. It should hold the teacher itself.")
+    model.train()
+    in_train = teacher.training
+    model.eval()
+    if not in_train or teacher.training:
+        raise NotYet("`.train()` and `.eval()` of your model do not reach the teacher in it.")
+    if not said.requires_grad:
+        raise NotYet(
+            "No gradient comes through your model: something is detached or under `no_grad`. Whoever asks "
+            "what an answer rests on needs it."
+        )

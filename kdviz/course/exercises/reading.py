@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 _PARTS = ["Hint 1", "Hint 2", "Solution", "When it is right"]
+_START = "Begin with"
 _FACTS = re.compile(r"(?P<difficulty>easy|medium|hard), (?P<minutes>\d+) minutes, answer: `(?P<answer>\w+)`")
 _CODE = re.compile(r"```python\n(.*)\n```", re.DOTALL)
 
@@ -22,6 +23,8 @@ def read(text: str, where: str) -> Iterator[dict[str, Any]]:
 
 
 def _exercise(name: str, title: str, opening: str, parts: dict[str, str], where: str) -> dict[str, Any]:
+    start = parts.pop(_START, None)
+    begun = _CODE.fullmatch(start) if start is not None else None
     if list(parts) != _PARTS or not all(parts.values()):
         raise ValueError(f"{where}: its parts must be {_PARTS}, none empty; got {list(parts)}")
     facts, _, question = opening.partition("\n\n")
@@ -31,8 +34,8 @@ def _exercise(name: str, title: str, opening: str, parts: dict[str, str], where:
             f"{where}: a title, a line such as 'easy, 5 minutes, answer: `its_name`', an empty line and the "
             f"question must come first; got {facts!r}"
         )
-    if not code:
-        raise ValueError(f"{where}: the solution must be one block of code, fenced as ```python")
+    if not code or (start is not None and not begun):
+        raise ValueError(f"{where}: a solution or a beginning must be one block of code, fenced as ```python")
     return {
         "name": name,
         "title": title,
@@ -42,6 +45,7 @@ def _exercise(name: str, title: str, opening: str, parts: dict[str, str], where:
         "question": question.strip(),
         "hints": (parts["Hint 1"], parts["Hint 2"]),
         "source": code[1],
+        "start": begun[1] if begun else "",
         "praise": " ".join(parts["When it is right"].split()),
     }
 

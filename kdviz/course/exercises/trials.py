@@ -24,9 +24,14 @@ def harder_calls(call: Call) -> Iterator[tuple[str, Call]]:
         return
     single = {name: value.float() if _is_real(value) else value for name, value in call.items()}
     yield "Right in double precision, but in single precision, as networks have it:", single
-    large = {name: v * (1000 / v.abs().max()) if "logits" in name else v for name, v in single.items()}
     if any("logits" in name for name in call):
-        yield "Right on ordinary logits, but on logits of up to 1000:", large
+        yield "Right on ordinary logits, but on logits of up to 1000:", _enlarged(single, 1000)
+        yield "Right on logits of up to 1000, but on logits of up to 10,000:", _enlarged(call, 10_000)
+
+
+def _enlarged(call: Call, largest: float) -> Call:
+    """The call with its logits so large."""
+    return {name: v * (largest / v.abs().max()) if "logits" in name else v for name, v in call.items()}
 
 
 def check_gradient(

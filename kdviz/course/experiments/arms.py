@@ -10,7 +10,7 @@ from kdviz.measure import accuracy, agreement, kl_to_teacher
 from kdviz.models import mlp
 from kdviz.schemes import distill_stack, sweep, teachers, train_stack
 from kdviz.schemes._sweep import mixture
-from kdviz.schemes.stacked import Exam
+from kdviz.schemes.stacked import Evaluator
 from kdviz.tracing import answer
 from kdviz.training.stacked import StackedModel
 from kdviz.training.store import Store
@@ -77,9 +77,9 @@ def stopped(run):
 
 def along(run, samples):
     """While a run trains: the step, and of each student the validation accuracy and its logits on samples."""
-    exam = Exam(samples)
+    evaluator = Evaluator(samples)
     for record in run:
-        yield record.step, 100 * record.measures["accuracy"][:, 0], exam.logits(run.student)[:, 0]
+        yield record.step, 100 * record.measures["accuracy"][:, 0], evaluator.logits(run.student)[:, 0]
 
 
 # --- measuring, in percent

@@ -17,7 +17,7 @@ from kdviz.course.experiments.arms import (
 )
 from kdviz.course.results import result
 from kdviz.datasets import digits, multi_view, shown_views
-from kdviz.datasets.distortions import noisy
+from kdviz.datasets.augmentations import noisy
 from kdviz.losses.response import CrossEntropy, SoftTargets
 from kdviz.measure import agreement
 from kdviz.models import Ensemble, cost, exits, mlp, patches
@@ -162,6 +162,7 @@ def learned_views(network, data):
 EXIT_OBJECTIVES = {
     "deep supervision": 1.0 * CrossEntropy(),
     "be your own teacher": None,
+    "be your own teacher, no hint": 0.7 * CrossEntropy() + 0.3 * SoftTargets(3),
 }
 
 
@@ -173,7 +174,10 @@ def exit_network(data, seed):
 
 @result({"steps": (600,)})
 def early_exits(seeds, steps=600):
-    """Each exit's accuracy and MACs: trained together in two ways, and each exit as a network of its own."""
+    """Each exit's accuracy and MACs: trained together in three ways, and each exit as a network of its own.
+
+    "be your own teacher, no hint" is an ablation: the paper's soft targets without its hint.
+    """
     training = {"steps": steps, "record_every": steps}
     found = []
     for seed in seeds:
@@ -234,7 +238,7 @@ def _with_average(networks, data):
 def averaged(start, data, rise, steps):
     """A mean teacher whose consistency reaches its weight after ``rise`` of the steps; None: never."""
     objective = CrossEntropy() + (0.0 if rise is None else CONSISTENCY) * SoftTargets(1.0)
-    run = mean_teacher(start, data, objective, distort=noisy(0.3), steps=steps, record_every=steps // 40)
+    run = mean_teacher(start, data, objective, augment=noisy(0.3), steps=steps, record_every=steps // 40)
     if rise:
         for _ in ramp_up(run, "soft_targets.weight", CONSISTENCY, over=round(rise * steps)):
             pass

@@ -1,75 +1,79 @@
 """Collaborative learning (KDCL): peers that are all taught by their ensemble."""
 
+from collections.abc import Callable
+from typing import Unpack
+
 import numpy as np
 import torch
 from scipy.optimize import minimize
+from torch import nn
 
-from kdviz.datasets.distortions import SLIGHT_NOISE
+from kdviz.datasets.augmentations import SLIGHT_NOISE
+from kdviz.datasets.dataset import Dataset
 from kdviz.losses.checks import check_form
-from kdviz.schemes.offline import ask
+from kdviz.schemes.evaluation import evaluate_group
+from kdviz.schemes.group_traces import GroupLesson, together
+from kdviz.schemes.objectives import check_reads_no_layers, labels_and_soft_targets
 from kdviz.schemes.online.peers import peers_of
-from kdviz.schemes.shared import (
-    begin,
-    check_reads_no_layers,
-    generator,
-    group_exam,
-    labels_and_soft_targets,
-    rows_of,
-    together,
-)
-from kdviz.tracing import Trace, trace
+from kdviz.tracing import Trace, answer, trace
+from kdviz.training.loop import Run
+from kdviz.training.options import ObjectiveLike, Training
 
 ENSEMBLES = ("minimum", "naive", "linear", "general")
 
 
 def collaborative(
-    peers,
-    data,
-    objective=None,
+    peers: list[nn.Module],
+    data: Dataset,
+    objective: ObjectiveLike | None = None,
     *,
-    ensemble="minimum",
-    distort=SLIGHT_NOISE,
-    batch_size=64,
-    seed=None,
-    **training,
-):
+    ensemble: str = "minimum",
+    augment: Callable = SLIGHT_NOISE,
+    **training: Unpack[Training],
+) -> Run:
     """Collaborative learning (KDCL): at every step all peers are taught by their ensemble.
 
-    Each peer sees a distortion of its own of the same images. Source: Guo et al. 2020, *Online Knowledge
+    Each peer sees an augmentation of its own of the same images. Source: Guo et al. 2020, *Online Knowledge
     Distillation via Collaborative Learning*, section 3.
 
     Parameters
     ----------
+    peers, data, **training
+        As in :func:`mutual`; all images must be labelled.
+    objective : default ``CrossEntropy() + SoftTargets(temperature=2)``
+        It may not read layers: the ensemble has logits only.
     ensemble : {"minimum", "naive", "linear", "general"}
         How the peers' logits make the teacher's: see :func:`ensemble_logits`. "general" weighs the peers by
         their errors on the validation images, anew each epoch, so those images are no longer unseen.
-    distort : function of inputs and a generator
-        See ``kdviz.datasets.distortions``.
-    objective : default ``CrossEntropy() + SoftTargets(temperature=2)``
-        It may not read layers: the ensemble has logits only.
-    peers, data, batch_size, seed, steps, learning_rate, record_every
-        As in :func:`mutual`; all images must be labelled.
+    augment : function of inputs and a generator
+        See ``kdviz.datasets.augmentations``.
     """
     objective = labels_and_soft_targets(objective, temperature=2)
     check_form(ensemble, ENSEMBLES)
     check_reads_no_layers(objective, "an ensemble of peers has logits only")
-    samples, random = data.transfer, generator(data, seed)
-    rows, epoch = rows_of(data, batch_size, seed), max(1, len(samples) // batch_size)
-    weights = None
-    if (samples.labels < 0).any():
+    if (data.transfer.labels < 0).any():
         raise ValueError("the ensemble is made with the labels; use a data set with transfer='labelled'")
+    lesson = Collaborative(data, ensemble, augment)
+    return Run(peers_of(peers), lesson, objective, evaluate_group(data), **training)
 
-    def lesson(peers, step):
-        nonlocal weights
-        batch = next(rows)
-        labels = samples.labels[batch]
-        if ensemble == "general" and step % epoch == 0:
-            weights = general_weights([ask(peer, data.validation.inputs).logits for peer in peers], data)
-        seen = together(trace(peer, distort(samples.inputs[batch], random)) for peer in peers)
-        taught = ensemble_logits(seen.logits.detach()[:, 0], labels, ensemble, weights)
-        return seen, Trace(taught), labels
 
-    return begin(peers_of(peers), lesson, objective, group_exam(data), **training)
+class Collaborative(GroupLesson):
+    """The ensemble of the peers; the weights of its form "general" are found anew each epoch."""
+
+    def __init__(self, data, form, augment):
+        super().__init__(data)
+        self.form, self.augment, self.weights = form, augment, None
+
+    def student_traces(self, peers, rows):
+        epoch = max(1, len(self.samples) // self.run.batch_size)
+        if self.form == "general" and self.run.step % epoch == 0:
+            inputs = self.data.validation.inputs
+            self.weights = general_weights([answer(peer, inputs).logits for peer in peers], self.data)
+        return together(trace(peer, self.augment(self.inputs(rows), self.random)) for peer in peers)
+
+    def teachers_of(self, group, rows):
+        logits, labels = group.logits.detach()[:, 0], self.samples.labels[rows]
+        return Trace(ensemble_logits(logits, labels, self.form, self.weights))
 
 
 def ensemble_logits(logits, labels, form="minimum", weights=None):

@@ -1,28 +1,31 @@
 """Branches of one network that teach each other: ONE, FFL and OKDDip."""
 
 from dataclasses import dataclass
+from typing import Unpack
 
 import torch
 
+from kdviz.datasets.dataset import Dataset
 from kdviz.losses.checks import check_same_shape
 from kdviz.losses.objective import as_objective
 from kdviz.losses.response import CrossEntropy, SoftTargets
-from kdviz.losses.response.logits import divergence, log_softmax
-from kdviz.schemes.shared import (
-    begin,
-    check_reads_no_layers,
-    heads,
-    heads_exam,
-    labels_and_soft_targets,
-    last_teaches,
-    layers_of,
-    mapped,
-    rows_of,
-)
+from kdviz.losses.response._soft_targets import reduced
+from kdviz.losses.response.logits import log_softmax
+from kdviz.models.branches import FusedBranches, GatedBranches, GroupedBranches
+from kdviz.schemes.evaluation import evaluate_heads
+from kdviz.schemes.group_traces import HeadsLesson, map_trace
+from kdviz.schemes.objectives import check_reads_no_layers, labels_and_soft_targets
 from kdviz.tracing import Trace
+from kdviz.training.loop import Run
+from kdviz.training.options import ObjectiveLike, Training
 
 
-def native_ensemble(student, data, objective=None, *, batch_size=64, seed=None, **training):
+def native_ensemble(
+    student: GatedBranches,
+    data: Dataset,
+    objective: ObjectiveLike | None = None,
+    **training: Unpack[Training],
+) -> Run:
     """On-the-fly native ensemble (ONE): the gated ensemble of a network's branches teaches each branch.
 
     Branches and ensemble all learn from the labels, and the gate with them; the ensemble is taught by
@@ -34,20 +37,25 @@ def native_ensemble(student, data, objective=None, *, batch_size=64, seed=None, 
     student : GatedBranches
         From :func:`kdviz.models.gated_branches`; it is copied.
     objective : default ``CrossEntropy() + SoftTargets(temperature=3)``
-    data, batch_size, seed, steps, learning_rate, record_every
+    data, **training
         As in :func:`kdviz.distill`.
 
     Returns
     -------
     Run
-        ``run.student.alone("branch1")`` is the network to deploy; ``run.student`` is the ensemble.
+        ``run.student.subnetwork("branch1")`` is the network to deploy; ``run.student`` is the ensemble.
     """
     _check_heads(student, "gate", "gated_branches")
     objective = labels_and_soft_targets(objective, temperature=3)
-    return last_teaches(student, data, objective, batch_size, seed, training)
+    return Run(student, HeadsLesson(data), objective, evaluate_heads(data), **training)
 
 
-def feature_fusion(student, data, objective=None, *, batch_size=64, seed=None, **training):
+def feature_fusion(
+    student: FusedBranches,
+    data: Dataset,
+    objective: ObjectiveLike | None = None,
+    **training: Unpack[Training],
+) -> Run:
     """Feature fusion learning (FFL): the branches and a classifier on all their features teach each other.
 
     The fused classifier teaches each branch, and the mean of the branches' logits teaches it. All learn from
@@ -59,23 +67,24 @@ def feature_fusion(student, data, objective=None, *, batch_size=64, seed=None, *
     student : FusedBranches
         From :func:`kdviz.models.fused_branches`; it is copied.
     objective : default ``CrossEntropy() + SoftTargets(temperature=3)``
-    data, batch_size, seed, steps, learning_rate, record_every
+    data, **training
         As in :func:`kdviz.distill`.
     """
     _check_heads(student, "fusion", "fused_branches")
     objective = labels_and_soft_targets(objective, temperature=3)
-    rows, samples, layers = rows_of(data, batch_size, seed), data.transfer, layers_of(objective)
+    return Run(student, FeatureFusion(data), objective, evaluate_heads(data), **training)
 
-    def taught(values):
+
+class FeatureFusion(HeadsLesson):
+    """The fused classifier, the last head, teaches each branch, and their mean teaches it."""
+
+    def teachers_of(self, group, rows):
+        return map_trace(self._crosswise, group)
+
+    @staticmethod
+    def _crosswise(values):
         branches, fused = values.detach()[:-1], values.detach()[-1:]
         return torch.cat([fused.expand_as(branches), branches.mean(0, keepdim=True)])
-
-    def lesson(student, step):
-        batch = next(rows)
-        seen = heads(student, samples.inputs[batch], layers)
-        return seen, mapped(taught, seen), samples.labels[batch]
-
-    return begin(student, lesson, objective, heads_exam(data), **training)
 
 
 @dataclass(frozen=True)
@@ -92,10 +101,15 @@ class GroupTargets(SoftTargets):
         check_same_shape(student.logits, teacher.logits)
         log_p = log_softmax(student.logits / self.temperature)
         log_q = log_softmax(teacher.logits / self.temperature)
-        return self.temperature**2 * divergence(log_q, log_p).mean(-1)
+        return reduced(log_p, log_q, self.temperature, self.form)
 
 
-def diverse_peers(student, data, objective=None, *, batch_size=64, seed=None, **training):
+def diverse_peers(
+    student: GroupedBranches,
+    data: Dataset,
+    objective: ObjectiveLike | None = None,
+    **training: Unpack[Training],
+) -> Run:
     r"""Diverse peers (OKDDip): auxiliary branches teach each other, each by weights of its own, and a leader.
 
     .. math:: t_a = \sum_b \alpha_{ab} z_b, \qquad \alpha_{a \cdot} = \mathrm{softmax}_b(L(h_a)^\top E(h_b))
@@ -112,29 +126,32 @@ def diverse_peers(student, data, objective=None, *, batch_size=64, seed=None, **
         From :func:`kdviz.models.grouped_branches`; it is copied.
     objective : default ``CrossEntropy() + GroupTargets(temperature=3)``
         It may not read layers. With ``SoftTargets`` the attention stays as it starts.
-    data, batch_size, seed, steps, learning_rate, record_every
+    data, **training
         As in :func:`kdviz.distill`.
 
     Returns
     -------
     Run
-        ``run.student.alone(...)`` with the last branch's name is the leader, to be deployed.
+        ``run.student.subnetwork(...)`` with the last branch's name is the leader, to be deployed.
     """
     _check_heads(student, "query", "grouped_branches")
     objective = as_objective(CrossEntropy() + GroupTargets(3) if objective is None else objective)
     check_reads_no_layers(objective, "the targets of diverse peers are logits")
-    rows, samples = rows_of(data, batch_size, seed), data.transfer
+    return Run(student, DiversePeers(data), objective, evaluate_heads(data), **training)
 
-    def lesson(student, step):
-        batch = next(rows)
-        seen = heads(student, samples.inputs[batch], ("embedding",))
-        said = seen.logits.detach()[:-1, 0]
-        attention = student.attention(seen.features["embedding"][:-1, 0])
-        mixed = torch.einsum("nab,bnc->anc", attention, said)
-        taught = torch.cat([mixed, said.mean(0, keepdim=True)]).unsqueeze(1)
-        return seen, Trace(taught), samples.labels[batch]
 
-    return begin(student, lesson, objective, heads_exam(data), **training)
+class DiversePeers(HeadsLesson):
+    """The auxiliaries, mixed by the student's own attention, which learns; for the leader their mean."""
+
+    def begin(self, run):
+        super().begin(run)
+        self.layers = ("embedding",)
+
+    def teachers_of(self, group, rows):
+        logits = group.logits.detach()[:-1, 0]
+        attention = self.run.student.attention(group.features["embedding"][:-1, 0])
+        mixed = torch.einsum("nab,bnc->anc", attention, logits)
+        return Trace(torch.cat([mixed, logits.mean(0, keepdim=True)]).unsqueeze(1))
 
 
 def _check_heads(student, part, maker):

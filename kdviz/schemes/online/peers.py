@@ -1,26 +1,27 @@
 """Peers: whole networks that learn at the same time, each taught by the others, live or stale."""
 
 import copy
+from typing import Unpack
 
 import torch
-from torch import nn
+from torch.nn import Module, ModuleList
+from torch.nn.utils import parameters_to_vector
 
-from kdviz.schemes.offline import ask
-from kdviz.schemes.shared import (
-    begin,
-    detached,
-    group_exam,
-    labels_and_soft_targets,
-    layers_of,
-    mapped,
-    others,
-    rows_of,
-    together,
-)
-from kdviz.tracing import trace
+from kdviz.datasets.dataset import Dataset
+from kdviz.losses.checks import check_whole
+from kdviz.models.frozen import in_train_mode
+from kdviz.schemes.evaluation import evaluate_group
+from kdviz.schemes.group_traces import GroupLesson, detached, map_trace, others, together
+from kdviz.schemes.objectives import labels_and_soft_targets
+from kdviz.tracing import answer
+from kdviz.training.batches import batches
+from kdviz.training.loop import Run
+from kdviz.training.options import ObjectiveLike, Training
 
 
-def mutual(peers, data, objective=None, *, batch_size=64, seed=None, **training):
+def mutual(
+    peers: list[Module], data: Dataset, objective: ObjectiveLike | None = None, **training: Unpack[Training]
+) -> Run:
     r"""Deep mutual learning: at every step each peer is taught by all the others.
 
     .. math:: L_k = \mathrm{CE}(y, p_k) + \frac{1}{K - 1} \sum_{l \ne k} \mathrm{KL}(p_l \,\Vert\, p_k)
@@ -33,11 +34,9 @@ def mutual(peers, data, objective=None, *, batch_size=64, seed=None, **training)
     peers : list of two or more networks
         Where to start from, each with weights of its own; they are copied. They may differ in
         architecture where the objective reads no layers.
-    data : Dataset
-        They learn on ``data.transfer``; terms that need labels use those that are known.
-    objective : default ``CrossEntropy() + SoftTargets(temperature=1)``
-    batch_size, seed, steps, learning_rate, record_every
+    data, **training
         As in :func:`kdviz.distill`.
+    objective : default ``CrossEntropy() + SoftTargets(temperature=1)``
 
     Returns
     -------
@@ -45,19 +44,25 @@ def mutual(peers, data, objective=None, *, batch_size=64, seed=None, **training)
         ``run.student`` holds the peers: ``run.student[0]`` is the first.
     """
     objective = labels_and_soft_targets(objective, temperature=1)
-    rows, samples, layers = rows_of(data, batch_size, seed), data.transfer, layers_of(objective)
+    return Run(peers_of(peers), Mutual(data), objective, evaluate_group(data), **training)
 
-    def lesson(peers, step):
-        batch = next(rows)
-        seen = together(trace(peer, samples.inputs[batch], layers) for peer in peers)
-        return seen, others(seen), samples.labels[batch]
 
-    return begin(peers_of(peers), lesson, objective, group_exam(data), **training)
+class Mutual(GroupLesson):
+    """Each is taught by all the others, as they are now."""
+
+    def teachers_of(self, group, rows):
+        return others(group)
 
 
 def codistillation(
-    peers, data, objective=None, *, exchange=50, burn_in=0, batch_size=64, seed=None, **training
-):
+    peers: list[Module],
+    data: Dataset,
+    objective: ObjectiveLike | None = None,
+    *,
+    exchange: int = 50,
+    burn_in: int = 0,
+    **training: Unpack[Training],
+) -> Run:
     r"""Codistillation: each peer is taught by stale copies of the others.
 
     Peers train apart, each on batches of its own. Every ``exchange`` steps they send each other their
@@ -69,10 +74,10 @@ def codistillation(
 
     Parameters
     ----------
+    peers, data, objective, **training
+        As in :func:`mutual`; peer k draws its batches with seed + k.
     exchange, burn_in : int
         In steps. With ``exchange=1`` the copies are as the others are now.
-    peers, data, objective, batch_size, seed, steps, learning_rate, record_every
-        As in :func:`mutual`; peer k draws its batches with seed + k.
 
     Returns
     -------
@@ -80,43 +85,55 @@ def codistillation(
         ``run.student`` holds the peers.
     """
     objective = labels_and_soft_targets(objective, temperature=1)
-    if not isinstance(exchange, int) or exchange < 1:
-        raise ValueError(f"exchange must be a whole number of steps from 1 up; got {exchange!r}")
-    samples, layers = data.transfer, layers_of(objective)
-    first = data.seed if seed is None else seed
-    rows = [rows_of(data, batch_size, first + place) for place in range(len(peers))]
-    stale = None
+    check_whole("exchange", exchange, 1)
+    lesson = Codistillation(data, exchange, burn_in)
+    return Run(peers_of(peers), lesson, objective, evaluate_group(data), **training)
 
-    def lesson(peers, step):
-        nonlocal stale
-        if step % exchange == 0:
-            stale = copy.deepcopy(peers)
-        drawn = [next(own) for own in rows]
-        seen = together(
-            trace(peer, samples.inputs[batch], layers) for peer, batch in zip(peers, drawn, strict=True)
-        )
-        labels = samples.labels[torch.stack(drawn)].unsqueeze(1)
-        if step < burn_in:
-            return seen, detached(seen), labels
-        said = [
-            together(
-                ask(other, samples.inputs[batch], layers) for place, other in enumerate(stale) if place != own
-            )
-            for own, batch in enumerate(drawn)
+
+class Codistillation(GroupLesson):
+    """Stale copies of the others, asked about each peer's own batch."""
+
+    def __init__(self, data, exchange, burn_in):
+        super().__init__(data)
+        self.exchange, self.burn_in = exchange, burn_in
+
+    def begin(self, run):
+        super().begin(run)
+        own = [
+            batches(len(self.samples), run.batch_size, self.seed + peer) for peer in range(len(run.student))
         ]
-        return seen, mapped(lambda *each: torch.stack([values[:, 0] for values in each]), *said), labels
+        # One row a peer, with an axis for its teachers.
+        self.batches = (torch.stack(rows).unsqueeze(1) for rows in zip(*own, strict=True))
 
-    return begin(peers_of(peers), lesson, objective, group_exam(data), **training)
+    def student_traces(self, peers, rows):
+        if self.run.step % self.exchange == 0:
+            self.stale = copy.deepcopy(peers)
+        return together(
+            self.student_trace(peer, own, self.layers) for peer, own in zip(peers, rows[:, 0], strict=True)
+        )
+
+    def teachers_of(self, group, rows):
+        if self.run.step < self.burn_in:
+            return detached(group)
+        answers = [self._others(index, own) for index, own in enumerate(rows[:, 0])]
+        return map_trace(lambda *each: torch.stack(each).squeeze(2), *answers)
+
+    def _others(self, own, rows):
+        """What all but one of the copies answer to that one's batch."""
+        inputs = self.inputs(rows)
+        return together(
+            answer(peer, inputs, self.layers) for index, peer in enumerate(self.stale) if index != own
+        )
 
 
-def peers_of(peers):
-    """The peers as one module; they must be able to differ."""
-    peers = nn.ModuleList(peers)
+def peers_of(peers) -> ModuleList:
+    """The peers as one module, in the modes in which they are to be trained; they must be able to differ."""
+    peers = ModuleList(map(in_train_mode, peers))
     if len(peers) < 2:
         raise ValueError(f"peers teach each other, so there must be two or more; got {len(peers)}")
-    starts = [nn.utils.parameters_to_vector(peer.parameters()) for peer in peers]
-    for place, start in enumerate(starts):
-        for other in starts[:place]:
+    starts = [parameters_to_vector(peer.parameters()) for peer in peers]
+    for index, start in enumerate(starts):
+        for other in starts[:index]:
             if start.shape == other.shape and torch.equal(start, other):
                 raise ValueError(
                     "two peers start from the same weights, so they would stay one network; give each a "

@@ -1,11 +1,22 @@
 """Generations: a network is taught by the one it was before, and starts afresh or goes on."""
 
+from typing import Unpack
+
+from torch import nn
+
+from kdviz.datasets.dataset import Dataset
 from kdviz.losses.response import CrossEntropy
-from kdviz.schemes.links import Chain
-from kdviz.schemes.shared import labels_and_soft_targets
+from kdviz.schemes.chain import Chain, Stage
+from kdviz.schemes.objectives import labels_and_soft_targets
+from kdviz.training.options import ObjectiveLike, Training
 
 
-def born_again(students, data, objective=None, **training):
+def born_again(
+    students: list[nn.Module],
+    data: Dataset,
+    objective: ObjectiveLike | None = None,
+    **training: Unpack[Training],
+) -> Chain:
     """Born-again networks: each generation starts afresh and is taught by the one before it.
 
     The first learns from the labels alone. Source: Furlanello et al. 2018, *Born-Again Neural Networks*,
@@ -16,8 +27,8 @@ def born_again(students, data, objective=None, **training):
     ----------
     students : list of networks
         Where each generation starts from, for example ``[mlp(64, 16, 10, seed=g) for g in range(3)]``.
-    data, steps, learning_rate, batch_size, seed, record_every
-        As in :func:`kdviz.distill`, for each generation.
+    data, **training
+        As in :func:`kdviz.distill`, of each generation.
     objective : default ``CrossEntropy() + SoftTargets(temperature=1)``
         Of the generations that have a teacher.
 
@@ -28,13 +39,15 @@ def born_again(students, data, objective=None, **training):
     """
     objective = labels_and_soft_targets(objective, temperature=1)
 
-    def generation(number, before):
-        return before, students[number], objective if number else CrossEntropy()
+    def generation(index, before):
+        return Stage(before, students[index], objective if index else CrossEntropy())
 
     return Chain(generation, len(students), data, training)
 
 
-def teacher_free(student, data, objective=None, **training):
+def teacher_free(
+    student: nn.Module, data: Dataset, objective: ObjectiveLike | None = None, **training: Unpack[Training]
+) -> Chain:
     """Teacher-free distillation (Tf-KD self): learn from the labels, then begin again, taught by oneself.
 
     The second time round begins at the same initial weights. Source: Yuan et al. 2020, *Revisiting Knowledge
@@ -47,7 +60,14 @@ def teacher_free(student, data, objective=None, **training):
     return born_again([student, student], data, objective, **training)
 
 
-def snapshot(student, data, objective=None, *, generations=4, **training):
+def snapshot(
+    student: nn.Module,
+    data: Dataset,
+    objective: ObjectiveLike | None = None,
+    *,
+    generations: int = 4,
+    **training: Unpack[Training],
+) -> Chain:
     """Snapshot distillation: one training in several cycles, each taught by where the last one ended.
 
     Unlike a born-again network the student goes on from its weights. The learning rate falls along a cosine
@@ -56,11 +76,11 @@ def snapshot(student, data, objective=None, *, generations=4, **training):
 
     Parameters
     ----------
+    student, data, **training
+        As in :func:`kdviz.distill`, of each cycle.
+    objective : default ``CrossEntropy() + SoftTargets(temperature=2)``
     generations : int
         How many cycles, of ``steps`` each.
-    objective : default ``CrossEntropy() + SoftTargets(temperature=2)``
-    student, data, steps, learning_rate, batch_size, seed, record_every
-        As in :func:`kdviz.distill`.
 
     Returns
     -------
@@ -68,7 +88,7 @@ def snapshot(student, data, objective=None, *, generations=4, **training):
     """
     objective = labels_and_soft_targets(objective, temperature=2)
 
-    def cycle(number, before):
-        return (before, before, objective) if number else (None, student, CrossEntropy())
+    def cycle(index, before):
+        return Stage(before, before, objective) if index else Stage(None, student, CrossEntropy())
 
     return Chain(cycle, generations, data, training)

@@ -1,48 +1,47 @@
-"""A network taught by what it says of another image: one of the same class, or the same one distorted."""
+"""A network taught by what it answers to another image: one of the same class, or the same one augmented."""
+
+from collections.abc import Callable
+from typing import Unpack
 
 import torch
+from torch import nn
 
-from kdviz.datasets.distortions import SLIGHT_NOISE
-from kdviz.schemes.offline import ask
-from kdviz.schemes.shared import (
-    begin,
-    exam,
-    generator,
-    labels_and_soft_targets,
-    layers_of,
-    others,
-    rows_of,
-    together,
-)
-from kdviz.tracing import trace
-from kdviz.training.batches import batches
+from kdviz.datasets.augmentations import SLIGHT_NOISE
+from kdviz.datasets.dataset import Dataset
+from kdviz.schemes.evaluation import evaluate_student
+from kdviz.schemes.group_traces import GroupLesson, others, together
+from kdviz.schemes.objectives import labels_and_soft_targets
+from kdviz.tracing import answer, trace
+from kdviz.training.lesson import Lesson
+from kdviz.training.loop import Run
+from kdviz.training.options import ObjectiveLike, Training
 
 
-def class_wise(student, data, objective=None, *, batch_size=64, seed=None, **training):
+def class_wise(
+    student: nn.Module, data: Dataset, objective: ObjectiveLike | None = None, **training: Unpack[Training]
+) -> Run:
     """Class-wise self-distillation (CS-KD): images of one class are to be answered alike.
 
-    Each image is taught by what the student says now of another of its class, chosen at random. Source: Yun
-    et al. 2020, *Regularizing Class-wise Predictions via Self-knowledge Distillation*, equations 1 and 2.
+    Each image is taught by what the student answers now to another of its class, chosen at random. Source:
+    Yun et al. 2020, *Regularizing Class-wise Predictions via Self-knowledge Distillation*, equations 1 and 2.
     Their teacher is a fixed copy of the student; it answers here in eval mode, in their code in train mode.
 
     Parameters
     ----------
+    student, data, **training
+        As in :func:`kdviz.distill`; it learns on ``data.labelled``.
     objective : default ``CrossEntropy() + SoftTargets(temperature=4)``
-    student, data, batch_size, seed, steps, learning_rate, record_every
-        As in :func:`kdviz.train`; it learns on ``data.labelled``.
     """
     objective = labels_and_soft_targets(objective, temperature=4)
-    samples, random = data.labelled, generator(data, seed)
-    rows = batches(len(samples), batch_size, data.seed if seed is None else seed)
+    return Run(student, ClassWise(data, "labelled"), objective, evaluate_student(data), **training)
 
-    def lesson(student, step):
-        batch = next(rows)
-        partners = same_class(samples.labels, batch, random)
-        seen = trace(student, samples.inputs[batch], objective.student_layers)
-        taught = ask(student, samples.inputs[partners], objective.teacher_layers)
-        return seen, taught, samples.labels[batch]
 
-    return begin(student, lesson, objective, exam(data), **training)
+class ClassWise(Lesson):
+    """The student's own answers to partners of the same class."""
+
+    def traces(self, student, rows):
+        partners = same_class(self.samples.labels, rows, self.random)
+        return self.student_trace(student, rows), answer(student, self.inputs(partners), self.teacher_layers)
 
 
 def same_class(labels, rows, random):
@@ -50,24 +49,22 @@ def same_class(labels, rows, random):
     order = labels.argsort(stable=True)
     counts = labels.bincount()
     first = counts.cumsum(0) - counts
-    place = torch.empty_like(order)
-    place[order] = torch.arange(len(order), device=order.device)
+    rank = torch.empty_like(order)
+    rank[order] = torch.arange(len(order), device=order.device)
     own = labels[rows]
     steps = 1 + (torch.rand(len(rows), generator=random).to(labels.device) * (counts[own] - 1)).long()
-    return order[first[own] + (place[rows] - first[own] + steps) % counts[own]]
+    return order[first[own] + (rank[rows] - first[own] + steps) % counts[own]]
 
 
 def two_views(
-    student,
-    data,
-    objective=None,
+    student: nn.Module,
+    data: Dataset,
+    objective: ObjectiveLike | None = None,
     *,
-    distort=SLIGHT_NOISE,
-    batch_size=64,
-    seed=None,
-    **training,
-):
-    """Data-distortion guided self-distillation (DDGSD): two distortions of an image teach each other.
+    augment: Callable = SLIGHT_NOISE,
+    **training: Unpack[Training],
+) -> Run:
+    """Data-distortion guided self-distillation (DDGSD): two augmented views of an image teach each other.
 
     Both learn from the labels. Source: Xu and Liu 2019, *Data-Distortion Guided Self-Distillation for Deep
     Neural Networks*, equations 3 to 7. Their objective also draws the mean features of the two views
@@ -75,20 +72,26 @@ def two_views(
 
     Parameters
     ----------
-    distort : function of inputs and a generator
-        See ``kdviz.datasets.distortions``.
-    objective : default ``CrossEntropy() + SoftTargets(temperature=3)``
-    student, data, batch_size, seed, steps, learning_rate, record_every
+    student, data, **training
         As in :func:`kdviz.distill`. A record's losses hold one number for each view.
+    objective : default ``CrossEntropy() + SoftTargets(temperature=3)``
+    augment : function of inputs and a generator
+        See ``kdviz.datasets.augmentations``.
     """
     objective = labels_and_soft_targets(objective, temperature=3)
-    rows, samples, layers = rows_of(data, batch_size, seed), data.transfer, layers_of(objective)
-    random = generator(data, seed)
+    return Run(student, TwoViews(data, augment), objective, evaluate_student(data), **training)
 
-    def lesson(student, step):
-        batch = next(rows)
-        views = [distort(samples.inputs[batch], random) for _ in range(2)]
-        seen = together(trace(student, view, layers) for view in views)
-        return seen, others(seen), samples.labels[batch]
 
-    return begin(student, lesson, objective, exam(data), **training)
+class TwoViews(GroupLesson):
+    """One network that sees two views, as two students that teach each other."""
+
+    def __init__(self, data, augment):
+        super().__init__(data)
+        self.augment = augment
+
+    def student_traces(self, student, rows):
+        views = [self.augment(self.inputs(rows), self.random) for _ in range(2)]
+        return together(trace(student, view, self.layers) for view in views)
+
+    def teachers_of(self, group, rows):
+        return others(group)

@@ -12,7 +12,7 @@ automatic differentiation would cost as much again as the arithmetic of such sma
 import torch
 from torch import nn
 
-from kdviz.models._patches import RectifiedPower
+from kdviz.models._patch_network import RectifiedPower
 
 
 class Linear:

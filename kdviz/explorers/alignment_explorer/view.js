@@ -1,0 +1,646 @@
+// The alignment explorer: the student's features moving onto the teacher's, layer by layer.
+//
+// First what is computed, then the parts of the panel, then `render`. A part is a function that makes its
+// elements once and returns `{ element, draw }`; `draw(view)` brings them up to date with a view, which
+// `look(model)` computes afresh. The model's traits are the only state. What a reader moves is drawn on a
+// canvas, since hundreds of elements would cost frames.
+
+import { chart } from "../kit/chart.js";
+import { dropDown, html, INK, keepKeys, onArrows, onKeys, setAttributes, setText, STUDENT, svg,
+  TEACHER } from "../kit/elements.js";
+import { fillPixels, imagesOf, mix, WHITE } from "../kit/images.js";
+import { clamp, decimals, mean, percent } from "../kit/numbers.js";
+import { drawnByFrame, openPanel, restingChange, traitsOf } from "../kit/panel.js";
+import { makePlayer, transport } from "../kit/player.js";
+import { unpack } from "../kit/wire.js";
+
+const PLAY_SECONDS = 7;
+const RULE = "#e3e3e3";
+const ALIKE = [45, 169, 131];
+
+// Reads what the model holds, and keeps what was unpacked last: a scrubber asks for the same again and again.
+function archive(model) {
+  const kept = new Map();
+  const once = (key, make) => {
+    if (!kept.has(key)) {
+      if (kept.size > 24) kept.clear();
+      kept.set(key, make());
+    }
+    return kept.get(key);
+  };
+  // In the units of the axes.
+  const points = (text, [left, bottom, width, height]) => {
+    const low = [left, bottom], size = [width, height];
+    return Float32Array.from(unpack(text).values, (part, i) => low[i % 2] + size[i % 2] * part);
+  };
+  const rows = (key, text) => once(key, () => unpack(text));
+  const pair = (t, s) => model.get("pairs")[t][s];
+  return {
+    pair,
+    teacher: (view, t, s) =>
+      once(`${view} ${t} ${s}`, () => points(pair(t, s)[view].teacher, pair(t, s)[view].box)),
+    student(view, run, t, s) {
+      const { students, box } = pair(t, s)[view];
+      return once(`${view} ${run} ${t} ${s}`, () => points(students[run], box));
+    },
+    nearTeacher: (t, point) => Array.from(rows(`near ${t}`, model.get("teacher_near")[t]).at(point)),
+    nearStudent: (run, s, snapshot, point) =>
+      Array.from(rows(`near ${run} ${s}`, model.get("student_near")[run][s]).at(snapshot, point)),
+  };
+}
+
+// ---- What there is to see ----
+
+function look(model, store, playhead) {
+  const traits = traitsOf(model, TRAITS);
+  const { run, snapshot, teacher_layer: t, student_layer: s, view, point } = traits;
+  const nearTeacher = store.nearTeacher(t, point);
+  const nearStudent = store.nearStudent(run, s, snapshot, point);
+  return {
+    ...traits,
+    // While it plays, the points are on their way between two snapshots.
+    playhead: playhead ?? snapshot,
+    pair: store.pair(t, s),
+    box: store.pair(t, s)[view].box,
+    teacher: store.teacher(view, t, s),
+    student: store.student(view, run, t, s),
+    nearTeacher,
+    nearStudent,
+    common: nearTeacher.filter((row) => nearStudent.includes(row)),
+    names: {
+      run: model.get("runs")[run],
+      teacher: model.get("teacher_layers")[t],
+      student: model.get("student_layers")[s],
+    },
+    step: model.get("steps")[snapshot],
+  };
+}
+
+// Where the student's points are, the playhead being between two snapshots.
+function between(student, count, playhead) {
+  const before = Math.floor(playhead), fraction = playhead - before;
+  const from = student.subarray(2 * count * before, 2 * count * (before + 1));
+  if (fraction === 0) return from;
+  const to = student.subarray(2 * count * (before + 1), 2 * count * (before + 2));
+  return from.map((value, i) => value + fraction * (to[i] - value));
+}
+
+// A list to choose from, with its name.
+function choice(text, options, onChange) {
+  const select = dropDown(text, options, onChange);
+  return { select, element: html("label", { class: "chooser" }, html("span", {}, text), select) };
+}
+
+// ---- The controls ----
+
+function controls(model, player, change) {
+  const steps = model.get("steps"), last = steps.length - 1;
+  const runs = choice("Training", model.get("runs").map((name, i) => [i, name]),
+    (i) => change({ run: Number(i) }));
+  const views = choice("View", [["pca", "PCA"], ["tsne", "t-SNE"]], (view) => change({ view }));
+  const slider = keepKeys(
+    html("input", { type: "range", min: 0, max: last, step: 1, "aria-label": "Training step" }),
+  );
+  const goTo = (snapshot) => {
+    player.stop();
+    change({ snapshot });
+  };
+  slider.addEventListener("input", () => goTo(Number(slider.value)));
+  onKeys(slider, { " ": player.toggle });
+  const next = () => goTo((model.get("snapshot") + 1) % steps.length);
+  const bar = transport(player, next, () => change(model.get("defaults")));
+  const value = html("b");
+  return {
+    element: html(
+      "div",
+      { class: "controls" },
+      runs.element,
+      views.element,
+      html("label", { class: "scrubber" }, html("span", {}, "Step ", value), slider),
+      html("div", { class: "buttons" }, ...bar.buttons),
+    ),
+    draw(view) {
+      runs.select.value = view.run;
+      views.select.value = view.view;
+      slider.value = view.snapshot;
+      setText(value, `${view.step} of ${steps[last]}`);
+      slider.setAttribute("aria-valuetext", `training step ${view.step} of ${steps[last]}`);
+      bar.draw();
+    },
+  };
+}
+
+// ---- The picture of both embeddings ----
+
+const AXES = {
+  pca: (
+    [first, second],
+  ) => [`teacher’s 1st principal component (${percent(first)} of variance)`, `2nd (${percent(second)})`],
+  tsne: () => ["t-SNE of the teacher: near is alike, no unit", ""],
+};
+
+function embedding(model, change) {
+  const labels = model.get("labels"), classes = model.get("classes");
+  const count = labels.length;
+  const canvas = keepKeys(html("canvas", { tabindex: 0, role: "application" }));
+  const context = canvas.getContext("2d");
+  const ground = document.createElement("canvas");
+  let grounded = null, scale = null, names = [], shown = null;
+
+  function makeScale([left, bottom, width, height], wide, high, em) {
+    const room = { left: 2.6 * em, right: 0.8 * em, top: 0.8 * em, bottom: 2.1 * em };
+    const pixels = Math.min((wide - room.left - room.right) / width,
+      (high - room.top - room.bottom) / height);
+    const middle = [(wide + room.left - room.right) / 2, (high + room.top - room.bottom) / 2];
+    return {
+      room,
+      pixels,
+      size: clamp(46 / Math.sqrt(count), 1.5, 3) * (em / 14),
+      x: (value) => middle[0] + (value - left - width / 2) * pixels,
+      y: (value) => middle[1] - (value - bottom - height / 2) * pixels,
+    };
+  }
+
+  function fit(target, wide, high) {
+    const ratio = devicePixelRatio || 1;
+    if (target.width !== Math.round(wide * ratio) || target.height !== Math.round(high * ratio)) {
+      Object.assign(target, { width: Math.round(wide * ratio), height: Math.round(high * ratio) });
+    }
+    const brush = target.getContext("2d");
+    brush.setTransform(ratio, 0, 0, ratio, 0, 0);
+    return brush;
+  }
+
+  // What stays while the student moves: axes, the teacher's points, the names of the classes.
+  function drawGround(view, wide, high, em) {
+    const brush = fit(ground, wide, high);
+    brush.clearRect(0, 0, wide, high);
+    drawAxes(brush, view, wide, high, em);
+    brush.strokeStyle = TEACHER;
+    brush.lineWidth = 1.3;
+    brush.beginPath();
+    for (let i = 0; i < count; i++) circle(brush, at(view.teacher, i), scale.size);
+    brush.stroke();
+    names = placeNames(view, em);
+  }
+
+  function drawAxes(brush, view, wide, high, em) {
+    const { room, x, y } = scale;
+    brush.font = `${0.9 * em}px system-ui, sans-serif`;
+    brush.fillStyle = "#555";
+    brush.textAlign = "center";
+    const titles = AXES[view.view](model.get("variance")[view.teacher_layer]);
+    brush.fillText(titles[0], (wide + room.left) / 2, high - 0.3 * em, wide - room.left);
+    brush.save();
+    brush.translate(0.9 * em, (high - room.bottom) / 2);
+    brush.rotate(-Math.PI / 2);
+    brush.fillText(titles[1], 0, 0);
+    brush.restore();
+    brush.strokeStyle = RULE;
+    brush.lineWidth = 1;
+    brush.strokeRect(room.left, 0.5, wide - room.left - 0.5, high - room.bottom);
+    if (view.view !== "pca") return;
+    for (const tick of [-1, 0, 1]) {
+      brush.beginPath();
+      line(brush, [x(tick), 0], [x(tick), high - room.bottom]);
+      line(brush, [room.left, y(tick)], [wide, y(tick)]);
+      brush.stroke();
+      brush.textAlign = "center";
+      brush.fillText(decimals(tick, 0), x(tick), high - 1.25 * em);
+      brush.textAlign = "right";
+      brush.fillText(decimals(tick, 0), room.left - 0.25 * em, y(tick) + 0.3 * em);
+    }
+  }
+
+  // A class is named where its teacher's points are: at the one nearest to their middle, unless another name
+  // is there already.
+  function placeNames(view, em) {
+    const placed = [];
+    classes.forEach((name, label) => {
+      const own = [...labels.keys()].filter((i) => labels[i] === label).map((i) => at(view.teacher, i));
+      if (own.length === 0) return;
+      const middle = [0, 1].map((axis) => mean(own.map((place) => place[axis])));
+      own.sort((one, other) => distance(one, middle) - distance(other, middle));
+      const free = own.find((place) => placed.every((other) => distance(place, other.place) > 1.4 * em));
+      placed.push({ name, place: free ?? own[0] });
+    });
+    return placed;
+  }
+
+  function drawNames(em) {
+    context.font = `700 ${1.15 * em}px system-ui, sans-serif`;
+    context.textAlign = "center";
+    context.textBaseline = "middle";
+    context.lineJoin = "round";
+    context.strokeStyle = "rgb(255 255 255 / 0.9)";
+    context.fillStyle = INK;
+    context.lineWidth = 0.35 * em;
+    for (const { name, place } of names) {
+      context.strokeText(name, ...place);
+      context.fillText(name, ...place);
+    }
+  }
+
+  function at(places, i) {
+    return [scale.x(places[2 * i]), scale.y(places[2 * i + 1])];
+  }
+
+  function drawStudent(view, wide, high, em) {
+    const places = between(view.student, count, view.playhead);
+    context.clearRect(0, 0, wide, high);
+    context.strokeStyle = "rgb(90 90 90 / 0.28)";
+    context.lineWidth = 1;
+    context.beginPath();
+    for (let i = 0; i < count; i++) line(context, at(view.teacher, i), at(places, i));
+    context.stroke();
+    context.drawImage(ground, 0, 0, wide, high);
+    context.fillStyle = STUDENT;
+    context.globalAlpha = 0.85;
+    context.beginPath();
+    for (let i = 0; i < count; i++) diamond(context, at(places, i), 1.25 * scale.size);
+    context.fill();
+    context.globalAlpha = 1;
+    drawNames(em);
+    drawChosen(view, places);
+    shown = [places, view.teacher];
+  }
+
+  function drawChosen(view, places) {
+    const size = scale.size;
+    context.lineWidth = 1.8;
+    context.strokeStyle = TEACHER;
+    context.beginPath();
+    for (const row of view.nearTeacher) circle(context, at(view.teacher, row), 2.3 * size);
+    context.stroke();
+    context.strokeStyle = STUDENT;
+    context.beginPath();
+    for (const row of view.nearStudent) diamond(context, at(places, row), 3 * size);
+    context.stroke();
+    const [theirs, ours] = [at(view.teacher, view.point), at(places, view.point)];
+    context.strokeStyle = INK;
+    context.lineWidth = 2.5;
+    context.beginPath();
+    line(context, theirs, ours);
+    context.stroke();
+    for (const [colour, shape, place, by] of [[TEACHER, circle, theirs, 2.2], [STUDENT, diamond, ours,
+      2.9]])
+    {
+      context.fillStyle = colour;
+      context.beginPath();
+      shape(context, place, by * size);
+      context.fill();
+      context.stroke();
+    }
+  }
+
+  function nearest([x, y]) {
+    let best = -1, least = 16;
+    for (const places of shown) {
+      for (let i = 0; i < count; i++) {
+        const away = distance(at(places, i), [x, y]);
+        if (away < least) [best, least] = [i, away];
+      }
+    }
+    return best;
+  }
+
+  canvas.addEventListener("click", (event) => {
+    const point = nearest([event.offsetX, event.offsetY]);
+    if (point >= 0) change({ point });
+  });
+  const otherClass = (way) => {
+    const label = (labels[model.get("point")] + way + classes.length) % classes.length;
+    change({ point: labels.indexOf(label) < 0 ? model.get("point") : labels.indexOf(label) });
+  };
+  onArrows(canvas,
+    (across, down) =>
+      down ? otherClass(down) : change({ point: (model.get("point") + across + count) % count }));
+  onKeys(canvas, { Home: () => change({ point: 0 }), End: () => change({ point: count - 1 }) });
+
+  return {
+    element: html(
+      "div",
+      { class: "embedding" },
+      html(
+        "p",
+        { class: "key" },
+        html("span", { class: "who teacher" }, "○ teacher"),
+        html("span", { class: "who student" }, "◆ student"),
+        html("span", {}, "lines join the same image"),
+      ),
+      canvas,
+    ),
+    draw(view, { em, width }) {
+      const high = Math.round(clamp(0.95 * width, 200, 29 * em));
+      const wanted = [view.view, view.teacher_layer, view.student_layer, width, em, devicePixelRatio].join();
+      if (grounded !== wanted) {
+        canvas.style.height = `${high}px`;
+        fit(canvas, width, high);
+        scale = makeScale(view.box, width, high, em);
+        drawGround(view, width, high, em);
+      }
+      grounded = wanted;
+      drawStudent(view, width, high, em);
+      setAttributes(canvas, {
+        "aria-label":
+          `The images as teacher and student place them. Arrow keys choose an image: now ${
+            view.point + 1
+          } of ` +
+          `${count}, class ${classes[labels[view.point]]}`,
+      });
+    },
+  };
+}
+
+function circle(brush, [x, y], size) {
+  brush.moveTo(x + size, y);
+  brush.arc(x, y, size, 0, 2 * Math.PI);
+}
+
+function diamond(brush, [x, y], size) {
+  brush.moveTo(x, y - size);
+  brush.lineTo(x + size, y);
+  brush.lineTo(x, y + size);
+  brush.lineTo(x - size, y);
+  brush.closePath();
+}
+
+function line(brush, from, to) {
+  brush.moveTo(...from);
+  brush.lineTo(...to);
+}
+
+function distance([x, y], [u, v]) {
+  return Math.hypot(x - u, y - v);
+}
+
+// ---- The map of the layers ----
+
+function layerMap(model, change) {
+  const rows = model.get("teacher_layers"), columns = model.get("student_layers");
+  const kernels = choice("CKA", [["linear", "linear"], ["rbf", "RBF"]], (kernel) => change({ kernel }));
+  const cells = rows.map((_, t) =>
+    columns.map((_, s) => {
+      const cell = keepKeys(html("button", { type: "button", role: "radio", class: "cell" }));
+      cell.addEventListener("click", () => change({ teacher_layer: t, student_layer: s }));
+      onArrows(cell, (across, down) => {
+        const row = clamp(t - down, 0, rows.length - 1), column = clamp(s + across, 0, columns.length - 1);
+        change({ teacher_layer: row, student_layer: column });
+        cells[row][column].focus();
+      });
+      return cell;
+    })
+  );
+
+  // From input to output goes upwards for the teacher and to the right for the student.
+  const lines = rows.flatMap((name, t) =>
+    [html("span", { class: "layer" }, name), ...cells[t]].map((part) => [t, part])
+  );
+  const ordered = lines.sort(([t], [u]) => u - t).map(([, part]) => part);
+  const feet = [
+    html("span", { class: "layer who student" }, "student’s →"),
+    ...columns.map((name) => html("span", { class: "layer foot" }, name)),
+  ];
+  const grid = html(
+    "div",
+    { class: "grid", role: "radiogroup",
+      "aria-label": "CKA of each layer of the teacher with each of the student" },
+    ...ordered,
+    ...feet,
+  );
+  grid.style.gridTemplateColumns = `auto repeat(${columns.length}, minmax(0, 1fr))`;
+  return {
+    element: html(
+      "div",
+      { class: "map" },
+      html("div", { class: "title" }, html("span", { class: "who teacher" }, "teacher’s layer ↑"),
+        kernels.element),
+      grid,
+    ),
+    draw(view) {
+      kernels.select.value = view.kernel;
+      cells.forEach((row, t) =>
+        row.forEach((cell, s) => {
+          const value = model.get("pairs")[t][s][view.kernel][view.run][view.snapshot];
+          const shade = mix(WHITE, ALIKE, value ?? 0).join(", ");
+          const chosen = t === view.teacher_layer && s === view.student_layer;
+          setText(cell, decimals(value));
+          cell.style.background = `rgb(${shade})`;
+          setAttributes(cell, {
+            "aria-checked": chosen,
+            // A map of one cell leaves nothing to choose.
+            tabindex: chosen && rows.length * columns.length > 1 ? 0 : -1,
+            "aria-label": `teacher ${rows[t]}, student ${columns[s]}: CKA ${decimals(value)}`,
+          });
+        })
+      );
+    },
+  };
+}
+
+// ---- The CKA along all trainings ----
+
+function curves(model) {
+  const steps = model.get("steps"), runs = model.get("runs");
+  const picture = svg("svg", { role: "img" });
+  const frame = svg("g");
+  const marker = svg("line", { stroke: INK });
+  const dot = svg("circle", { fill: STUDENT, stroke: "#fff", "stroke-width": 1.5 });
+  picture.append(frame, marker, dot);
+  let drawn = null, plot = null;
+
+  function drawFrame(view, width, em) {
+    const longest = Math.max(...runs.map((name) => name.length)), last = steps.at(-1);
+    const room = Math.min(0.58 * em * longest + 0.6 * em, 0.42 * width);
+    const box = { left: 2.1 * em, right: width - room, top: 0.8 * em, bottom: 5.9 * em };
+    const mine = { named: { class: "mine" }, stroke: STUDENT, "stroke-dasharray": "6 3",
+      "stroke-width": 2.2 };
+    const other = { named: { class: "quiet" }, stroke: "#8a8a8a", "stroke-width": 1.3 };
+    const line = (run) => ({
+      name: runs[run],
+      points: view.pair[view.kernel][run].map((value,
+        i) => [steps[i], value === null ? NaN : clamp(value, 0, 1)]
+      ),
+      ...(run === view.run ? mine : other),
+    });
+    // The chosen one last, so that it lies on top.
+    const order = [...runs.keys()].sort((a, b) => (a === view.run) - (b === view.run));
+    plot = chart({
+      box,
+      em,
+      names: true,
+      series: order.map(line),
+      x: { range: [0, last], ticks: [0, last], title: "step", below: 1.25 },
+      y: { range: [0, 1], ticks: [0, 0.5, 1] },
+    });
+    frame.replaceChildren(...plot.drawn);
+    setAttributes(picture, { width, height: box.bottom + 1.6 * em });
+    setAttributes(marker, { y1: box.top, y2: box.bottom });
+    setAttributes(dot, { r: 0.3 * em });
+  }
+
+  return {
+    element: html("div", { class: "curves" },
+      html("p", { class: "title" }, "CKA of the framed cell, all trainings"), picture),
+    draw(view, { em, width }) {
+      const wanted = [view.run, view.teacher_layer, view.student_layer, view.kernel, width, em].join();
+      if (drawn !== wanted) drawFrame(view, width, em);
+      drawn = wanted;
+      const before = Math.floor(view.playhead), fraction = view.playhead - before;
+      const step = steps[before] + fraction * ((steps[before + 1] ?? 0) - steps[before] || 0);
+      const value = view.pair[view.kernel][view.run][view.snapshot];
+      setAttributes(marker, { x1: plot.x(step), x2: plot.x(step) });
+      dot.style.display = value === null ? "none" : "";
+      setAttributes(dot, { cx: plot.x(view.step), cy: plot.y(clamp(value ?? 0, 0, 1)) });
+      const what = `CKA of ${view.names.teacher} and ${view.names.student}`;
+      setAttributes(picture, { "aria-label": `${what} along the training steps. Now: ${decimals(value)}` });
+    },
+  };
+}
+
+// ---- The image chosen and its neighbours ----
+
+function neighbourhood(model) {
+  const { shape, colours } = imagesOf(model);
+  const labels = model.get("labels"), classes = model.get("classes"), near = model.get("near");
+  const big = html("canvas", { class: "big", role: "img" });
+  const truth = html("p"), common = html("p", { class: "quiet" });
+  const makeRow = (who) => {
+    const name = html("p", { class: `who ${who}` }, `Nearest for the ${who} (rings)`);
+    const images = Array.from({ length: near }, () => html("canvas", { role: "img" }));
+    const row = html("div", { class: "images" }, ...images);
+    return { images, rows: [], element: html("div", { class: `near ${who}` }, name, row) };
+  };
+  const theirs = makeRow("teacher"), ours = makeRow("student");
+  let painted = null;
+
+  function show(row, rows, common) {
+    row.images.forEach((canvas, i) => {
+      if (row.rows[i] !== rows[i]) fillPixels(canvas, shape, colours[rows[i]]);
+      canvas.classList.toggle("common", common.includes(rows[i]));
+      const also = common.includes(rows[i]) ? ", in both rows" : "";
+      setAttributes(canvas, { "aria-label": `class ${classes[labels[rows[i]]]}${also}`,
+        title: classes[labels[rows[i]]] });
+    });
+    row.rows = rows;
+  }
+
+  return {
+    element: html(
+      "div",
+      { class: "neighbourhood" },
+      html("div", { class: "subject" }, big, truth, common),
+      html("div", {}, theirs.element, ours.element),
+    ),
+    draw(view) {
+      const wanted = [view.point, ...view.nearTeacher, ...view.nearStudent].join();
+      const name = classes[labels[view.point]];
+      if (painted === wanted) return;
+      painted = wanted;
+      fillPixels(big, shape, colours[view.point]);
+      setAttributes(big, { "aria-label": `The image chosen; its true class is ${name}` });
+      truth.replaceChildren("true class ", html("b", {}, name));
+      setText(common, `${view.common.length} of ${near} in both rows, framed`);
+      show(theirs, view.nearTeacher, view.common);
+      show(ours, view.nearStudent, view.common);
+    },
+  };
+}
+
+// ---- The picture in words ----
+
+export function sentence(view, near, count) {
+  const { run, snapshot, kernel, pair, names } = view;
+  const [cka, first] = [pair[kernel][run][snapshot], pair[kernel][run][0]];
+  const [overlap, before] = [pair.overlaps[run][snapshot], pair.overlaps[run][0]];
+  const [left, began] = [pair.distances[run][snapshot], pair.distances[run][0]];
+  const when = snapshot === 0 ? "Before training" : `At step ${view.step} of ${names.run}`;
+  const since = (text) => (snapshot === 0 ? "" : ` (before training ${text})`);
+  return (
+    `${when}, the CKA of the teacher’s ${names.teacher} and the student’s ${names.student} is ` +
+    `${decimals(cka)}${since(decimals(first))}. Procrustes leaves a distance of ${
+      decimals(left)
+    } of at most ` +
+    `2${since(decimals(began))}. An image has ${percent(overlap)} of its ${near} nearest neighbours in ` +
+    `common${since(percent(before))}; by chance it would be ${percent(near / (count - 1))}.`
+  );
+}
+
+// The words follow every frame for the eye, and are spoken once they have come to rest.
+function reading(model) {
+  const seen = html("p", { class: "sentence", "aria-hidden": "true" });
+  const spoken = html("p", { class: "spoken", role: "status", "aria-live": "polite" });
+  let timer = null;
+  return {
+    element: html("div", {}, seen, spoken),
+    draw(view) {
+      const text = sentence(view, model.get("near"), model.get("labels").length);
+      setText(seen, text);
+      clearTimeout(timer);
+      timer = setTimeout(setText, 200, spoken, text);
+    },
+    stop: () => clearTimeout(timer),
+  };
+}
+
+const CAPTIONS = {
+  pca:
+    "How to read this: the student’s features are centred, scaled and turned to fit the teacher’s best (Procrustes). " +
+    "Both are drawn along the teacher’s two main directions; the unit is its root mean square distance from the " +
+    "middle. Shorter lines: more alike. Click an image, or a cell of the map.",
+  tsne:
+    "How to read this: the map is the teacher’s t-SNE. A student’s point, turned to fit (Procrustes), is put among " +
+    "the teacher’s points that it is most like. Trust who is near whom, not sizes and gaps. Click an image, or a " +
+    "cell of the map.",
+};
+
+// ---- The panel ----
+
+const TRAITS = ["run", "snapshot", "teacher_layer", "student_layer", "view", "kernel", "point"];
+
+function render({ model, el }) {
+  return openPanel(el, "kdviz-alignment", (root, guarded) => assemble(model, root, guarded));
+}
+
+function assemble(model, root, guarded) {
+  const panel = html("div", { class: "panel" });
+  root.append(panel);
+  const resting = restingChange(model);
+  const change = guarded((values, how) => {
+    resting.change(values, how);
+    drawn.schedule();
+  });
+  const store = archive(model), last = model.get("steps").length - 1;
+  const player = makePlayer({
+    last,
+    seconds: PLAY_SECONDS,
+    now: () => model.get("snapshot"),
+    // While it plays, Python is not told of every frame, only where it stopped.
+    show: (at) => change({ snapshot: Math.floor(at) }, { save: false }),
+    rest: () => change({}),
+  });
+  const steering = controls(model, player, change), picture = embedding(model, change);
+  const map = layerMap(model, change), along = curves(model), subject = neighbourhood(model);
+  const told = reading(model), caption = html("p", { class: "caption" });
+  const beside = html("div", { class: "beside" }, map.element, along.element, subject.element);
+  panel.append(steering.element, html("div", { class: "stage" }, picture.element, beside), told.element,
+    caption);
+  const drawn = drawnByFrame({
+    model,
+    traits: TRAITS,
+    root,
+    panel,
+    guarded,
+    parts: [steering, picture, map, along, subject, told],
+    look: () => look(model, store, player.playhead()),
+    after: (view) => setText(caption, CAPTIONS[view.view]),
+  });
+  return () => {
+    player.stop();
+    resting.end();
+    told.stop();
+    drawn.end();
+  };
+}
+
+export default { render };

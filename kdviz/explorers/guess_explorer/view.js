@@ -1,0 +1,40 @@
+// A guess, committed before the result is seen.
+
+import { button, html, keepKeys } from "../kit/elements.js";
+import { follow, save } from "../kit/panel.js";
+
+function render({ model, el }) {
+  const legend = html("legend", { class: "question" }, model.get("question"));
+  const commit = button("Commit", () => save(model, "committed", true), { class: "commit" });
+  const answer = html("p", { class: "answer", role: "status" });
+
+  // Radio buttons of one name exclude each other across the whole page, so each view needs its own.
+  const group = `kdviz-guess-${Math.random().toString(36).slice(2)}`;
+  const radios = model.get("choices").map((choice) => {
+    const made = keepKeys(html("input", { type: "radio", name: group, value: choice }));
+    made.addEventListener("change", () => save(model, "choice", choice));
+    return made;
+  });
+  const labels = radios.map((made) => html("label", { class: "choice" }, made, html("span", {}, made.value)));
+
+  function draw() {
+    const choice = model.get("choice") ?? null, committed = model.get("committed");
+    for (const made of radios) {
+      made.checked = made.value === choice;
+      made.disabled = committed;
+    }
+    commit.disabled = choice === null || committed;
+    panel.classList.toggle("committed", committed);
+    answer.textContent = committed
+      ? `You said: ${choice}. ${model.get("reveal") ?? "Run the next cell."}`
+      : "";
+  }
+
+  const fieldset = html("fieldset", { class: "choices" }, legend, ...labels);
+  const panel = html("div", { class: "kdviz-guess" }, fieldset, commit, answer);
+  el.append(panel);
+  draw();
+  return follow(model, ["choice", "committed"], draw);
+}
+
+export default { render };
