@@ -230,7 +230,7 @@ function controls(model) {
   const noise = knob("Wrong labels", { min: 0, max: 60, step: 10 },
     (percent) => save(model, "label_noise", percent / 100));
   const train = button("Train", () => {
-    const command = model.get("running") ? "stop_wishes" : "train_wishes";
+    const command = model.get("running") ? "stop_commands" : "train_commands";
     save(model, command, model.get(command) + 1);
   });
   return {
