@@ -305,11 +305,9 @@ export function sentence(view, near, count) {
   const since = (text) => (snapshot === 0 ? "" : ` (before training ${text})`);
   return (
     `${when}, the CKA of the teacher’s ${names.teacher} and the student’s ${names.student} is ` +
-    `${decimals(cka)}${since(decimals(first))}. Procrustes leaves a distance of ${
-      decimals(left)
-    } of at most ` +
-    `2${since(decimals(began))}. An image has ${percent(overlap)} of its ${near} nearest neighbours in ` +
-    `common${since(percent(before))}; by chance it would be ${percent(near / (count - 1))}.`
+    `${decimals(cka)}${since(decimals(first))}. Procrustes leaves a distance of ${decimals(left)} of at ` +
+    `most 2${since(decimals(began))}. An image has ${percent(overlap)} of its ${near} nearest neighbours ` +
+    `in common${since(percent(before))}; by chance it would be ${percent(near / (count - 1))}.`
   );
 }
 

@@ -26,9 +26,8 @@ function sentence(model) {
   }
   const verdict = isUnsure(cell) ? " Null: the interval holds zero." : "";
   return (
-    `${where}: ${signed(cell.mean)} points over hard labels, from ${signed(cell.low)} to ${
-      signed(cell.high)
-    } ` +
+    `${where}: ${signed(cell.mean)} points over hard labels, from ${signed(cell.low)} to ` +
+    `${signed(cell.high)} ` +
     `(95 % interval over ${count} seeds); ${cell.above} of ${count} seeds gained.${verdict}`
   );
 }

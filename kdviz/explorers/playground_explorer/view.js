@@ -18,17 +18,15 @@ const FOCUSABLE = "button, input, select, summary, canvas[tabindex]";
 
 function about({ truth, train, teachers }) {
   return (
-    `The task is to read handwritten digits of ${SIDE} × ${SIDE} pixels. The teacher, a network with ${
-      teachers.get(0).net.hidden
-    } ` +
+    `The task is to read handwritten digits of ${SIDE} × ${SIDE} pixels. The teacher, a network with ` +
+    `${teachers.get(0).net.hidden} ` +
     `hidden units, has learned from ${train} labelled images and then stands still. The two students are smaller. They start ` +
     "with the same weights and meet the same images in the same batches (with unlabelled images, the distilled student " +
     "meets more). The label-only student learns from labels alone; the distilled student also tries to match the teacher's " +
     "probabilities, made softer by the temperature T. Its loss is (1 − soft_weight) × cross-entropy + soft_weight × T² × KL " +
     `divergence. Both take ${STEPS} steps of Adam, whose learning rate falls along a cosine. All accuracies are measured on ` +
-    `${
-      truth.length - train
-    } test images that neither teacher nor students learned from. In every picture blue and solid is ` +
+    `${truth.length - train} test images that neither teacher nor students learned from. In every ` +
+    `picture blue and solid is ` +
     "the teacher, grey and dotted the label-only student, orange and dashed or striped the distilled student. Wrong labels " +
     "are wrong for the teacher too; that teacher stopped early, before it knew them by heart. A single run may be luck: " +
     `that is what the ${SEEDS} seeds are for.`
@@ -170,9 +168,8 @@ class Playground {
 
   #summary() {
     const [hard, soft] = this.records.at(-1).accuracy;
-    return `Label-only student ${percentOf(hard)}, distilled student ${percentOf(soft)}: ${
-      signed(shownGain(hard, soft))
-    } points.`;
+    return `Label-only student ${percentOf(hard)}, distilled student ${percentOf(soft)}: ` +
+      `${signed(shownGain(hard, soft))} points.`;
   }
 
   play() {
@@ -463,9 +460,8 @@ class Playground {
     const where = onDigit ? `on the ${this.start.omit}s that it never saw` : "on the test images";
     const expected = this.prediction ? `You expected: ${this.prediction}. ` : "";
     this.reply.textContent =
-      `${expected}In this run it is ${came} ${where}: ${percentOf(values[0])} (label-only) and ${
-        percentOf(values[1])
-      } (distilled), ` +
+      `${expected}In this run it is ${came} ${where}: ${percentOf(values[0])} (label-only) and ` +
+      `${percentOf(values[1])} (distilled), ` +
       `${signed(gain)} points.`;
   }
 
@@ -520,9 +516,8 @@ class Playground {
     const names = unusual.map((
       { name, text },
     ) => (this.settings[name] === true ? text : `${text}: ${written(name, this.settings[name])}`));
-    this.more.querySelector("summary").textContent = `More settings${
-      names.length ? ` (${names.join("; ")})` : ""
-    }`;
+    this.more.querySelector("summary").textContent = `More ` +
+      `settings${names.length ? ` (${names.join("; ")})` : ""}`;
   }
 
   #buildFoot(shown) {

@@ -71,9 +71,8 @@ function curvesSentence(records, omitted) {
     ? `Both losses are ${first} nats`
     : `The ${STUDENTS[loss[1] < loss[0] ? 1 : 0].name}'s loss is lower`;
   const left = omitted === null ? "" : ` Neither has seen a ${omitted}.`;
-  return `After ${step} steps: label-only ${percentOf(hard)}, distilled ${percentOf(soft)}: ${
-    signed(gain)
-  } points. ${less}.${left}`;
+  return `After ${step} steps: label-only ${percentOf(hard)}, distilled ${percentOf(soft)}: ` +
+    `${signed(gain)} points. ${less}.${left}`;
 }
 
 // Teacher and both students on one image, at the temperature that is set.
@@ -109,9 +108,8 @@ export function softTargetsView() {
       bars.forEach((group, label) => {
         group.forEach((bar, who) => {
           bar.setAttribute("width", Math.max(0, x(said[who][label]) - left).toFixed(1));
-          bar.firstChild.textContent = `${everyone[who].name}, digit ${label}: ${
-            percent(said[who][label], 1)
-          }`;
+          bar.firstChild.textContent = `${everyone[who].name}, digit ${label}: ` +
+            `${percent(said[who][label], 1)}`;
         });
       });
       setAttributes(frame, { y: 19 + (image.label ?? -9) * row });
@@ -166,9 +164,8 @@ export function classesView() {
         bars.forEach((bar, who) => {
           const top = y(recalls[who][label]);
           setAttributes(bar, { y: top.toFixed(1), height: (floor - top).toFixed(1) });
-          bar.firstChild.textContent = `${STUDENTS[who].name}, digit ${label}: ${
-            percentOf(recalls[who][label])
-          }`;
+          bar.firstChild.textContent = `${STUDENTS[who].name}, digit ${label}: ` +
+            `${percentOf(recalls[who][label])}`;
         });
         setAttributes(tick, { y1: y(recalls[2][label]), y2: y(recalls[2][label]) });
         tick.firstChild.textContent = `teacher, digit ${label}: ${percentOf(recalls[2][label])}`;
@@ -336,9 +333,8 @@ export function weightsView() {
       const moved = nets.map(({ weights }) => distance(weights, begun));
       caption.textContent =
         `Each picture is one unit: dark where ink speaks for it, light where ink speaks against it. Both began alike; ` +
-        `since then the weights moved by ${moved[0].toFixed(1)} (label-only) and ${
-          moved[1].toFixed(1)
-        } (distilled).`;
+        `since then the weights moved by ${moved[0].toFixed(1)} (label-only) and ${moved[1].toFixed(1)} ` +
+        `(distilled).`;
     },
   };
 }

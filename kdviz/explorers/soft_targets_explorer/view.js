@@ -567,9 +567,8 @@ function sentence() {
     const [right, next] = [view.truth, wrong].map((i) => probability(view.logQ[i]));
     element.textContent =
       `T = ${temperatureText(view.T)}: the ${view.permuted ? "permuted " : ""}teacher gives ` +
-      `${view.classes[view.truth]} (true) ${right} and, of the others, most to ${
-        view.classes[wrong]
-      }: ${next}. ` +
+      `${view.classes[view.truth]} (true) ${right} and, of the others, most to ${view.classes[wrong]}: ` +
+      `${next}. ` +
       `Its entropy is ${number(view.teacherBits)} bits; KL to the student ` +
       `${number(kl(view.teacher, view.student, view.T))} nats.`;
   };
