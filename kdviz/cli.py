@@ -12,6 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import kdviz
 from kdviz.commands import setup
 from kdviz.course.paths import CLONE, course_folder
 
@@ -51,6 +52,7 @@ def _must_set_up(command):
 def _parser():
     about = "Open the course, build its static site, fetch data, or set a machine up."
     parser = argparse.ArgumentParser(prog="kdviz", description=about)
+    parser.add_argument("--version", action="version", version=f"kdviz {kdviz.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
 
     def command(name, run, what):
@@ -60,7 +62,10 @@ def _parser():
 
     lab = command("lab", _lab, "open the course in JupyterLab")
     lab.add_argument("--no-browser", action="store_true", help="only print the address")
-    lab.add_argument("--port", type=int, help="the port to serve on")
+    lab.add_argument("--port", type=_port, help="the port to serve on")
+    lab.add_argument(
+        "--originals", action="store_true", help="in a clone: edit its own notebooks, not your copy of them"
+    )
     site = command("site", _site, "build the static course: pages that need no kernel and no network")
     site.add_argument("--output", type=Path, default=Path("site"), help="the folder to write (default: site)")
     data = command("data", _data, "describe the data sets, or fetch one")
@@ -69,6 +74,8 @@ def _parser():
     data.add_argument("--from", dest="folder", type=Path, help="a folder that has its files already")
     data.format_help = lambda: _help_on_data(data)
     command("doctor", _doctor, "say what is missing on this machine and how to fix it")
+    cache = command("cache", _cache, "show the store of trained models and sweeps, or empty it")
+    cache.add_argument("--clear", action="store_true", help="remove all that kdviz keeps there")
     wheels = command("wheels", _wheels, "fill a folder from which other machines set up without network")
     wheels.add_argument("folder", type=Path, nargs="?", default=Path("wheels"), help="(default: wheels)")
     results = command("results", _results, "compute the stored tables whose code has changed")
@@ -92,7 +99,13 @@ def _parser():
 def _lab(options):
     from kdviz.commands.lab import open_lab
 
-    return open_lab(browser=not options.no_browser, port=options.port)
+    return open_lab(browser=not options.no_browser, port=options.port, originals=options.originals)
+
+
+def _port(text):
+    if text.isdecimal() and 0 < int(text) < 65536:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"give a whole number from 1 to 65535; got {text!r}")
 
 
 def _site(options):
@@ -138,6 +151,16 @@ def _doctor(options):
     from kdviz.commands.doctor import examine
 
     return examine()
+
+
+def _cache(options):
+    from kdviz.training.store import Store
+
+    store = Store()
+    print(f"{store.folder} holds {len(store.files())} files of kdviz, {store.size() / 1e6:,.1f} MB")
+    if options.clear:
+        store.clear()
+        print("They are removed. What is asked for again is trained again.")
 
 
 def _wheels(options):

@@ -33,12 +33,21 @@ def store_of_this_session(tmp_path_factory):
     import torch
 
     torch.set_num_threads(1)
-    folder = tmp_path_factory.getbasetemp()
-    # Under xdist every worker has a folder of its own inside the session's.
-    shared = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("KDVIZ_CACHE", str(shared / "store"))
+        patch.setenv("KDVIZ_CACHE", str(shared_folder(tmp_path_factory) / "store"))
         yield
+
+
+def shared_folder(tmp_path_factory):
+    """The session's folder: under xdist every worker has one of its own inside it."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
+@pytest.fixture(scope="session")
+def executed_pages(store_of_this_session, tmp_path_factory):
+    """Where ``site.execute_once`` keeps the executed pages: each is executed once for all tests."""
+    return shared_folder(tmp_path_factory) / "executed"
 
 
 @pytest.fixture(scope="session")

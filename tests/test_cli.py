@@ -150,3 +150,32 @@ def test_lint_says_what_it_skips_without_node_but_not_in_ci(monkeypatch, capsys)
     assert "SKIPPED: the JavaScript and CSS" in capsys.readouterr().out
     assert linted(monkeypatch, None, ci=True) == (1, [])
     assert "Node.js with npm is needed" in capsys.readouterr().err
+
+
+def test_it_says_its_version(capsys):
+    import kdviz
+
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["--version"])
+    assert ended.value.code == 0 and capsys.readouterr().out == f"kdviz {kdviz.__version__}\n"
+
+
+@pytest.mark.parametrize("port", ["-1", "0", "65536", "eighty", "8.5"])
+def test_a_port_that_cannot_be_is_refused(capsys, port):
+    with pytest.raises(SystemExit):
+        cli.main(["lab", f"--port={port}"])
+    assert "a whole number from 1 to 65535" in capsys.readouterr().err
+
+
+def test_the_store_is_shown_and_emptied(monkeypatch, tmp_path, capsys):
+    from kdviz.training import Store
+
+    monkeypatch.setenv("KDVIZ_CACHE", str(tmp_path))
+    (tmp_path / "mine.txt").write_text("mine")
+    Store().keep_rows({"a": 1}, [{"b": 2}])
+    assert cli.main(["cache"]) == 0
+    assert f"{tmp_path} holds 1 files" in capsys.readouterr().out
+    assert "MB; 'kdviz cache --clear'" in doctor._store()[2]
+    assert cli.main(["cache", "--clear"]) == 0
+    assert "They are removed" in capsys.readouterr().out
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]

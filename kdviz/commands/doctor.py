@@ -66,12 +66,13 @@ def _torch_device():
 def _store():
     from kdviz.training.store import Store
 
-    folder = Store().folder
+    store, folder = Store(), Store().folder
     fix = "Set KDVIZ_CACHE to a folder that you can write to. Without one, teachers train each time."
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
-            return True, False, f"trained models are kept in {folder}", ""
+            size = f"{store.size() / 1e6:,.1f} MB; 'kdviz cache --clear' empties it"
+            return True, False, f"trained models are kept in {folder} ({size})", ""
     except OSError as problem:
         return False, False, f"trained models cannot be kept in {folder} ({problem})", fix
 

@@ -10,9 +10,16 @@ from kdviz.course.paths import CLONE, copy_course
 FIRST = "notebooks/00_start_here.ipynb"
 
 
-def open_lab(browser=True, port=None):
-    """Start JupyterLab on the course and wait until it is stopped; returns its exit status."""
-    course = CLONE or copy_course(Path.cwd() / "kdviz-course")
+def open_lab(browser=True, port=None, originals=False):
+    """Start JupyterLab on the course and wait until it is stopped; returns its exit status.
+
+    It opens the reader's own copy, in a clone too: JupyterLab saves what she runs by itself. With
+    ``originals`` it opens the notebooks of the clone, to edit them for everybody.
+    """
+    if originals and not CLONE:
+        raise ValueError("the original notebooks are in a clone of the repository; clone it and run it there")
+    course = CLONE if originals else copy_course((CLONE or Path.cwd()) / "kdviz-course")
+    print(f"The course is in {course}.", flush=True)
     command = [
         *(sys.executable, "-m", "jupyter", "lab"),
         f"--ServerApp.root_dir={course}",

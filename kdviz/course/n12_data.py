@@ -22,12 +22,13 @@ class Cells:
     """scikit-learn's breast cancer table, scaled, split by seed, with a forest fitted on the training rows.
 
     ``inputs`` (341, 30) are the training rows and ``labels`` theirs, -1 for all but a few; ``labelled`` holds
-    these few, ``test`` the rows that nobody trains on.
+    these few, ``train`` all that the forest saw, ``test`` the rows that nobody trains on.
     """
 
     inputs: torch.Tensor
     labels: torch.Tensor
     labelled: TensorDataset
+    train: TensorDataset
     test: TensorDataset
     columns: list[str] = field(repr=False)
     classes: list[str]
@@ -66,6 +67,7 @@ def cells(labels=40, seed=0):
         inputs=inputs,
         labels=torch.from_numpy(shown),
         labelled=TensorDataset(inputs[few], torch.from_numpy(known[few])),
+        train=TensorDataset(inputs, torch.from_numpy(known)),
         test=TensorDataset(unseen, torch.from_numpy(table.target[test])),
         columns=list(table.feature_names),
         classes=list(table.target_names),

@@ -19,6 +19,7 @@ from kdviz.course import experiments
 from kdviz.course.code_hash import code_hash
 from kdviz.course.paths import course_folder
 from kdviz.course.source_view import show_source
+from kdviz.files import write_whole
 
 SEEDS = tuple(range(30))
 _DECLARED = {}
@@ -138,7 +139,11 @@ class Table:
                 f"the stored table {self.name!r} does not agree with the code: rows of seeds {seeds} "
                 f"differ by up to {distance:.2f} percentage points. Run 'make results'"
             )
-        return f"{len(fresh)} rows computed again: the largest difference is {distance:.2f} points."
+        mean = (fresh.accuracy - stored.accuracy).mean() if "accuracy" in fresh else 0.0
+        return (
+            f"{len(fresh)} rows computed again: the largest difference is {distance:.2f} points, the mean "
+            f"accuracy's {mean:+.2f}. (Processors round differently; {self.made['tolerance']:g} is allowed.)"
+        )
 
     def show_source(self):
         """Show the experiment's code in a box that unfolds."""
@@ -161,7 +166,16 @@ def _distance(fresh, stored):
 def load(name):
     """A stored table by name."""
     find(name)
-    return Table(name, pd.read_csv(_file(name, "csv")), json.loads(_file(name, "json").read_text()))
+    try:
+        made = json.loads(_file(name, "json").read_text(encoding="utf-8"))
+        return Table(name, pd.read_csv(_file(name, "csv")), made)
+    except FileNotFoundError:
+        raise
+    except ValueError as problem:
+        raise ValueError(
+            f"the stored table {name!r} is damaged ({_file(name, 'json')} or the CSV beside it: {problem}). "
+            f"Run 'kdviz results {name}', or take the file from the repository again"
+        ) from problem
 
 
 def main(names=(), verify=False):
@@ -194,8 +208,7 @@ def _compute(result):
     start = time.perf_counter()
     rows = result.rows(result.seeds)
     print(f"{result.name}: {len(rows)} rows in {time.perf_counter() - start:.0f} s", flush=True)
-    _file(result.name, "csv").parent.mkdir(parents=True, exist_ok=True)
-    rows.round(4).to_csv(_file(result.name, "csv"), index=False)
+    write_whole(_file(result.name, "csv"), rows.round(4).to_csv(index=False, lineterminator="\n").encode())
     made = {
         "date": datetime.now(UTC).date().isoformat(),
         "code": code_hash(result.experiment),
@@ -222,7 +235,7 @@ def _confirm(result):
 
 
 def _write_made(name, made):
-    _file(name, "json").write_text(json.dumps(made, indent=1) + "\n")
+    write_whole(_file(name, "json"), (json.dumps(made, indent=1) + "\n").encode())
 
 
 def _file(name, ending):

@@ -11,7 +11,6 @@ import json
 import logging
 import os
 import re
-import shutil
 import tempfile
 import time
 import warnings
@@ -31,6 +30,7 @@ from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 from plotly.offline import get_plotlyjs
 
 from kdviz.course import templates
+from kdviz.course.claims.checks import cell_for
 from kdviz.course.formulas import mathml
 from kdviz.course.glossary import DEFINITIONS, anchor, with_links
 from kdviz.course.pages import Page, following, pages
@@ -38,7 +38,9 @@ from kdviz.course.references import references
 from kdviz.course.survey_map import survey_map
 from kdviz.explorers.base import STATIC_PAGES
 from kdviz.explorers.playground_explorer import playground_page
+from kdviz.files import write_whole
 
+MARKER = ".kdviz-site.json"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 PLOTLY = "application/vnd.plotly.v1+json"
 DRAWABLE = {"text/html", "text/markdown", "text/plain", "image/svg+xml", "image/png", "image/jpeg"}
@@ -51,26 +53,50 @@ class SiteError(ValueError):
 def build(notebooks, output, course: list[Page] | None = None):
     """Execute the course's notebooks, which are in one folder, and write the static course to another.
 
-    The new site replaces the old one only when every page of it is done.
+    The new site replaces the old one only when every page of it is done. Of the old one only the pages that
+    it listed itself are deleted; what lies beside them stays.
     """
     output = Path(output).resolve()
-    _refuse_to_replace_other_work(output)
+    old = _old_pages(output)
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".building-") as folder:
         executed = execute_all(notebooks, Path(folder) / "executed", course)
         write(executed, Path(folder) / "site")
-        shutil.rmtree(output, ignore_errors=True)
-        (Path(folder) / "site").rename(output)
+        _replace(old, Path(folder) / "site", output)
 
 
-def _refuse_to_replace_other_work(output):
-    """The old site is deleted, so a folder that holds anything else must not be taken for one."""
-    others = [path for path in output.glob("*") if path.suffix != ".html"] if output.is_dir() else []
-    if others or output.is_file():
-        raise SiteError(
-            f"{output} is not a site that was built before (it holds {(others or [output])[0].name!r}); "
-            "name a new or empty folder"
-        )
+def _old_pages(output):
+    """The pages of the site that was built there before; a folder with other work is refused."""
+    if not output.exists() or (output.is_dir() and not any(output.iterdir())):
+        return []
+    try:
+        pages = json.loads((output / MARKER).read_text(encoding="utf-8"))["pages"]
+        if all(Path(name).name == name and name.endswith(".html") for name in pages):
+            return pages
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    first = min((path.name for path in output.iterdir()), default="") if output.is_dir() else output.name
+    raise SiteError(
+        f"{output} is not a site that was built before (it holds {first!r}, and no {MARKER} that lists its "
+        "pages); name a new or empty folder"
+    )
+
+
+def _replace(old, new, output):
+    """Put the new pages where the old ones are, each whole or not at all."""
+    output.mkdir(exist_ok=True)
+    pages = sorted(path.name for path in new.glob("*.html"))
+    foreign = [name for name in pages if name not in old and (output / name).exists()]
+    if foreign:
+        raise SiteError(f"{output / foreign[0]} is no page of the old site; move it, or name an empty folder")
+    # Listed before they are there: a build that is killed now leaves a site that the next one replaces.
+    write_whole(output / MARKER, json.dumps({"pages": sorted({*old, *pages})}, indent=1).encode())
+    for name in pages:
+        os.replace(new / name, output / name)
+    for name in set(old) - set(pages):
+        if (output / name).is_file() or (output / name).is_symlink():
+            (output / name).unlink()
+    write_whole(output / MARKER, json.dumps({"pages": pages}, indent=1).encode())
 
 
 # --- Executing
@@ -107,10 +133,15 @@ def execute_once(path, folder):
 
 
 def execute(path):
-    """A notebook with fresh outputs. An error in a cell, or anything on its standard error, is an error."""
+    """A notebook with fresh outputs. An error in a cell, or anything on its standard error, is an error.
+
+    What its live claims say, see :mod:`kdviz.course.claims`, is kept in its metadata.
+    """
     if not Path(path).exists():
         raise SiteError(f"there is no notebook {path}")
     notebook = nbformat.read(path, as_version=4)
+    if looks := cell_for(Path(path).stem):
+        notebook.cells.append(nbformat.v4.new_code_cell(looks))
     # Saved widget state would hide the explorers' static twins.
     client = NotebookClient(
         notebook,
@@ -127,6 +158,8 @@ def execute(path):
         for result in cell.get("outputs", []):
             if result.output_type == "stream" and result.name == "stderr":
                 raise SiteError(f"{Path(path).name}, cell {cell.id!r} wrote to stderr: {result.text}")
+    if looks:
+        notebook.metadata["claims"] = json.loads(notebook.cells.pop().outputs[0].text)
     return notebook
 
 
@@ -161,6 +194,7 @@ def render(notebook, page: Page, course: list[Page] | None = None) -> str:
             "name": page.name,
             "title": page.label,
             "style": _style(),
+            "attribution": (templates.FOLDER / "attribution.html").read_text(encoding="utf-8"),
             "previous": following(page, -1, course),
             "next": following(page, 1, course),
         }

@@ -3,19 +3,54 @@
 import gzip
 import io
 import re
+import struct
 import tarfile
+import zlib
+from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 
 CIFAR_IMAGE = (3, 32, 32)
+# No published file that is read here unpacks to more bytes.
+MOST = 1 << 30
+
+
+@contextmanager
+def _readable(path):
+    """What reading a damaged packed file raises, as an error that names the file and says what to do."""
+    try:
+        yield
+    except (EOFError, tarfile.TarError, gzip.BadGzipFile, zlib.error) as problem:
+        raise ValueError(
+            f"{path} is damaged ({problem or type(problem).__name__}); fetch it again, by "
+            f"'kdviz data fetch {Path(path).parent.name}' if it is a data set of kdviz"
+        ) from problem
+
+
+def _members(path, is_wanted):
+    """Name and content of the wanted plain files of a packed archive.
+
+    It is read to its very end: only there gzip says whether all of it was right.
+    """
+    with _readable(path), tarfile.open(path) as archive:
+        for member in archive:
+            if member.isfile() and is_wanted(member.name):
+                if member.size > MOST:
+                    raise ValueError(f"{member.name} of {path} is larger than any published file")
+                yield member.name, archive.extractfile(member).read()
+        while archive.fileobj.read(1 << 20):
+            pass
 
 
 def read_idx(path):
     """An array of bytes from a gzipped IDX file, the format of MNIST and Fashion-MNIST."""
-    with gzip.open(path) as file:
-        raw = file.read()
+    with _readable(path), gzip.open(path) as file:
+        raw = file.read(MOST + 1)
+    if len(raw) > MOST:
+        raise ValueError(f"{path} unpacks to more than {MOST:,} bytes, as no published file does")
     # Two zeros, the type (8: unsigned bytes), the number of axes; then each axis in four bytes, high first.
-    if raw[:3] != b"\0\0\x08" or len(raw) < 4 + 4 * raw[3]:
+    if raw[:3] != b"\0\0\x08" or len(raw) < 4 or len(raw) < 4 + 4 * raw[3]:
         raise ValueError(f"{path} is not an IDX file of unsigned bytes: it begins with {raw[:4]!r}")
     start = 4 + 4 * raw[3]
     shape = np.frombuffer(raw[4:start], ">u4")
@@ -36,10 +71,8 @@ def read_cifar(path, training, testing, label_bytes=1):
     length = label_bytes + int(np.prod(CIFAR_IMAGE))
     records = {}
     # Through the archive once, in its order: going back would unpack it from the start.
-    with tarfile.open(path) as archive:
-        for member in archive:
-            if member.name in {*training, *testing} and member.isfile():
-                records[member.name] = _records(archive.extractfile(member).read(), length, member.name, path)
+    for name, raw in _members(path, {*training, *testing}.__contains__):
+        records[name] = _records(raw, length, name, path)
     missing = [name for name in (*training, *testing) if name not in records]
     if missing:
         raise ValueError(f"{path} holds no {' and no '.join(missing)}")
@@ -61,19 +94,19 @@ def read_recordings(path, rate=8000):
     from scipy.io import wavfile
 
     found = {}
-    with tarfile.open(path) as archive:
-        for member in archive:
-            named = re.search(r"recordings/(\d)_(\w+)_(\d+)\.wav$", member.name)
-            if not named or not member.isfile():
-                continue
-            given, samples = wavfile.read(io.BytesIO(archive.extractfile(member).read()))
-            if given != rate or samples.ndim != 1 or samples.dtype != np.int16:
-                raise ValueError(
-                    f"{member.name} of {path} is not a mono recording of 16 bits at {rate:,} Hz: "
-                    f"{samples.dtype} {samples.shape} at {given:,} Hz"
-                )
-            digit, speaker, index = named.groups()
-            found[int(digit), speaker, int(index)] = (samples / 32768).astype(np.float32)
+    pattern = re.compile(r"recordings/(\d)_(\w+)_(\d+)\.wav$")
+    for name, raw in _members(path, pattern.search):
+        try:
+            given, samples = wavfile.read(io.BytesIO(raw))
+        except (ValueError, EOFError, struct.error) as problem:
+            raise ValueError(f"{name} of {path} is not a WAV file that can be read ({problem})") from problem
+        if given != rate or samples.ndim != 1 or samples.dtype != np.int16:
+            raise ValueError(
+                f"{name} of {path} is not a mono recording of 16 bits at {rate:,} Hz: "
+                f"{samples.dtype} {samples.shape} at {given:,} Hz"
+            )
+        digit, speaker, index = pattern.search(name).groups()
+        found[int(digit), speaker, int(index)] = (samples / 32768).astype(np.float32)
     if not found:
         raise ValueError(f"{path} holds no recordings/DIGIT_SPEAKER_INDEX.wav")
     return dict(sorted(found.items()))

@@ -35,7 +35,7 @@ def paired_dots(
     value : the column that is compared, in percent
     by : a column; one panel is drawn for each of its values
     """
-    panels = {"": table} if by is None else dict(list(table.groupby(by)))
+    panels = {"": table} if by is None else dict(list(table.groupby(by, sort=False)))
     drawn = make_subplots(
         rows=len(panels),
         shared_xaxes=True,

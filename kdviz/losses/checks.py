@@ -85,7 +85,7 @@ def check_labels(logits, labels):
         low, high = int(labels.min()), int(labels.max())
         if low < -1 or high >= classes:
             raise ValueError(
-                f"labels must be from 0 to {classes - 1}, or -1 for unlabelled; "
+                f"labels must be from 0 to {classes - 1}, or -1 for unlabelled (torch's -100); "
                 f"got values from {low} to {high}"
             )
 

@@ -220,7 +220,7 @@ class Objective(_Sum):
 
     def latex(self) -> str:
         """The objective as a formula."""
-        parts = [rf"{term.weight:g}\; {term.loss.latex()}" for term in self.parts]
+        parts = [rf"{term.weight:g} \cdot {term.loss.latex()}" for term in self.parts]
         return r"\mathcal{L} = " + " + ".join(parts)
 
     def _repr_latex_(self):

@@ -1,16 +1,25 @@
-"""Initial weights that belong to a seed and leave torch's global generator as it was."""
+"""Draws that belong to a seed and leave torch's global generator as it was."""
 
 from contextlib import contextmanager
 from threading import RLock
 
 import torch
 
-# There is one global generator, and sweeps may build their networks in several threads.
+# There is one global generator, and sweeps may build or train their networks in several threads.
 _ALONE = RLock()
 
 
 @contextmanager
 def seeded(seed):
-    with _ALONE, torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        yield
+    """Within it torch's global generators draw by this seed; other threads that need them so wait."""
+    with _ALONE:
+        on_gpu = torch.cuda.is_initialized()
+        generators = [torch.default_generator, *(torch.cuda.default_generators if on_gpu else ())]
+        before = [generator.get_state() for generator in generators]
+        for generator in generators:
+            generator.manual_seed(seed)
+        try:
+            yield
+        finally:
+            for generator, state in zip(generators, before, strict=True):
+                generator.set_state(state)

@@ -2,12 +2,13 @@
 
 import inspect
 import itertools
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from uuid import uuid4
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -19,7 +20,7 @@ from kdviz.schemes.offline import distill
 from kdviz.schemes.stacked import Evaluator, distill_stack, fraction, teachers, train_stack
 from kdviz.schemes.supervised import train
 from kdviz.tracing import answer, rows_of
-from kdviz.training.describe import Undescribable, describe, versions
+from kdviz.training.describe import Undescribable, describe, say_once, versions
 from kdviz.training.jobs import Sweep
 from kdviz.training.loop import Run
 from kdviz.training.mapped import stacked_objective, structure
@@ -112,14 +113,15 @@ def sweep(
         data,
         _Always(student) if isinstance(student, nn.Module) else student,
         teacher,
-        {"steps": steps, "learning_rate": learning_rate, "batch_size": batch_size},
+        {
+            name: _plain(value)
+            for name, value in zip(TRAINING, (steps, learning_rate, batch_size), strict=True)
+        },
         curves,
         threads,
         device,
     )
-    seeds = list(range(seeds)) if isinstance(seeds, int) else list(seeds)
-    if not seeds:
-        raise ValueError("a sweep needs at least one seed")
+    seeds = _seeds(seeds)
     settings, store = [recipe.setting(point) for point in _points(grid)], store or Store()
     jobs, refused = [], {}
     for row, (seed, setting) in enumerate(itertools.product(seeds, settings)):
@@ -189,8 +191,8 @@ class Recipe:
         try:
             objective = as_objective(self.objective(**taken["objective"])).replace(addresses)
             _check_training(training)
-        except (TypeError, ValueError) as problem:
-            return Setting(point, None, {}, {}, {}, str(problem))
+        except (TypeError, ValueError, ArithmeticError) as problem:
+            return Setting(point, None, {}, {}, {}, _said(problem))
         return Setting(point, objective, taken["data"], taken["student"], training)
 
     def materials(self, seed, setting):
@@ -201,9 +203,9 @@ class Recipe:
     def _draw(self, seed, setting):
         try:
             data = self.data(seed=seed, **setting.data)
-        except (TypeError, ValueError) as problem:
-            raise _NoData(str(problem)) from problem
-        start = self.student(seed=seed, **setting.student)
+            start = self.student(seed=seed, **setting.student)
+        except (TypeError, ValueError, ArithmeticError, LookupError, RuntimeError) as problem:
+            raise _NoData(_said(problem)) from problem
         return data.to(self.device), start.to(self.device)
 
     def described(self, setting):
@@ -250,7 +252,7 @@ class Recipe:
 
 
 class _NoData(ValueError):
-    """The data of a setting cannot be had."""
+    """The data or the initial student of a setting cannot be had."""
 
 
 def _name(seed, setting):
@@ -275,11 +277,20 @@ class Job:
         return [self.recipe.materials(seed, self.settings[0]) for seed in self.seeds]
 
     def key(self):
-        """Everything that the rows depend on, for the store."""
+        """Everything that the rows depend on, for the store; None where it cannot be described."""
+        try:
+            materials = self._described_materials()
+            objectives = [describe(setting.objective) for setting in self.settings]
+        except _NoData:
+            return None
+        except Undescribable as problem:
+            # Nothing is better than something else's rows: it is trained whenever it is asked for.
+            say_once(f"a sweep depends on what cannot be described: {problem}")
+            return None
         return {
             "recipe": "sweep",
-            **self._described_materials(),
-            "objectives": [_described_objective(setting.objective) for setting in self.settings],
+            **materials,
+            "objectives": objectives,
             "points": [setting.point for setting in self.settings],
             "training": [setting.training for setting in self.settings],
             "seeds": self.seeds,
@@ -297,13 +308,9 @@ class Job:
             }
         except Undescribable:
             pass
-        try:
-            data, starts = zip(*self.materials, strict=True)
-            teachers = recipe.teachers(data) if with_teacher else None
-            return {"versions": versions(), "drawn": describe([data, starts, teachers])}
-        except (Undescribable, _NoData):
-            # Nothing is better than something else's rows: it is trained whenever it is asked for.
-            return {"unknown": uuid4().hex}
+        data, starts = zip(*self.materials, strict=True)
+        teachers = recipe.teachers(data) if with_teacher else None
+        return {"versions": versions(), "drawn": describe([data, starts, teachers])}
 
     def train(self, stopped):
         """The rows of this job, or None when told to stop."""
@@ -311,8 +318,7 @@ class Job:
         try:
             data, starts = zip(*self.materials, strict=True)
         except _NoData as problem:
-            pairs = itertools.product(self.seeds, self.settings)
-            return [{"seed": seed, **setting.point, "problem": str(problem)} for seed, setting in pairs]
+            return self._refused(problem)
         finally:
             # They are not needed again.
             vars(self).pop("materials", None)
@@ -324,16 +330,27 @@ class Job:
             "learning_rate": _one_or_each([s.training["learning_rate"] for s in self.settings]),
             "threads": recipe.threads,
         }
+        try:
+            run = self._run(starts, data, teachers, training)
+            for _ in run:
+                if stopped():
+                    return None
+        except ArithmeticError as problem:
+            # A number that all of these settings share is too large for Python's own arithmetic.
+            return self._refused(problem)
+        return self._table_rows(run, data, teachers)
+
+    def _refused(self, problem):
+        """Rows that say what was in the way."""
+        said, pairs = _said(problem), itertools.product(self.seeds, self.settings)
+        return [{"seed": seed, **setting.point, "problem": said} for seed, setting in pairs]
+
+    def _run(self, starts, data, teachers, training):
         students = StackedModel(starts, len(self.settings))
         objective = stacked_objective([setting.objective for setting in self.settings])
         if teachers is None:
-            run = train_stack(students, data, objective, **training)
-        else:
-            run = distill_stack(teachers, students, data, objective, **training)
-        for _ in run:
-            if stopped():
-                return None
-        return self._table_rows(run, data, teachers)
+            return train_stack(students, data, objective, **training)
+        return distill_stack(teachers, students, data, objective, **training)
 
     def _table_rows(self, run, data, teachers):
         measures = _measures(run.student, data, teachers)
@@ -371,16 +388,6 @@ def _measures(students, data, teachers):
     return measures
 
 
-def _described_objective(objective):
-    """An objective as it reads, with the code of losses that are the reader's own."""
-    kinds = {type(term.loss) for term in objective.parts}
-    own = sorted((kind for kind in kinds if not kind.__module__.startswith("kdviz.")), key=repr)
-    try:
-        return [repr(objective), describe(own)] if own else repr(objective)
-    except Undescribable:
-        return [repr(objective), uuid4().hex]
-
-
 class _Always:
     """A function that returns what it was given, for every seed and point."""
 
@@ -407,8 +414,60 @@ def _products(network, inputs):
 
 def _points(grid):
     if isinstance(grid, dict):
-        return [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
-    return [dict(point) for point in grid]
+        for name, values in grid.items():
+            if isinstance(values, (str, bytes)) or not _has_items(values):
+                raise ValueError(
+                    f"the grid's {name!r} must be a list of the values to try, such as [{values!r}]; "
+                    f"got {values!r}"
+                )
+        points = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
+    elif _has_items(grid) and all(isinstance(point, dict) for point in grid):
+        points = grid
+    else:
+        raise ValueError(
+            "the grid must be a dictionary of lists, such as {'temperature': [1, 4]}, or a list of "
+            f"dictionaries, one a point; got {grid!r}"
+        )
+    return [{name: _plain(value) for name, value in point.items()} for point in points]
+
+
+def _has_items(values):
+    """Whether it can be gone through; an array or tensor of one number has no items."""
+    return isinstance(values, Iterable) and getattr(values, "ndim", 1) > 0
+
+
+def _plain(value):
+    """A number of numpy or torch as Python's own."""
+    single = isinstance(value, (np.generic, np.ndarray, torch.Tensor)) and value.ndim == 0
+    return value.item() if single else value
+
+
+def _seeds(seeds):
+    """The seeds as a list of whole numbers."""
+    given, seeds = seeds, _plain(seeds)
+    if _has_items(seeds):
+        seeds = [_plain(seed) for seed in seeds]
+    elif _is_whole(seeds):
+        seeds = list(range(seeds))
+    else:
+        seeds = []
+    if not seeds or not all(_is_whole(seed) and seed >= 0 for seed in seeds):
+        raise ValueError(
+            "a sweep needs at least one seed: seeds must be how many, a whole number from 1 up, or a list "
+            "of whole numbers from 0 up; "
+            f"got {given!r}"
+        )
+    return seeds
+
+
+def _is_whole(value):
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _said(problem):
+    """What an error says, with its kind where that is needed to understand it."""
+    plain = isinstance(problem, (TypeError, ValueError)) and str(problem)
+    return str(problem) if plain else f"{type(problem).__name__}: {problem}".rstrip(": ")
 
 
 def _taken(function, point):
@@ -418,10 +477,12 @@ def _taken(function, point):
 
 def _check_training(training):
     for name in ("steps", "batch_size"):
-        if not isinstance(training[name], int) or training[name] < 1:
+        if not _is_whole(training[name]) or training[name] < 1:
             raise ValueError(f"{name} must be a whole number from 1 up; got {training[name]!r}")
-    if not training["learning_rate"] > 0:
-        raise ValueError(f"learning_rate must be above 0; got {training['learning_rate']!r}")
+    if not 0 < training["learning_rate"] < math.inf:
+        raise ValueError(
+            f"learning_rate must be above 0, and a finite number; got {training['learning_rate']!r}"
+        )
 
 
 def _stackable(settings):

@@ -96,14 +96,18 @@ def mutual_stack(pairs, data, objective=None, *, settings=1, batch_size=64, seed
 def teachers(data, model=None, *, on="train", store=None, threads=1, stopped=lambda: False, **recipe):
     """:func:`kdviz.teacher` for many splits: those that the store does not hold are trained in one stack.
 
-    A teacher's weights agree with those that it gets alone up to rounding. ``stopped`` is asked now and
-    then; once it says so, the result is None, and what was trained to its end is in the store.
+    A teacher's weights agree with those that it gets alone up to rounding, so the store keeps the two apart:
+    what it gives must not depend on which was trained first. ``stopped`` is asked now and then; once it says
+    so, the result is None, and what was trained to its end is in the store.
     """
     store = store or Store()
     starts, settings, recipes = zip(
         *(described_teacher(part, model, on, **recipe) for part in data), strict=True
     )
-    found = [store.find(described) for described in settings]
+    settings = [described and {**described, "recipe": "teacher in a stack"} for described in settings]
+    found = [
+        store.find(described, start.state_dict()) for described, start in zip(settings, starts, strict=True)
+    ]
     missing = [index for index, weights in enumerate(found) if weights is None]
     for group in _of_equal_size(missing, [len(getattr(part, on)) for part in data]):
         run = train_stack(

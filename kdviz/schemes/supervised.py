@@ -9,15 +9,11 @@ from kdviz.losses.objective import as_objective
 from kdviz.losses.response import CrossEntropy
 from kdviz.models._mlp import mlp
 from kdviz.schemes.evaluation import evaluate_student
-from kdviz.training.describe import fingerprint
+from kdviz.training.describe import Undescribable, describe, say_once, versions
 from kdviz.training.lesson import Lesson
 from kdviz.training.loop import Run
 from kdviz.training.options import ObjectiveLike
 from kdviz.training.store import Store
-
-# Fields of a data set's settings that concern only the student, and not what its training part holds:
-# teachers are shared between them.
-_STUDENT_SETTINGS = ("labels", "omit", "transfer")
 
 
 def train(
@@ -102,29 +98,31 @@ def teacher(
 
     It is trained on the training part of this split only. ``on="labelled"`` gives the control "a
     teacher that saw no more labels than the student". ``model`` is where to start from, by default
-    ``mlp(64, 256, 10)`` with initial weights of the data's seed.
+    ``mlp(64, 256, 10)`` with initial weights of the data's seed. The store knows a teacher by the samples,
+    the code and weights of ``model``, the recipe and kdviz's own code.
     """
     start, settings, recipe = described_teacher(data, model, on, steps, learning_rate, seed)
 
     def make():
         return train(start, data, on=on, record_every=steps, **recipe).finish().student.state_dict()
 
-    start.load_state_dict((store or Store()).fetch(settings, make))
+    start.load_state_dict((store or Store()).fetch(settings, make, start.state_dict()))
     return start.eval().requires_grad_(False)
 
 
 def described_teacher(data, model=None, on="train", steps=1000, learning_rate=3e-3, seed=None):
-    """Where a teacher starts, the settings under which the store keeps it, and how it is trained."""
+    """Where a teacher starts, the settings under which the store keeps it, and how it is trained.
+
+    The settings are None where the model cannot be described.
+    """
     seed = data.seed if seed is None else seed
     start = mlp(64, 256, 10, seed=seed) if model is None else copy.deepcopy(model)
     start = start.to(data.train.inputs.device)
     recipe = {"steps": steps, "learning_rate": learning_rate, "seed": seed}
-    known = [name for name in data.settings if on != "train" or name not in _STUDENT_SETTINGS]
-    settings = {
-        "recipe": "teacher",
-        "data": {name: data.settings[name] for name in known},
-        "start": fingerprint(start),
-        "on": on,
-        **recipe,
-    }
-    return start, settings, recipe
+    try:
+        # By the samples that it learns from, so that splits which differ elsewhere share their teacher.
+        drawn = {"data": describe(getattr(data, on, None)), "start": describe(start)}
+    except Undescribable as problem:
+        say_once(f"the teacher's network holds what cannot be described: {problem}")
+        return start, None, recipe
+    return start, {"recipe": "teacher", "versions": versions(), **drawn, "on": on, **recipe}, recipe

@@ -14,8 +14,10 @@ import importlib.util
 import sys
 import sysconfig
 import types
+import warnings
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -30,6 +32,16 @@ _HEAP_TYPE = 1 << 9
 
 class Undescribable(TypeError):
     """It cannot be said without running it."""
+
+
+@functools.cache
+def say_once(reason: str):
+    """Say why a result is not kept; the same reason is said once."""
+    warnings.warn(
+        f"{reason}. So it cannot be told when it changes: its results are not kept in the store, and are "
+        "computed each time. Functions, classes and values of your notebook or module can be described.",
+        stacklevel=2,
+    )
 
 
 @functools.cache
@@ -75,6 +87,11 @@ def describe(value, _within=()):
         ]
     if isinstance(value, dict):
         return ["dict", [[inner(name), inner(part)] for name, part in value.items()]]
+    if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and not value.dtype.hasobject):
+        content = hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()
+        return ["array", str(value.dtype), list(value.shape), content]
+    if isinstance(value, (torch.dtype, torch.device, torch.Size)):
+        return repr(value)
     if isinstance(value, torch.Tensor):
         return ["tensor", str(value.dtype), list(value.shape), hashlib.sha256(_bytes(value)).hexdigest()]
     if isinstance(value, functools.partial):
@@ -86,11 +103,21 @@ def describe(value, _within=()):
     if isinstance(value, _CODE) or hasattr(value, "__wrapped__"):
         return _code_of(value, inner)
     if isinstance(value, nn.Module):
-        kinds = sorted({type(module) for module in value.modules()}, key=lambda kind: kind.__qualname__)
-        return ["network", fingerprint(value), [inner(kind) for kind in kinds]]
+        return ["network", fingerprint(value), [_module(*named, inner) for named in value.named_modules()]]
     if all(map(_keeps_all_in_its_dictionary, type(value).__mro__)):
         return [inner(type(value)), inner(vars(value))]
     raise Undescribable(f"a {type(value).__name__} cannot be described")
+
+
+def _module(path, module, inner):
+    """A module of a network without the modules in it: its code, and all that it keeps besides weights."""
+    own = {}
+    for name, part in vars(module).items():
+        if name == "_modules":
+            continue
+        # Hooks are counted through the whole process: only what they are matters.
+        own[name] = list(part.values()) if name.endswith(("_hooks", "_hooks_with_kwargs")) else part
+    return [path, inner(type(module)), inner(own)]
 
 
 def _keeps_all_in_its_dictionary(kind):
@@ -134,8 +161,15 @@ def _class(value, inner):
         for name, part in vars(value).items()
         if isinstance(part, types.FunctionType) or not name.startswith(("__", "_abc_"))
     }
-    own = {name: part.fget if isinstance(part, property) else part for name, part in own.items()}
+    own = {name: _inside(part) for name, part in own.items()}
     return ["class", value.__qualname__, inner(value.__bases__), inner(own)]
+
+
+def _inside(part):
+    """The functions of a class's attribute that computes its value."""
+    if isinstance(part, property):
+        return [part.fget, part.fset, part.fdel]
+    return part.func if isinstance(part, functools.cached_property) else part
 
 
 def _instructions(code, names, inner):

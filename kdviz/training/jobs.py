@@ -11,7 +11,7 @@ import traceback
 from concurrent.futures import FIRST_COMPLETED, Executor, wait
 from contextlib import contextmanager
 from pickle import PicklingError
-from threading import Event
+from threading import Event, RLock
 from uuid import uuid4
 
 import pandas as pd
@@ -37,6 +37,7 @@ class Sweep:
         self._jobs, self.total, self._single_run = jobs, total, single_run
         self._executor, self._store = executor, store or Store()
         self._rows, self._stopped, self._waiting = dict(refused), Event(), {}
+        self._turn = RLock()
         self._tables = self._run()
 
     @property
@@ -64,14 +65,33 @@ class Sweep:
     alone = single_run
 
     def __iter__(self):
+        tables = self._tables
         try:
-            yield from self._tables
+            while True:
+                try:
+                    table = self._next_of(tables)
+                except StopIteration:
+                    return
+                yield table
         finally:
-            # A loop that was left has closed its tables; the next one goes on with what is missing.
-            self._tables = self._run()
+            # The next loop goes on with what is missing.
+            if not tables.gi_running:
+                tables.close()
+                self._tables = self._run()
 
     def __next__(self):
-        return next(self._tables)
+        return self._next_of(self._tables)
+
+    def _next_of(self, tables):
+        if not self._turn.acquire(blocking=False):
+            raise RuntimeError(
+                "this sweep is being trained in another thread. Wait for it, or stop() it; its rows so far "
+                "are in its table"
+            )
+        try:
+            return next(tables)
+        finally:
+            self._turn.release()
 
     def finish(self, progress: bool = True) -> "Sweep":
         """Train all that is left and return the sweep; prints one line of progress."""

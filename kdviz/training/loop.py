@@ -10,6 +10,7 @@ import torch
 
 from kdviz.losses.objective import Objective, as_objective
 from kdviz.models.frozen import in_train_mode
+from kdviz.models.seeding import seeded
 from kdviz.tracing import Trace
 from kdviz.training.lesson import Lesson
 from kdviz.training.mapped import each_memory, each_value, over_teachers
@@ -91,8 +92,18 @@ class Run:
         self._turn = threading.Lock()
         self._prepare()
         if isinstance(self.lesson, Lesson):
-            self.lesson.begin(self)
+            with seeded(self._seed_of_step()):
+                self.lesson.begin(self)
             self._learn_too(list(self.lesson.parameters()))
+
+    def _seed_of_step(self):
+        """Of what is drawn within a step from torch's global generator, such as the units dropped out.
+
+        A step's draws are its own, so that a run that was left and goes on is the same run, and nothing that
+        another thread or the reader draws matters, nor is disturbed.
+        """
+        seed = self.seed if self.seed is not None else getattr(getattr(self.lesson, "data", None), "seed", 0)
+        return (seed * 1_000_003 + self.step + 1) % 2**63
 
     def _prepare(self):
         trainable = [weights for weights in self.student.parameters() if weights.requires_grad]
@@ -108,8 +119,10 @@ class Run:
             self._optimizer.add_param_group({"params": parts})
 
     def _check_learning_rate(self):
-        if not self.learning_rate > 0:
-            raise ValueError(f"learning_rate must be above 0; got {self.learning_rate!r}")
+        if not 0 < self.learning_rate < math.inf:
+            raise ValueError(
+                f"learning_rate must be above 0, and a finite number; got {self.learning_rate!r}"
+            )
 
     @contextmanager
     def training_mode(self):
@@ -129,12 +142,24 @@ class Run:
         if self.step >= self.steps:
             raise StopIteration
         try:
+            return self._next_record()
+        except StopIteration as problem:
+            # It would be taken for the end of the run, as in a generator (PEP 479).
+            raise RuntimeError(
+                f"a StopIteration was raised within step {self.step}: by a next() of an iterator that had "
+                "ended, in the student, the objective or the lesson. The student is kept as it was before "
+                "this step"
+            ) from problem
+
+    def _next_record(self):
+        try:
             with self.training_mode(), limited_threads(self.threads):
                 last = min((self.step // self.record_every + 1) * self.record_every, self.steps)
                 recorded = False
                 while not recorded:
                     recorded = self._record_now or self.step + 1 == last
-                    total, values = self._take_step(recorded)
+                    with seeded(self._seed_of_step()):
+                        total, values = self._take_step(recorded)
         finally:
             self._begun, self._record_now = self.step, False
         with limited_threads(self.threads):

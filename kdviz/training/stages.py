@@ -53,7 +53,13 @@ class Stages:
             return False
         # In the modes in which it was trained, so that what is frozen in it stays so in the next stage.
         with self.runs[-1].training_mode() as before:
-            run = self._begin(len(self.runs), before)
+            try:
+                run = self._begin(len(self.runs), before)
+            except StopIteration as problem:
+                # It would be taken for the end of the last stage.
+                raise RuntimeError(
+                    f"a StopIteration was raised while stage {len(self.runs)} began"
+                ) from problem
         for address, value in self._settings.items():
             if address in run.objective.settings():
                 run.set(address, value)

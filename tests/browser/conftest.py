@@ -8,10 +8,10 @@ from kdviz.course.paths import course_folder
 
 
 @pytest.fixture(scope="session")
-def built_site(store_of_this_session, tmp_path_factory):
+def built_site(executed_pages, tmp_path_factory):
     """The whole course, executed and exported as ``make site`` does it."""
     output = tmp_path_factory.mktemp("course") / "site"
-    site.build(course_folder() / "notebooks", output)
+    site.write(site.execute_all(course_folder() / "notebooks", executed_pages), output)
     return output
 
 

@@ -37,7 +37,8 @@ def lab_server(folder):
     log = folder / "lab.log"
     code = (
         "import sys; from pathlib import Path; from kdviz.commands import lab;"
-        f"lab.CLONE = Path({str(course)!r}); sys.exit(lab.open_lab(browser=False, port={port}))"
+        f"lab.CLONE = Path({str(course)!r});"
+        f"sys.exit(lab.open_lab(browser=False, port={port}, originals=True))"
     )
     environment = {**os.environ, "JUPYTER_TOKEN": "course"}
     # A home of its own: neither the settings nor the workspaces of whoever runs the tests.

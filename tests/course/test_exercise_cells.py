@@ -9,7 +9,9 @@ import torch
 from exercise_answers import solve
 from torch.nn.functional import cross_entropy, kl_div, softmax
 
+from kdviz.course import site
 from kdviz.course.exercises import exercise, exercises
+from kdviz.course.pages import Page
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 NUMBERS = "no one two three four five".split()
@@ -30,6 +32,14 @@ def page(request):
     number = str(int(request.param.name[:2]))
     mine = [one for name, one in exercises().items() if name.split(".")[0] == number]
     return [(cell.cell_type, cell.source) for cell in cells], mine
+
+
+def untouched(one):
+    """What comes back from the cell of an exercise as the notebook has it, and the answer in it."""
+    scope = dict(ABOVE)
+    *written, check = one.cell.splitlines()
+    exec("\n".join(written), scope)
+    return eval(check, scope), scope[one.answer]
 
 
 def test_a_page_has_three_to_five_exercises(page):
@@ -59,12 +69,9 @@ def test_the_section_says_how_many_there_are_and_how_long_they_take(page):
 @pytest.mark.parametrize("one", exercises().values(), ids=exercises())
 def test_an_answer_that_nobody_has_begun_gets_no_verdict(one):
     """So the static edition, where every answer is one of these, does not call its readers wrong."""
-    scope = dict(ABOVE)
-    *written, check = one.cell.splitlines()
-    exec("\n".join(written), scope)
-    feedback = eval(check, scope)
+    feedback, answer = untouched(one)
     assert feedback.passed is False and feedback.begun is False
-    what = "answer" if isinstance(scope[one.answer], dict) else "function"
+    what = "answer" if isinstance(answer, dict) else "function"
     assert repr(feedback) in (f"Write the {what}, then run the cell.", f"Mend the {what}, then run the cell.")
     assert feedback._repr_markdown_() == f"*{feedback!r}*"
 
@@ -81,3 +88,18 @@ def test_a_notebook_does_not_repeat_what_its_cells_hold():
     assert "Check it with" not in shown and "Stuck" not in shown
     # A terminal has no such cells.
     assert 'exercise("1.1").check(soft_targets)' in repr(exercise("1.1"))
+
+
+def test_the_static_edition_shows_the_questions_and_calls_nobody_wrong(page):
+    """As the site renders them: each question with its formulas drawn, and a neutral line below."""
+    shown = [piece._repr_markdown_() for one in page[1] for piece in (one, untouched(one)[0])]
+    outputs = [nbformat.v4.new_output("display_data", {"text/markdown": text}) for text in shown]
+    cells = [nbformat.v4.new_code_cell("1", outputs=[output]) for output in outputs]
+    helped = [nbformat.v4.new_markdown_cell(text) for one in page[1] for text in (*one.hints, one.praise)]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# A page"), *cells, *helped])
+    course = [Page("01_one", "A page", teaches="what", minutes=5, difficulty="easy")]
+    html = site.render(notebook, course[0], course)
+    text = re.sub(r"<(script|style)\b.*?</\1>|<[^>]+>", "", html, flags=re.DOTALL)
+    assert text.count("then run the cell.") == len(page[1])
+    assert all(one.title in text for one in page[1])
+    assert "Not yet" not in text and "✘" not in text and "Stuck" not in text and "\\" not in text

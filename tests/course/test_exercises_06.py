@@ -1,15 +1,12 @@
 """The exercises of notebook 06: a zoo of tests, wrong ones and right ones in other clothes."""
 
-import itertools
-
 import pytest
 import torch
-from exercise_answers import not_yet, solve
+from exercise_answers import solve
 
 from kdviz.course.exercises import exercise
 
 GRADERS = {name: exercise(name).grade for name in ("6.2", "6.3", "6.4")}
-DEFECTS = exercise("6.1").grade
 
 
 def moved(cloud):
@@ -252,17 +249,6 @@ def test_each_wrong_loss_is_caught_by_what_the_solution_asks_and_said_why(name):
     for function in GRADERS[name].wrong:
         with pytest.raises((AssertionError, RuntimeError)):
             solve(name)(function)
-
-
-# --- 6.1
-
-
-def test_two_properties_taken_for_each_other_are_met_with_a_question():
-    for first, second in itertools.combinations(DEFECTS.right, 2):
-        swapped = DEFECTS.right | {first: DEFECTS.right[second], second: DEFECTS.right[first]}
-        feedback = exercise("6.1").check(swapped)
-        assert feedback == not_yet(f"3 of 5. Defect {first}: {DEFECTS.questions[first]}")
-    assert sorted(DEFECTS.right.values()) == sorted(DEFECTS.choices)
 
 
 def test_a_softmax_over_the_images_would_pass_as_the_praise_says():

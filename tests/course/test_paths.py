@@ -1,5 +1,9 @@
+import subprocess
+from pathlib import Path
+
 import pytest
 
+from kdviz.commands import lab
 from kdviz.course import paths
 
 
@@ -59,3 +63,94 @@ def test_a_missing_course_says_where_it_was_looked_for(monkeypatch, tmp_path):
     monkeypatch.setattr(paths, "CLONE", tmp_path)
     with pytest.raises(FileNotFoundError, match="notebooks are not in"):
         paths.course_folder()
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"notebooks/one.ipynb": 3}', "\x00"])
+def test_a_damaged_manifest_is_made_anew(edition, tmp_path, capsys, content):
+    copy = paths.copy_course(tmp_path / "mine")
+    (copy / "notebooks/one.ipynb").write_text("hers")
+    (copy / ".kdviz-copied.json").write_text(content)
+    paths.copy_course(copy)
+    assert "kdviz-copied.json is damaged" in capsys.readouterr().out
+    assert (copy / "notebooks/one.ipynb").read_text() == "hers"
+    assert (copy / "notebooks/one.new.ipynb").read_text() == "first"
+    paths.copy_course(copy)
+    assert capsys.readouterr().out == ""
+    (edition / "data/results/table.csv").write_text("second")
+    paths.copy_course(copy)
+    assert (copy / "data/results/table.csv").read_text() == "second"
+
+
+def test_a_new_edition_that_she_changed_is_hers_too(edition, tmp_path, capsys):
+    copy = paths.copy_course(tmp_path / "mine")
+    (copy / "notebooks/one.ipynb").write_text("hers")
+    for number, expected in ((2, "one.new.ipynb"), (3, "one.new2.ipynb"), (4, "one.new2.ipynb")):
+        (edition / "notebooks/one.ipynb").write_text(f"edition {number}")
+        paths.copy_course(copy)
+        assert (copy / "notebooks" / expected).read_text() == f"edition {number}"
+        if number == 2:
+            (copy / "notebooks/one.new.ipynb").write_text("hers as well")
+    assert (copy / "notebooks/one.ipynb").read_text() == "hers"
+    assert (copy / "notebooks/one.new.ipynb").read_text() == "hers as well"
+
+
+def test_links_are_not_followed(edition, tmp_path, capsys):
+    copy, elsewhere = tmp_path / "mine", tmp_path / "elsewhere"
+    (copy / "notebooks").mkdir(parents=True)
+    elsewhere.mkdir()
+    (copy / "notebooks/one.ipynb").symlink_to(elsewhere / "gone.ipynb")
+    (copy / "data").symlink_to(elsewhere)
+    paths.copy_course(copy)
+    assert list(elsewhere.iterdir()) == [] and "is a link" in capsys.readouterr().out
+
+
+def test_a_full_disk_leaves_whole_files_only(edition, tmp_path, monkeypatch):
+    copy = paths.copy_course(tmp_path / "mine")
+    (edition / "notebooks/one.ipynb").write_text("second")
+
+    def full(handle):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("kdviz.files.os.fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        paths.copy_course(copy)
+    assert (copy / "notebooks/one.ipynb").read_text() == "first"
+    assert not list(copy.rglob(".writing-*"))
+
+
+@pytest.fixture
+def clone(edition, tmp_path, monkeypatch):
+    """A clone with that course, and the folders that JupyterLab was opened on."""
+    opened = []
+    monkeypatch.setattr(lab, "CLONE", edition)
+
+    def run(command, **how):
+        opened.append(next(part for part in command if "root_dir=" in part).partition("=")[2])
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(lab.subprocess, "run", run)
+    return opened
+
+
+def test_a_clone_opens_the_readers_own_copy(edition, clone):
+    assert lab.open_lab(browser=False) == 0
+    (mine,) = map(Path, clone)
+    assert mine == edition / "kdviz-course"
+    (mine / "notebooks/one.ipynb").write_text("run and saved")
+    assert lab.open_lab(browser=False) == 0
+    assert (mine / "notebooks/one.ipynb").read_text() == "run and saved"
+    assert (edition / "notebooks/one.ipynb").read_text() == "first"
+
+
+def test_the_originals_are_opened_only_when_asked_for(edition, clone, monkeypatch):
+    assert lab.open_lab(browser=False, originals=True) == 0
+    assert clone == [str(edition)] and not (edition / "kdviz-course").exists()
+    monkeypatch.setattr(lab, "CLONE", None)
+    with pytest.raises(ValueError, match="in a clone"):
+        lab.open_lab(browser=False, originals=True)
+
+
+def test_git_and_the_tests_do_not_see_the_copy():
+    root = Path(paths.__file__).parents[2]
+    assert "kdviz-course/" in (root / ".gitignore").read_text().splitlines()
+    assert "kdviz lab --originals" in (root / "README.md").read_text()

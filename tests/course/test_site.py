@@ -173,7 +173,8 @@ def test_a_small_course_is_built_and_works_from_its_files(tmp_path, offline):
     write(tmp_path, name="scratch_of_a_reader")
     site.build(tmp_path, tmp_path / "site", COURSE)
     names = {path.name for path in (tmp_path / "site").iterdir()}
-    assert names == {f"{name}.html" for name in "01_one 02_two index playground glossary references".split()}
+    pages = {f"{name}.html" for name in "01_one 02_two index playground glossary references".split()}
+    assert names == pages | {site.MARKER}
     page = offline((tmp_path / "site" / "01_one.html").read_text(encoding="utf-8"))
     assert page.locator("math").bounding_box()["width"] > 5
     page.wait_for_selector(".barlayer .point path")
@@ -233,11 +234,62 @@ def test_a_folder_with_other_work_is_not_replaced(tmp_path):
     assert other.read_text() == "years"
 
 
+@pytest.mark.parametrize("marker", [None, "", "{}", '{"pages": ["../thesis.html"]}', '{"pages": 3}'])
+def test_pages_that_no_marker_lists_are_the_readers_own(tmp_path, marker):
+    write(tmp_path)
+    mine = tmp_path / "mine"
+    (mine / "old.html").mkdir(parents=True)
+    (mine / "old.html" / "data.csv").write_text("1")
+    (mine / "thesis.html").write_text("years")
+    if marker is not None:
+        (mine / site.MARKER).write_text(marker)
+    with pytest.raises(site.SiteError, match="new or empty folder"):
+        site.build(tmp_path, mine, COURSE)
+    assert (mine / "thesis.html").read_text() == "years" and (mine / "old.html" / "data.csv").exists()
+
+
+def pages_of(folder, *names):
+    folder.mkdir()
+    for name in names:
+        (folder / name).write_text(f"new {name}")
+    return folder
+
+
+def test_only_what_the_old_site_lists_is_deleted(tmp_path):
+    output = tmp_path / "site"
+    site._replace([], pages_of(tmp_path / "first", "index.html", "gone.html"), output)
+    (output / "notes.html").write_text("mine")
+    (output / "notes.txt").write_text("mine")
+    old = site._old_pages(output)
+    assert old == ["gone.html", "index.html"]
+    site._replace(old, pages_of(tmp_path / "second", "index.html"), output)
+    assert sorted(path.name for path in output.iterdir()) == [
+        site.MARKER, "index.html", "notes.html", "notes.txt"
+    ]  # fmt: skip
+    with pytest.raises(site.SiteError, match="notes.html is no page of the old site"):
+        site._replace(site._old_pages(output), pages_of(tmp_path / "third", "notes.html"), output)
+    assert (output / "notes.html").read_text() == "mine"
+
+
+def test_every_page_says_whose_the_digits_are():
+    pages = {
+        "a notebook": page_of(new_markdown_cell("# One")),
+        "index": site.index(COURSE),
+        "glossary": site.glossary_page(),
+        "references": site._plain("references.html.j2", references=[]),
+        "playground": site.playground_page(),
+    }
+    for name, text in pages.items():
+        assert "UCI" in text and "CC BY 4.0" in text and "creativecommons.org/licenses/by/4.0" in text, name
+        assert "MIT" in text, name
+
+
 def test_an_error_in_a_cell_stops_the_build_and_leaves_the_old_site(tmp_path):
     write(tmp_path, new_code_cell("1 / 0"))
     old = tmp_path / "site" / "index.html"
     old.parent.mkdir()
     old.write_text("old")
+    (old.parent / site.MARKER).write_text('{"pages": ["index.html"]}')
     with pytest.raises(site.SiteError, match=r"01_one.ipynb does not run(?s:.*)ZeroDivisionError"):
         site.build(tmp_path, tmp_path / "site", COURSE[:1])
     assert old.read_text() == "old"

@@ -4,6 +4,7 @@ import io
 import os
 import re
 import tarfile
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,13 @@ def copy_of(name):
     )
 
 
+def declared(path):
+    """Say in ``NAME.sha256`` beside a file that it is meant to be as it is."""
+    path.with_name(f"{path.name}.sha256").write_text(
+        f"{sha256(path.read_bytes()).hexdigest()}  {path.name}\n"
+    )
+
+
 def packed(path, members):
     path.parent.mkdir(parents=True)
     with tarfile.open(path, "w:gz", compresslevel=1) as file:
@@ -30,6 +38,7 @@ def packed(path, members):
             member = tarfile.TarInfo(name)
             member.size = len(content)
             file.addfile(member, io.BytesIO(content))
+    declared(path)
 
 
 def packed_photographs(path, folder, train=5000, test=1000):

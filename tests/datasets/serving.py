@@ -13,6 +13,8 @@ class Files:
         self.ranges = True
         self.break_after = []  # how many bytes the next answers hold before the connection ends
         self.asked = []
+        self.headers = {}
+        self.pause = 0  # seconds between the pieces of an answer
         self.address = None
 
 
@@ -46,10 +48,17 @@ class _Handler(BaseHTTPRequestHandler):
             if start >= len(content):
                 return self.send_error(416)
         self.send_response(206 if start else 200)
-        self.send_header("Content-Length", str(len(content) - start))
+        for header in ({"Content-Length": str(len(content) - start)} | files.headers).items():
+            self.send_header(*header)
         self.end_headers()
         end = start + files.break_after.pop(0) if files.break_after else len(content)
-        self.wfile.write(content[start:end])
+        size = 50_000 if files.pause else len(content) + 1
+        try:
+            for piece in range(start, end, size):
+                self.wfile.write(content[piece : min(piece + size, end)])
+                threading.Event().wait(files.pause)
+        except (BrokenPipeError, ConnectionResetError):
+            pass
 
     def log_message(self, *arguments):
         pass

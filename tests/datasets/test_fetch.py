@@ -1,5 +1,6 @@
 """Fetching from a server of our own: whole and right, or not at all; and on where it stopped."""
 
+import contextlib
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
 
@@ -149,3 +150,45 @@ def test_every_source_has_a_published_sha256():
     for source in SOURCES.values():
         assert source.urls.keys() == source.checksums.keys()
         assert all(len(bytes.fromhex(checksum)) == 32 for checksum in source.checksums.values())
+
+
+def test_more_than_is_published_is_not_written(files, tmp_path):
+    files.content["images.gz"] = bytes(30_000_000)
+    with pytest.raises(OSError, match="images.gz sends more than the 1 MB that are published"):
+        fetch("made")
+    assert len(files.asked) == 1, "what cannot be right is not tried again"
+    assert names(tmp_path / "data" / "made") == []
+
+
+def test_an_answer_that_drips_is_given_up(files, tmp_path, monkeypatch):
+    monkeypatch.setattr(download, "PATIENCE", 0.1)
+    monkeypatch.setattr(download, "SLOWEST", 1e9)
+    files.pause = 0.1
+    with pytest.raises(OSError, match="images.gz sends too slowly.*goes on from there"):
+        fetch("made")
+    assert 0 < (tmp_path / "data" / "made" / "images.gz.part").stat().st_size < len(IMAGES)
+
+
+def test_a_page_to_sign_in_is_told_from_a_file(files, tmp_path):
+    files.content["images.gz"] = b"<html>Welcome to our hotel</html>"
+    files.headers = {"Content-Type": "text/html; charset=utf-8"}
+    with pytest.raises(OSError, match="web page instead of the file.*sign in"):
+        fetch("made")
+    assert names(tmp_path / "data" / "made") == []
+
+
+@pytest.mark.parametrize("length", ["lots", "-5", ""])
+def test_a_length_that_is_no_number_does_not_matter(files, length):
+    files.headers = {"Content-Length": length, "Connection": "close"}
+    with contextlib.suppress(OSError):
+        # Some of them the library for requests takes for a broken connection.
+        assert (fetch("made") / "images.gz").read_bytes() == IMAGES
+
+
+def test_a_part_that_is_a_link_is_not_written_through(files, tmp_path):
+    folder, other = tmp_path / "data" / "made", tmp_path / "thesis"
+    folder.mkdir(parents=True)
+    other.write_bytes(b"years")
+    (folder / "images.gz.part").symlink_to(other)
+    assert (fetch("made") / "images.gz").read_bytes() == IMAGES
+    assert other.read_bytes() == b"years"

@@ -2,16 +2,19 @@
 
 import gzip
 import io
+import os
+import shutil
 import tarfile
 
 import numpy as np
 import pytest
 import torch
+from real_copies import declared
 from scipy.io import wavfile
 
 from kdviz.datasets import cards, cifar10, cifar100, fashion_mnist, spoken_digits
 from kdviz.datasets._spoken_digits import LENGTH, spectrogram
-from kdviz.datasets.formats import read_cifar, read_idx
+from kdviz.datasets.formats import read_cifar, read_idx, read_recordings
 
 RANDOM = np.random.default_rng(0)
 LOADERS = {
@@ -26,6 +29,7 @@ def idx(path, values):
     header = bytes([0, 0, 8, values.ndim]) + b"".join(size.to_bytes(4, "big") for size in values.shape)
     with gzip.open(path, "wb") as file:
         file.write(header + values.tobytes())
+    declared(path)
 
 
 def archive(path, members):
@@ -35,6 +39,7 @@ def archive(path, members):
             member = tarfile.TarInfo(name)
             member.size = len(content)
             file.addfile(member, io.BytesIO(content))
+    declared(path)
 
 
 def records(count, classes, label_bytes):
@@ -207,6 +212,76 @@ def test_broken_files_are_named(monkeypatch, tmp_path):
     archive(spoken, {"README.md": b""})
     with pytest.raises(ValueError, match="holds no recordings"):
         spoken_digits()
+
+
+@pytest.mark.parametrize("name", LOADERS)
+def test_a_file_with_one_wrong_bit_is_refused(made_files, monkeypatch, tmp_path, name):
+    shutil.copytree(made_files / name, tmp_path / name)
+    monkeypatch.setenv("KDVIZ_DATA", str(tmp_path))
+    LOADERS[name][0]()
+    path = min((tmp_path / name).glob("*gz"))
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    os.utime(path, (1, 1))
+    with pytest.raises(ValueError, match=f"{path.name} is not the published file.*kdviz data fetch {name}"):
+        LOADERS[name][0]()
+    path.with_name(f"{path.name}.sha256").unlink()
+    with pytest.raises(ValueError, match="its SHA-256 checksum is not"):
+        LOADERS[name][0]()
+
+
+def test_an_archive_whose_last_check_fails_is_refused(tmp_path):
+    """The archive itself ends before gzip says whether its content was right."""
+    raw, unpacked = bytes(3073 * 3), io.BytesIO()
+    with tarfile.open(fileobj=unpacked, mode="w") as file:
+        for name in ("train.bin", "test.bin"):
+            member = tarfile.TarInfo(name)
+            member.size = len(raw)
+            file.addfile(member, io.BytesIO(raw))
+    content = bytearray(gzip.compress(unpacked.getvalue(), 0))
+    content[700] ^= 255
+    (tmp_path / "x.tgz").write_bytes(content)
+    with pytest.raises(ValueError, match="x.tgz is damaged.*fetch it again"):
+        read_cifar(tmp_path / "x.tgz", ["train.bin"], ["test.bin"])
+
+
+@pytest.mark.parametrize("kept", [0, 1, 3, 11, 0.1, 0.5, 0.9, 0.99])
+def test_a_truncated_file_is_named_with_the_remedy(made_files, tmp_path, kept):
+    readers = {
+        "fashion-mnist": read_idx,
+        "cifar100": lambda path: read_cifar(
+            path, ["cifar-100-binary/train.bin"], ["cifar-100-binary/test.bin"], 2
+        ),
+        "spoken-digits": read_recordings,
+    }
+    for name, read in readers.items():
+        content = min((made_files / name).glob("*gz")).read_bytes()
+        path = tmp_path / f"{name}.gz"
+        path.write_bytes(content[: kept if isinstance(kept, int) else int(kept * len(content))])
+        with pytest.raises(ValueError, match=f"{name}.gz is (damaged|not an IDX file)"):
+            read(path)
+
+
+def test_a_file_that_unpacks_without_end_is_refused(monkeypatch, tmp_path):
+    monkeypatch.setattr("kdviz.datasets.formats.MOST", 10_000)
+    with gzip.open(tmp_path / "bomb.gz", "wb") as file:
+        file.write(bytes([0, 0, 8, 1, 0, 0, 255, 255]) + bytes(65_535))
+    with pytest.raises(ValueError, match="bomb.gz unpacks to more than 10,000 bytes"):
+        read_idx(tmp_path / "bomb.gz")
+    archive(tmp_path / "bomb.tgz", {"a.bin": bytes(20_000)})
+    with pytest.raises(ValueError, match="a.bin of .*bomb.tgz is larger"):
+        read_cifar(tmp_path / "bomb.tgz", ["a.bin"], [])
+
+
+def test_three_bytes_are_no_idx_file_and_garbage_no_recording(tmp_path):
+    with gzip.open(tmp_path / "three.gz", "wb") as file:
+        file.write(b"\0\0\x08")
+    with pytest.raises(ValueError, match="three.gz is not an IDX file"):
+        read_idx(tmp_path / "three.gz")
+    archive(tmp_path / "bad.tgz", {"recordings/1_jo_0.wav": b"RIFF"})
+    with pytest.raises(ValueError, match="1_jo_0.wav of .*bad.tgz is not a WAV file"):
+        read_recordings(tmp_path / "bad.tgz")
 
 
 def test_every_card_says_source_licence_and_classes():

@@ -119,9 +119,10 @@ def loss_of(model, inputs, student, settings, batch, baseline):
 
 def test_images_labels_and_teachers_arrive_as_they_were_packed(known):
     data = playground_data()
-    every = torch.cat([data.train.inputs, data.test.inputs]).flatten(1).double()
+    parts = data.train, data.test, data.validation
+    every = torch.cat([part.inputs for part in parts]).flatten(1).double()
     near(inputs_of(known), every, 1e-6)
-    assert known["truth"] == torch.cat([data.train.labels, data.test.labels]).tolist()
+    assert known["truth"] == torch.cat([part.labels for part in parts]).tolist()
     assert [teacher["noise"] for teacher in known["teachers"]] == list(TEACHER_STEPS)
     for given in known["teachers"]:
         expected = playground_teacher(given["noise"]).double()(every)
@@ -272,3 +273,37 @@ def test_a_change_on_the_way_and_its_replay_end_alike(evaluate):
     )
     assert live == replayed
     assert live != unchanged and live[:7] == unchanged[:7]
+
+
+STOPPING = """async ([url, packed, settings]) => {
+  const m = await import(url), data = m.dataOf(packed);
+  const pair = new m.Pair(data, settings), seen = [];
+  const weights = () => pair.students.map(({ net }) => [...net.weights]);
+  const note = () => seen.push({ step: pair.step, weights: weights() });
+  note();
+  while (pair.step < 100) {
+    pair.advance();
+    if (pair.step % m.RECORD_EVERY === 0) note();
+  }
+  const stops = pair.stops().map(({ step, accuracy, said }) => ({ step, accuracy, said: [...said] }));
+  return { seen, stops, rows: pair.validation };
+}"""
+
+
+@pytest.mark.parametrize("name", ["noisy", "no 3"])
+def test_a_stop_is_the_first_best_step_on_validation_images_alone(evaluate, name):
+    settings, data = LESSONS[name], playground_data()
+    found = evaluate(STOPPING, settings)
+    validation, test = data.validation, data.test
+    kept = validation.labels != (-1 if settings["omit"] is None else settings["omit"])
+    first = len(data.train) + len(test)
+    assert found["rows"] == (first + kept.nonzero().flatten()).tolist()
+    for who, stop in enumerate(found["stops"]):
+        models = [network(settings["width"], seen["weights"][who]) for seen in found["seen"]]
+        images = validation.inputs[kept].flatten(1).double()
+        right = [int((model(images).argmax(1) == validation.labels[kept]).sum()) for model in models]
+        chosen = right.index(max(right))
+        assert stop["step"] == found["seen"][chosen]["step"] > 0
+        said = models[chosen](test.inputs.flatten(1).double()).argmax(1)
+        assert stop["said"] == said.tolist()
+        assert stop["accuracy"] == pytest.approx(100 * float((said == test.labels).double().mean()))

@@ -198,15 +198,14 @@ def test_what_python_sets_moves_the_knob(show):
     }
 
 
-def test_pause_and_stop_answer_within_half_a_second(show):
+def test_pause_and_stop_do_not_wait_for_the_next_record(show):
     watched = show(seconds=600, steps=3000, record_every=3000)
     for end, state in ((watched.pause, "paused"), (watched.stop, "stopped")):
         watched.play()
         until(lambda: watched.state == "playing")
         time.sleep(0.2)
-        start = time.perf_counter()
         end()
-        assert time.perf_counter() - start < 0.5
+        assert watched.run.step < 3000
         assert watched.state == state and str(watched.run.step) in watched.message
         assert not watched.run.student.training
         assert watched.frames[-1]["step"] == watched.run.step == watched.run.records[-1].step

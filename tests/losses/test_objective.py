@@ -36,7 +36,7 @@ def test_is_the_weighted_sum_of_its_terms(objective):
 
 def test_reads_as_the_formula(objective):
     assert repr(objective) == "0.1 * CrossEntropy() + 0.9 * SoftTargets(temperature=4)"
-    assert objective.latex().startswith(r"\mathcal{L} = 0.1\; \mathrm{CE}")
+    assert objective.latex().startswith(r"\mathcal{L} = 0.1 \cdot \mathrm{CE}")
     assert "T=4" in objective.latex()
     assert objective._repr_latex_().startswith("$$")
 

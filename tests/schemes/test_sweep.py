@@ -1,6 +1,7 @@
 import sys
 from functools import partial
 
+import numpy as np
 import pandas as pd
 import pytest
 import remote_work
@@ -300,3 +301,134 @@ def test_what_was_in_the_way_is_not_kept(known):
 def test_a_sweep_of_no_seeds_is_refused():
     with pytest.raises(ValueError, match="at least one seed"):
         small_sweep(seeds=0)
+
+
+def rows_of_sweep(grid, objective=mixture, **changes):
+    return small_sweep(grid, objective, **{"steps": 5, "seeds": 1, **changes}).finish(progress=False).table
+
+
+POINT = {"soft_weight": [0.5]}
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.arange(1, 3),
+        torch.tensor([1.0, 2.0]),
+        [np.float32(1), np.int64(2)],
+        [torch.tensor(1), np.array(2.0)],
+    ],
+)
+def test_numbers_of_numpy_and_torch_are_numbers(values):
+    table = rows_of_sweep({**POINT, "temperature": values})
+    assert (table.problem == "").all() and table.temperature.tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("seeds", [np.arange(2), torch.arange(2), [np.int64(0), 1], np.int64(2), (0, 1)])
+def test_seeds_of_numpy_and_torch_are_seeds(seeds):
+    assert rows_of_sweep({**POINT, "temperature": [1]}, seeds=seeds).seed.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("seeds", [0, -1, [], [-1], [0.5], 1.5, None, True, "two", np.array([])])
+def test_seeds_that_are_none_say_what_is_expected(seeds):
+    with pytest.raises(ValueError, match="a sweep needs at least one seed.*got"):
+        small_sweep({**POINT, "temperature": [1]}, seeds=seeds)
+
+
+@pytest.mark.parametrize(
+    "grid", [{"temperature": 4}, {"temperature": "14"}, 3, [3], {"temperature": np.array(4)}]
+)
+def test_a_grid_that_is_none_says_what_is_expected(grid):
+    with pytest.raises(ValueError, match="the grid.* must be .*list"):
+        small_sweep(grid)
+
+
+@pytest.mark.parametrize(
+    "bad, said",
+    [
+        ({"temperature": 1e308}, "no finite number"),
+        ({"temperature": float("inf")}, "finite"),
+        ({"temperature": -1}, "temperature"),
+        ({"temperature": "warm"}, ""),
+        ({"learning_rate": float("inf")}, "finite"),
+        ({"learning_rate": float("nan")}, "learning_rate"),
+        ({"steps": 0}, "steps"),
+        ({"steps": 2.5}, "steps"),
+        ({"batch_size": True}, "batch_size"),
+    ],
+)
+def test_a_bad_point_costs_its_own_row_only(bad, said):
+    good = {"temperature": 2, "soft_weight": 0.5}
+    table = rows_of_sweep([good, {**good, **bad}, good])
+    assert table.problem.astype(bool).tolist() == [False, True, False]
+    assert said in table.problem[1] and table.accuracy.notna().tolist() == [True, False, True]
+
+
+def test_a_number_that_overflows_costs_its_own_rows_only():
+    points = [{"temperature": 1e308, "soft_weight": 0.5, "steps": 3}, {"temperature": 2, "soft_weight": 0.5}]
+    table = rows_of_sweep(points, seeds=2)
+    assert table.problem.str.startswith("OverflowError").tolist() == [True, False] * 2
+
+
+def no_such_width(width, seed):
+    if width == 0:
+        raise KeyError("no network of width 0")
+    return small_student(width, seed)
+
+
+def test_a_network_that_cannot_be_made_costs_its_own_rows_only():
+    table = rows_of_sweep([{"width": 8}, {"width": 0}], SoftTargets(4), student=no_such_width, seeds=2)
+    assert table.problem.tolist() == ["", "KeyError: 'no network of width 0'"] * 2
+
+
+def endless(data):
+    return torch.full((len(data.transfer), 10), torch.inf)
+
+
+def test_a_teacher_of_infinite_logits_is_a_problem_of_the_rows(own_store):
+    table = rows_of_sweep([{}], SoftTargets(4), teacher=endless)
+    assert table.problem.str.contains("no finite number").all()
+
+
+def test_dropout_and_batch_statistics_in_a_sweep():
+    def layers(*more):
+        return nn.Sequential(nn.Flatten(), nn.Linear(64, 16), *more, nn.Linear(16, 10))
+
+    table = rows_of_sweep([{}], SoftTargets(4), student=layers(nn.Dropout(0.2)))
+    again = rows_of_sweep([{}], SoftTargets(4), student=layers(nn.Dropout(0.2)))
+    assert (table.problem == "").all() and len(again) == 1
+    with pytest.raises(ValueError, match="keeps running statistics.*GroupNorm"):
+        rows_of_sweep([{}], SoftTargets(4), student=layers(nn.BatchNorm1d(16)))
+
+
+def test_a_second_thread_is_told_that_the_sweep_is_being_trained():
+    import threading
+
+    found, entered, leave = small_sweep(), threading.Event(), threading.Event()
+    job, train = found._jobs[0], type(found._jobs[0]).train
+
+    def slow(stopped):
+        entered.set()
+        leave.wait(20)
+        return train(job, stopped)
+
+    vars(job)["train"] = slow
+    thread = threading.Thread(target=found.finish, args=[False])
+    thread.start()
+    try:
+        assert entered.wait(20)
+        with pytest.raises(RuntimeError, match="trained in another thread"):
+            found.finish(progress=False)
+    finally:
+        leave.set()
+        thread.join()
+    assert found.done == found.total
+
+
+def test_a_loop_that_is_left_is_gone_on_with():
+    found = small_sweep(students_at_once=6)
+    for _ in found:
+        break
+    begun = found.done
+    assert 0 < begun < found.total
+    assert found.finish(progress=False).done == found.total

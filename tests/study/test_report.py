@@ -132,7 +132,7 @@ def test_colour_images_are_shown_in_their_colours():
     expected = (kept - kept.min()) / (kept.max() - kept.min())
     np.testing.assert_allclose(shown / 255, expected[0].permute(1, 2, 0), atol=1 / 255)
     explorer = found.soft_targets(count=8)
-    assert explorer.image_shape == [4, 5, 3] and len(explorer.labels) == 8
+    assert np.shape(explorer.images)[1:] == (4, 5, 3) and len(explorer.labels) == 8
 
 
 def test_photographs_of_a_kdviz_data_set_are_shown_as_they_were():

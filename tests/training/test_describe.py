@@ -144,7 +144,8 @@ def imports_own_code():
 
 
 @pytest.mark.parametrize(
-    "value", [imports_own_code, sys.modules[__name__], torch.Generator(), np.zeros(2), object.__init__]
+    "value",
+    [imports_own_code, sys.modules[__name__], torch.Generator(), np.zeros(2, object), object.__init__],
 )
 def test_what_cannot_be_described_says_so(value):
     with pytest.raises(Undescribable):

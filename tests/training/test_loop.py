@@ -1,4 +1,5 @@
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ from kdviz import CrossEntropy, LogitMatching, SoftTargets, distill, trace, trai
 from kdviz.datasets import digits
 from kdviz.models import mlp
 from kdviz.tracing import Trace
-from kdviz.training import Run
+from kdviz.training import Run, Stages
 from kdviz.training.batches import batches
 
 
@@ -202,3 +203,95 @@ def test_a_frozen_student_is_refused(data, student):
 def test_impossible_settings_are_refused(settings, data, student):
     with pytest.raises(ValueError, match=next(iter(settings))):
         train(student, data, **settings)
+
+
+class Stops(nn.Module):
+    """A reader's network that asks an iterator which has ended."""
+
+    def __init__(self, after):
+        super().__init__()
+        self.linear, self.left = nn.Linear(64, 10), after
+
+    def forward(self, inputs):
+        if not self.left:
+            next(iter([]))
+        self.left -= 1
+        return self.linear(inputs.flatten(1))
+
+
+@pytest.mark.parametrize("after", [17, 30])
+def test_an_iterator_that_ended_within_a_step_is_not_the_end_of_the_run(data, after):
+    run = train(Stops(after), data, steps=100)
+    with pytest.raises(RuntimeError, match="a StopIteration was raised within step"):
+        run.finish()
+    assert 0 < run.step < 100 and not run.student.training
+
+
+def test_an_iterator_that_ended_where_a_stage_begins_is_not_the_end_of_all(data, student):
+    def begin(index, before):
+        return train(before or student, data, steps=5) if index == 0 else next(iter([]))
+
+    with pytest.raises(RuntimeError, match="a StopIteration was raised while stage 1 began"):
+        Stages(begin, 2).finish()
+
+
+@pytest.fixture
+def forgetful():
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 16), nn.ReLU(), nn.Dropout(0.2), nn.Linear(16, 10))
+
+
+def trained(student, data, seed, record_every=20):
+    return weights(train(student, data, steps=40, seed=seed, record_every=record_every).finish().student)
+
+
+def test_the_seed_covers_dropout_and_nothing_outside(data, forgetful):
+    before = torch.get_rng_state()
+    one = trained(forgetful, data, seed=1)
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.rand(1)
+    assert torch.equal(trained(forgetful, data, seed=1, record_every=3), one)
+    assert not torch.equal(trained(forgetful, data, seed=2), one)
+
+
+def test_dropout_drops_other_units_at_every_step(data, forgetful):
+    run, seen = train(forgetful, data, steps=6), []
+    run.student[3].register_forward_hook(
+        lambda module, given, result: seen.append((result == 0).sum().item()) if module.training else None
+    )
+    run.finish()
+    assert len(set(seen)) > 3
+
+
+def test_a_run_that_is_left_and_goes_on_is_the_same_run(data, forgetful):
+    run = train(forgetful, data, steps=40, seed=1, record_every=10)
+    next(run)
+    torch.rand(100)
+    assert torch.equal(weights(run.finish().student), trained(forgetful, data, seed=1))
+
+
+def test_runs_in_threads_do_not_disturb_each_other(data, forgetful):
+    alone = [trained(forgetful, data, seed) for seed in range(4)]
+    before = torch.get_rng_state()
+    with ThreadPoolExecutor(4) as threads:
+        together = list(threads.map(lambda seed: trained(forgetful, data, seed), range(4)))
+    assert all(torch.equal(one, other) for one, other in zip(alone, together, strict=True))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_an_interrupt_gives_the_generator_back(data, forgetful):
+    run, before = train(forgetful, data, steps=40), torch.get_rng_state()
+
+    def interrupted(student, step):
+        torch.rand(1)
+        raise KeyboardInterrupt
+
+    run.lesson = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        next(run)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("rate", [0, -1, float("inf"), float("nan")])
+def test_a_learning_rate_that_is_no_finite_number_above_0_is_refused(data, student, rate):
+    with pytest.raises(ValueError, match="learning_rate must be above 0"):
+        train(student, data, steps=1, learning_rate=rate)

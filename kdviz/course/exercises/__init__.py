@@ -27,7 +27,8 @@ the learner's cell where that is not an empty answer.) Into its Python file writ
 The first argument is a right answer, ``calls`` what answers are called with; name the argument that
 needs a gradient if the answer is a loss (``gradient_for="student"``). A mistake is a wrong answer,
 and its docstring is what is said to the learner whose values are the same. An answer that does not
-return one number has a function ``grade_...(answer)`` of its own, which raises :class:`NotYet`.
+return one number has a function ``grade_...(answer)`` of its own, which raises :class:`NotYet`; a
+choice for each letter has a ``LetterGrader``, and a test that the learner writes a ``PropertyGrader``.
 
 Then add two cells to the notebook: ``exercise("4.3")`` shows the question, and
 ``print(exercise("4.3").cell)`` prints the other one. Nothing else: the tests find it, and hand its

@@ -31,6 +31,8 @@ COLUMNS = {
     "temperature": "of the soft targets",
     "soft_weight": "weight of the soft term, from 0 to 1",
     "weight": "of the arm's loss beside its base",
+    "target_weight": "of DKD's first half, TCKD",
+    "other_weight": "of DKD's second half, NCKD",
     # measures: in percent where they are fractions of images, on the test images if nothing else is said
     "validation_accuracy": "on the validation images",
     "accuracy": "of the student, or the mean of two peers",

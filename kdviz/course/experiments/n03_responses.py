@@ -54,6 +54,25 @@ def shuffled_teacher(data):
     return permuted(answers(usual_teachers([data]), [data]), [data])[0]
 
 
+def half_mixture(temperature, target_weight, other_weight):
+    """Half hard labels, half the two halves of DKD; with both weights 0 the hard-label baseline."""
+    halves = Decoupled(target_weight, other_weight, temperature)
+    return 0.5 * CrossEntropy() + 0.5 * halves
+
+
+@result({"labels": (50,)})
+def dkd_halves(seeds, labels):
+    """Each half of DKD alone and both together, at two temperatures."""
+    points = [
+        {"temperature": t, "target_weight": target, "other_weight": other}
+        for t in (1.0, 4.0)
+        for target in (0.0, 1.0)
+        for other in (0.0, 1.0, 8.0)
+    ]
+    few = partial(digits, labels=labels, transfer="labelled")
+    return [{"labels": labels, **row} for row in swept(points, seeds, half_mixture, data=few)]
+
+
 # Shuffled teachers magnify rounding: 1 point was seen on one machine.
 @result({"regime": ("50 labels", "50 labels, shuffled", "all labels")}, tolerance=4.0)
 def response_losses(seeds, regime):

@@ -7,11 +7,19 @@ import pandas as pd
 import torch
 from torch import nn
 
-from kdviz.course.experiments.arms import from_labels, from_teacher, rows, students, swept, usual_teachers
+from kdviz.course.experiments.arms import (
+    from_labels,
+    from_teacher,
+    rows,
+    stopped,
+    students,
+    swept,
+    usual_teachers,
+)
 from kdviz.course.results import result
 from kdviz.datasets import digits
 from kdviz.losses import feature, relation
-from kdviz.losses.response import CrossEntropy, SoftTargets
+from kdviz.losses.response import CrossEntropy, LabelSmoothing, SoftTargets
 from kdviz.measure import paired
 from kdviz.models import convnet, mlp
 from kdviz.tracing import answer, trace
@@ -106,6 +114,39 @@ def shuffled_pairs(seeds, labels=50, kinds=("hint", "distances", "similarities")
         for row in _on_embeddings(
             points, seeds, objective=objective, teacher=partial(shuffled_teacher, within_class=within_class)
         )
+    ]
+
+
+def untrained_teacher(data):
+    """A network as wide as the teacher that has learned nothing."""
+    return mlp(64, 256, 10, seed=1000 + data.seed)
+
+
+@result({"labels": (50,)}, tolerance=5.0)
+def untrained_knowledge(seeds, labels=50, kinds=("hint",), bases=("hard labels",)):
+    """Another control of :func:`knowledge`: the right images, in a network that has learned nothing."""
+    points = _points(labels, kinds, bases, baseline=False)
+    return _on_embeddings(points, seeds, teacher=untrained_teacher)
+
+
+@result({"labels": (50, 100)}, tolerance=5.0)
+def labels_alone(seeds, labels, steps=2400):
+    """The best that labels do without a teacher: more steps, an early stop, label smoothing, and all of it.
+
+    A student "stopped" is the one of the step whose validation accuracy is best.
+    """
+    data = [digits(labels=labels, seed=seed, transfer="labelled") for seed in seeds]
+    arms = {}
+    for name, objective in {"hard labels": CrossEntropy(), "label smoothing": LabelSmoothing(0.1)}.items():
+        for count in (600, steps):
+            learners = from_labels(
+                data, [deep_student(seed) for seed in seeds], objective, steps=count, record_every=20
+            )
+            arms[name, count, "no"], arms[name, count, "yes"] = stopped(learners)
+    return [
+        {"labels": labels, "steps": count, "stopped": stop, **row}
+        for (name, count, stop), learners in arms.items()
+        for row in rows(data, {name: learners})
     ]
 
 
@@ -252,6 +293,26 @@ def deep_and_thin(seeds, first=500, second=1000):
     }
     arms["hard labels in one stage"] = from_labels(data, begin, steps=first + second)
     return rows(data, arms)
+
+
+@result({"steps": (3000,)}, tolerance=5.0)
+def deep_and_patient(seeds, steps, first=500):
+    """The opponents of :func:`deep_and_thin` with twice its steps, and stopped where validation says.
+
+    The hint has its 500 steps of them, as there.
+    """
+    data = [digits(seed=seed) for seed in seeds]
+    begin = [thin_student(seed) for seed in seeds]
+    hinted = _first_stage("hint", data, begin, first)
+    arms = {
+        "hard labels in one stage": from_labels(data, begin, steps=steps, record_every=50),
+        "hint, then hard labels": from_labels(data, hinted, steps=steps - first, record_every=50),
+    }
+    found = []
+    for arm, run in arms.items():
+        for stop, learners in zip(("no", "yes"), stopped(run), strict=True):
+            found += rows(data, {arm: learners}, steps=steps, stopped=stop)
+    return found
 
 
 def _first_stage(name, data, begin, steps):

@@ -103,6 +103,7 @@ def _beliefs(student, data, teacher):
         **fidelity(student, data, teacher),
         "believed": 100 * fraction_believed(logits(student, data.train), data),
         "teacher_accuracy": right(teacher, data.test),
+        "teacher_validation": right(teacher, data.validation),
         "teacher_believed": 100 * fraction_believed(logits(teacher, data.train), data),
     }
 

@@ -20,6 +20,7 @@ REGIMES = {
 }
 # Peers see each other and do not listen.
 SILENT = CrossEntropy() + 0.0 * SoftTargets(1.0)
+SMOOTH = LabelSmoothing(0.1) + 0.0 * SoftTargets(1.0)
 
 
 def peers(seeds, *widths):
@@ -36,11 +37,10 @@ def mutual_learning(seeds, regime):
     make, width, steps = REGIMES[regime]
     data = [make(seed=seed) for seed in seeds]
     pairs = peers(seeds, width)
-    smooth = LabelSmoothing(0.1) + 0.0 * SoftTargets(1.0)
     runs = {
         "apart": mutual_stack(pairs, data, SILENT, steps=steps),
         "mutual": mutual_stack(pairs, data, steps=steps),
-        "label smoothing": mutual_stack(pairs, data, smooth, steps=steps),
+        "label smoothing": mutual_stack(pairs, data, SMOOTH, steps=steps),
     }
     tests = [part.test for part in data for _ in range(2)]
     return [
@@ -79,8 +79,10 @@ def _two(said, labels):
 def online_schemes(seeds, regime):
     """Four online schemes with two students each. All deploy ``mlp(64, 16, 16, 10)``.
 
-    Two arms are controls. "codistillation, no delay": the copies are as the others are now. "KDCL without
-    teaching": the same noisy images, and the ensemble is not listened to.
+    Four arms are controls. "label smoothing": apart, with softer labels and nobody to teach.
+    "codistillation, no delay": the copies are as the others are now. "codistillation, burn-in": nobody
+    teaches for the first 50 steps, in which the copies would be untrained networks. "KDCL without teaching":
+    the same noisy images, and the ensemble is not listened to.
     """
     make, _, _ = REGIMES[regime]
     data = [make(seed=seed) for seed in seeds]
@@ -92,8 +94,10 @@ def online_schemes(seeds, regime):
 
     arms = {
         "apart": _paired(mutual_stack(pairs, data, SILENT)),
+        "label smoothing": _paired(mutual_stack(pairs, data, SMOOTH)),
         "mutual": _paired(mutual_stack(pairs, data)),
         "codistillation": one_by_one(codistillation, exchange=50),
+        "codistillation, burn-in": one_by_one(codistillation, exchange=50, burn_in=50),
         "codistillation, no delay": one_by_one(codistillation, exchange=1),
         "KDCL": one_by_one(collaborative, augment=SLIGHT_NOISE),
         "KDCL without teaching": one_by_one(collaborative, SILENT, augment=SLIGHT_NOISE),

@@ -8,13 +8,16 @@ import numpy as np
 import torch
 
 from kdviz.course.experiments.arms import (
+    answers,
     fidelity,
     from_labels,
     from_teacher,
     new_teachers,
+    permuted,
     right,
     rows,
     starts,
+    stopped,
     students,
     usual_teachers,
 )
@@ -107,15 +110,19 @@ NOISY_TEACHERS = {
 def noisy_teachers(seeds, noise=0.4, width=64, steps=600):
     """40 % wrong labels: three teachers, and what a student of 64 units makes of their answers.
 
-    The student hears the answers alone, at temperature 4. "hard labels" has no teacher.
+    The student hears the answers alone, at temperature 4. Controls: hard labels, the same stopped at the best
+    validation accuracy, and each teacher's answers with their dark knowledge permuted.
     """
     data = [digits(label_noise=noise, seed=seed) for seed in seeds]
     begin = starts(data, width)
-    found = rows(data, {"hard labels": from_labels(data, begin, steps=steps)})
+    alone = stopped(from_labels(data, begin, steps=steps))
+    found = rows(data, dict(zip(("hard labels", "hard labels, stopped"), alone, strict=True)))
     for arm, (teacher_width, teacher_steps) in NOISY_TEACHERS.items():
         taught_by = new_teachers(data, teacher_width, teacher_steps)
-        learned = from_teacher(data, begin, taught_by, SoftTargets(4.0), steps=steps)
-        found += rows(data, {arm: learned}, _with_doubts, taught_by)
+        said = answers(taught_by, data)
+        for name, given in ((arm, said), (f"{arm}, permuted", permuted(said, data))):
+            learned = from_teacher(data, begin, given, SoftTargets(4.0), steps=steps)
+            found += rows(data, {name: learned}, _with_doubts, taught_by)
     return found
 
 

@@ -11,9 +11,11 @@ from kdviz.course.experiments.arms import (
     new_teachers,
     rows,
     starts,
+    stopped,
     students,
     usual_teachers,
 )
+from kdviz.course.results import result
 from kdviz.datasets import digits
 from kdviz.losses.response import CrossEntropy, SoftTargets
 from kdviz.measure import accuracy, agreement, calibration_error, negative_log_likelihood, recall
@@ -23,11 +25,12 @@ from kdviz.models import mlp
 OTHER = 1000
 
 
-def cast(seeds, labels=50, temperature=4.0, soft_weight=0.9):
+def cast(seeds, labels=50, temperature=4.0, soft_weight=0.9, steps=600):
     """For each seed a split and the networks of notebook 11 by name.
 
     "student" hears the teacher on all 1,200 training images and knows 50 labels; "student of the poor
-    teacher" hears a teacher that saw these 50 labels only. The others never hear a teacher.
+    teacher" hears a teacher that saw these 50 labels only. The others never hear a teacher; the "stopped"
+    one is as it was when its validation accuracy was best. All but the teachers take as many ``steps``.
     """
     data = [digits(labels=labels, seed=seed) for seed in seeds]
     labelled = [digits(seed=seed) for seed in seeds]
@@ -35,17 +38,31 @@ def cast(seeds, labels=50, temperature=4.0, soft_weight=0.9):
     objective = (1 - soft_weight) * CrossEntropy() + soft_weight * SoftTargets(temperature)
     begin, others = starts(data, 16), [seed + OTHER for seed in seeds]
     other = [mlp(64, 16, 10, seed=seed) for seed in others]
+    alone, best = stopped(from_labels(data, begin, steps=steps))
     arms = {
         "teacher": good,
         "poor teacher": poor,
-        "student": from_teacher(data, begin, good, objective),
-        "student of the poor teacher": from_teacher(data, begin, poor, objective),
-        f"{labels} labels": from_labels(data, begin),
-        f"{labels} labels, other seed": from_labels(data, other, seeds=others),
-        "1,200 labels": from_labels(labelled, begin),
+        "student": from_teacher(data, begin, good, objective, steps=steps),
+        "student of the poor teacher": from_teacher(data, begin, poor, objective, steps=steps),
+        f"{labels} labels": alone,
+        f"{labels} labels, stopped": best,
+        f"{labels} labels, other seed": from_labels(data, other, seeds=others, steps=steps),
+        "1,200 labels": from_labels(labelled, begin, steps=steps),
     }
     trained = {name: [one.eval() for one in students(arm)] for name, arm in arms.items()}
     return [(part, {name: own[row] for name, own in trained.items()}) for row, part in enumerate(data)]
+
+
+@result({"steps": (600, 2400)}, tolerance=6.0)
+def transferred(seeds, steps):
+    """What :func:`answers` says of the cast, which takes 600 steps or four times as many."""
+    return [{"steps": steps, **row} for row in answers(cast(seeds, steps=steps))]
+
+
+@result({"method": ("integrated_gradients", "occlusion")}, tolerance=8.0)
+def similar_attributions(seeds, method):
+    """What :func:`attributions` says of the cast, by two methods."""
+    return [{"method": method, **row} for row in attributions(cast(seeds), method=method)]
 
 
 def answers(cast):
@@ -88,6 +105,7 @@ def reliability(cast, names, bins=10):
 PAIRS = {
     "student": ("teacher", "student"),
     "50 labels": ("teacher", "50 labels"),
+    "50 labels, stopped": ("teacher", "50 labels, stopped"),
     "1,200 labels": ("teacher", "1,200 labels"),
     "two label-only students": ("50 labels", "50 labels, other seed"),
 }
@@ -128,6 +146,7 @@ def rare(data, digit=3, keep=10, images=1080):
     return replace(data, train=few, labelled=few, transfer=few)
 
 
+@result({"keep": (10, 120), "steps": (600, 2400)}, tolerance=15.0)
 def rare_class(seeds, keep=10, digit=3, temperatures=(1.0, 4.0), steps=600):
     """A digit that is rare for teacher and student: the recall of it, and the accuracy on the others.
 
@@ -150,4 +169,4 @@ def rare_class(seeds, keep=10, digit=3, temperatures=(1.0, 4.0), steps=600):
             "accuracy_on_others": 100 * accuracy(said[others], label[others]),
         }
 
-    return rows(data, arms, recalls)
+    return rows(data, arms, recalls, keep=keep, steps=steps)

@@ -7,7 +7,7 @@ import { percentOf } from "./drawing.js";
 export const CONTROLS = [
   { name: "labels", kind: "slider", text: "Labelled images", ask: "How few are enough?" },
   { name: "temperature", kind: "slider", text: "Temperature T", ask: "How soft are the teacher's answers?" },
-  { name: "soft_weight", kind: "slider", text: "soft_weight",
+  { name: "soft_weight", kind: "slider", text: "Weight of the teacher",
     ask: "How much does the teacher count beside the labels?" },
   { name: "width", kind: "slider", text: "Student width",
     ask: "How many hidden units do the students have?" },

@@ -6,8 +6,11 @@ import { ADVISER, card, SIDE } from "./drawing.js";
 import { answers, PIXELS } from "./engine.js";
 
 const FINE = 32, BLOCK = FINE / SIDE;
+// Of the pen, in dots of the field.
+const THIN = 3, THICK = 9;
 
-export function drawDigitView(show, tell) {
+// `ink`: how much of it an image has on average.
+export function drawDigitView(ink, show, tell) {
   const canvas = html("canvas", {
     width: 200,
     height: 200,
@@ -40,7 +43,7 @@ export function drawDigitView(show, tell) {
   const byKey = () => {
     if (!byKeys) [byKeys, cursor, strokes] = [true, cursor ?? [3, 1], []];
   };
-  const ink = () => {
+  const setInk = () => {
     byKey();
     const cell = cursor[1] * SIDE + cursor[0];
     grid[cell] = grid[cell] ? 0 : 16;
@@ -48,7 +51,7 @@ export function drawDigitView(show, tell) {
     tellSoon();
     paint();
   };
-  onKeys(canvas, { " ": ink, Enter: ink });
+  onKeys(canvas, { " ": setInk, Enter: setInk });
   onArrows(canvas, (across, down) => {
     byKey();
     cursor = [cursor[0] + across, cursor[1] + down].map((value) => clamp(value, 0, SIDE - 1));
@@ -70,7 +73,7 @@ export function drawDigitView(show, tell) {
   }
 
   function changed() {
-    grid = counted(strokes);
+    grid = counted(strokes, ink);
     paint();
     show(grid.slice());
   }
@@ -116,8 +119,8 @@ function drawField(context, size) {
 // What was set by keys, and the cursor.
 function drawCells(context, cell, grid, [column, row]) {
   context.fillStyle = INK;
-  grid.forEach((ink, n) =>
-    ink && context.fillRect((n % SIDE) * cell, Math.floor(n / SIDE) * cell, cell, cell)
+  grid.forEach((dots, n) =>
+    dots && context.fillRect((n % SIDE) * cell, Math.floor(n / SIDE) * cell, cell, cell)
   );
   context.lineWidth = 3;
   context.strokeStyle = ADVISER.colour;
@@ -145,12 +148,22 @@ function inked(context, strokes, onto, width) {
   context.lineWidth = 1;
 }
 
-// The digits of the data set fill a field of 32 × 32 in height; each 4 × 4 block counts its inked dots.
-function counted(strokes) {
+// The digits of the data set fill a field of 32 × 32 in height; each 4 × 4 block counts its inked dots. Their
+// pen was broad: the stroke is made as thick as it takes to hold as much ink as their mean image.
+export function counted(strokes, ink) {
+  let grid;
+  for (let width = THIN; width <= THICK; width += 0.25) {
+    grid = countedAt(strokes, width);
+    if (grid.reduce((sum, dots) => sum + dots) >= ink) break;
+  }
+  return grid;
+}
+
+function countedAt(strokes, width) {
   const points = strokes.flat();
   const [xs, ys] = [0, 1].map((axis) => points.map((point) => point[axis]));
   const box = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
-  const width = 3.4, room = FINE - width - 1;
+  const room = FINE - width - 1;
   const zoom = Math.min(room / Math.max(box[3] - box[2], 0.15),
     (room * 0.8) / Math.max(box[1] - box[0], 0.01));
   const onto = ([x, y]) => [

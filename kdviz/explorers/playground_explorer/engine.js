@@ -39,7 +39,8 @@ export function shuffled(values, next) {
 
 // --- The packed data of a page. ---
 
-// All images, those for training first; the mean training image is subtracted, as kdviz does it.
+// All images: those for training, then those for the test, then those on which a stop is chosen. The mean
+// training image is subtracted, as kdviz does it.
 export function dataOf(packed) {
   const { values: truth } = unpack(packed.truth), { values: grey } = unpack(packed.images);
   const mean = new Float64Array(PIXELS), inputs = new Float64Array(grey.length);
@@ -47,7 +48,7 @@ export function dataOf(packed) {
   for (let i = 0; i < grey.length; i++) inputs[i] = grey[i] / 16 - mean[i % PIXELS];
   const noises = Object.keys(packed.teachers).map(Number);
   const teachers = new Map(noises.map((noise) => [noise, teacher(packed, noise, inputs)]));
-  return { grey, mean, inputs, truth, train: packed.train, teachers };
+  return { grey, mean, inputs, truth, train: packed.train, test: packed.test, teachers };
 }
 
 // A teacher, the labels it learned from (and its students do), and, once asked for, its answers.
@@ -278,6 +279,8 @@ export class Pair {
     this.settings = { ...settings };
     this.changes = changes.map((change) => [...change]);
     this.step = 0;
+    // No student may meet the digit that is left out, not even for the choice of its stop.
+    this.validation = validationRows(data, settings.omit);
     this.students = lessons(data, settings).map((lesson) => {
       const net = initial(settings.width, settings.seed);
       return {
@@ -287,8 +290,11 @@ export class Pair {
         optimizer: new Adam(net.weights),
         gradient: network(net.hidden, new Float64Array(net.weights.length)),
         loss: null,
+        // The best step on the validation images, the first of equals, and the weights that it had there.
+        stop: { step: 0, validation: -1, weights: net.weights.slice() },
       };
     });
+    this.#validate();
     this.records = [this.#record()];
   }
 
@@ -315,7 +321,24 @@ export class Pair {
       student.optimizer.step(gradient.weights, rate);
     });
     this.step += 1;
+    if (this.step % RECORD_EVERY === 0 || this.done) this.#validate();
     if (this.step % this.recordEvery === 0 || this.done) this.records.push(this.#record());
+  }
+
+  #validate() {
+    for (const student of this.students) {
+      const validation = fractionRight(student.net, this.data, this.validation);
+      if (validation <= student.stop.validation) continue;
+      student.stop = { step: this.step, validation, weights: student.net.weights.slice() };
+    }
+  }
+
+  // What each student had answered, had it stopped at its best step so far on the validation images.
+  stops() {
+    return this.students.map(({ net, stop }) => ({
+      step: stop.step,
+      ...examine(network(net.hidden, stop.weights), this.data),
+    }));
   }
 
   finish() {
@@ -340,9 +363,25 @@ export function best(logits, from) {
   return first;
 }
 
+function validationRows(data, omit) {
+  const first = data.train + data.test;
+  const every = Array.from({ length: data.truth.length - first }, (_, n) => first + n);
+  return every.filter((row) => data.truth[row] !== omit);
+}
+
+export function fractionRight(net, data, rows) {
+  const units = new Float64Array(net.hidden), logits = new Float64Array(CLASSES);
+  let right = 0;
+  for (const row of rows) {
+    forward(net, data.inputs, row * PIXELS, units, logits, 0);
+    right += best(logits, 0) === data.truth[row];
+  }
+  return right / rows.length;
+}
+
 // What a network says about the test images: percent right, mean cross-entropy, and each answer.
 export function examine(net, data) {
-  const count = data.truth.length - data.train;
+  const count = data.test;
   const logits = answers(net, data.inputs, data.train, count);
   const said = new Uint8Array(count), made = new Float64Array(CLASSES);
   let right = 0, loss = 0;

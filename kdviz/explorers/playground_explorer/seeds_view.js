@@ -8,6 +8,8 @@ import { DISTILLED, LABEL_ONLY } from "./engine.js";
 import { runSeeds } from "./workers.js";
 
 export const SEEDS = 30;
+// In a result: the label-only student at its best validation step.
+const STOPPED = 2;
 // 97.5 % points of Student's t for 4 to 29 degrees of freedom.
 const T_TABLE = [
   2.776,
@@ -63,10 +65,10 @@ function intervalSentence(found, what) {
 
 // `tell` speaks in the page's live region: once at the end, not thirty times on the way.
 export function seedsView(page, tell) {
-  const width = 390, height = 236;
+  const width = 390, height = 270;
   const picture = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img" });
   const run = button(`Run ${SEEDS} seeds`, () => (running ? stop("Stopped.") : start()), {
-    class: "run-seeds",
+    class: "run-seeds plain",
   });
   const bar = html("progress", { max: SEEDS, value: 0, "aria-label": "Seeds that are finished" });
   const told = html("p", { class: "caption" });
@@ -76,7 +78,8 @@ export function seedsView(page, tell) {
     of = { ...page.settings };
     [results, problem] = [[], ""];
     const began = performance.now();
-    const seeds = Array.from({ length: SEEDS }, (_, seed) => seed);
+    // Others than the one that is shown, which gave rise to the question.
+    const seeds = [...Array(SEEDS + 1).keys()].filter((seed) => seed !== of.seed).slice(0, SEEDS);
     running = runSeeds(page.packed, of, seeds, (message) => {
       if (message.kind === "problem") return stop(`A worker failed: ${message.text}.`);
       if (message.kind !== "seed") return;
@@ -92,7 +95,7 @@ export function seedsView(page, tell) {
     running = null;
     problem = why;
     show();
-    tell(told.textContent);
+    tell(results.length === SEEDS ? `${why} What came out stands below “Was it luck?”` : why);
   }
 
   function show() {
@@ -101,7 +104,7 @@ export function seedsView(page, tell) {
     bar.hidden = !running;
     const stale = of && !sameRecipe(of, page.settings);
     picture.setAttribute("opacity", stale ? 0.45 : 1);
-    drawPairs(picture, results, width, height);
+    drawPairs(picture, results, width, height, of?.omit ?? null);
     told.textContent = sentences(stale);
     picture.setAttribute("aria-label", told.textContent);
   }
@@ -120,6 +123,11 @@ export function seedsView(page, tell) {
         intervalSentence(interval(gainsOf(results, "recall")), `on the ${of.omit}s that no student saw`),
       );
     }
+    const rival = "for it against the label-only student stopped at its best validation step";
+    parts.push(intervalSentence(interval(gainsOf(results, measureOf(of.omit), STOPPED)), rival));
+    parts.push(
+      "One teacher and one split of the images serve all seeds: the intervals are about students only.",
+    );
     return parts.join(" ");
   }
 
@@ -136,40 +144,64 @@ function sameRecipe(a, b) {
   return Object.keys(a).every((name) => name === "seed" || a[name] === b[name]);
 }
 
-function gainsOf(results, measure) {
-  return results.map((result) => result[measure][1] - result[measure][0]);
+// Of the distilled student at its end, beside another.
+function gainsOf(results, measure, rival = LABEL_ONLY) {
+  return results.map((result) => result[measure][DISTILLED] - result[measure][rival]);
 }
 
-// Left: each seed's two students, joined. Right: the gains, their mean and its interval.
-function drawPairs(picture, results, width, height) {
-  const all = results.flatMap(({ accuracy }) => accuracy), fives = (round, value) => round(value / 5) * 5;
+// What the question is about: all test images, or the digit that is left out.
+const measureOf = (omit) => (omit === null ? "accuracy" : "recall");
+
+// Left: each seed's two students and the label-only one at its best stop, joined. Right: the gains, and their
+// mean and its interval beside either rival.
+function drawPairs(picture, results, width, height, omit) {
+  const measure = measureOf(omit), shown = results.map((result) => result[measure].slice(0, STOPPED + 1));
+  const all = shown.flat(), fives = (round, value) => round(value / 5) * 5;
   const low = all.length ? fives(Math.floor, Math.min(...all)) : 60;
   const high = all.length ? Math.max(fives(Math.ceil, Math.max(...all)), low + 5) : 100;
-  const box = { left: 36, right: 184, top: 34, bottom: height - 34 }, columns = [64, 158];
+  const box = { left: 36, right: 208, top: 34, bottom: height - 34 }, columns = [64, 126, 184];
   const y = { range: [low, high], ticks: ticksOf(low, high) };
-  const plot = chart({ box, y, x: { range: [0, 1] }, title: "test accuracy (%)" });
-  const pairs = results.flatMap(({ seed, accuracy: pair }) => [
-    svg("line", { x1: columns[0], x2: columns[1], y1: plot.y(pair[0]), y2: plot.y(pair[1]), stroke: "#999" }),
-    ...pair.map((value, who) => mark(who, columns[who], plot.y(value), `seed ${seed}: ${percentOf(value)}`)),
-  ]);
-  const names = STUDENTS.map(({ short, colour }, who) =>
+  const plot = chart({ box, y, x: { range: [0, 1] },
+    title: omit === null ? "test accuracy (%)" : `${omit}s right (%)` });
+  const lines = shown.flatMap((values) =>
+    [0, 1].map((from) =>
+      svg("line", { x1: columns[from], x2: columns[from + 1], y1: plot.y(values[from]),
+        y2: plot.y(values[from + 1]), stroke: "#bbb" })
+    )
+  );
+  const pairs = [
+    ...lines,
+    ...shown.flatMap((values, i) =>
+      values.map((value, who) =>
+        mark(who, columns[who], plot.y(value), `seed ${results[i].seed}: ${percentOf(value)}`)
+      )
+    ),
+  ];
+  const named = [...STUDENTS, { short: "its stop", colour: STUDENTS[LABEL_ONLY].colour }];
+  const names = named.map(({ short, colour }, who) =>
     words(columns[who], box.bottom + 22, short, { "text-anchor": "middle", style: `fill: ${colour}` })
   );
   picture.replaceChildren(...plot.drawn, ...pairs, ...names,
-    ...drawGains(results, 216, width - 10, box.bottom));
+    ...drawGains(results, measure, 240, width - 10, box.bottom));
 }
 
-// A square for the label-only student, a disc for the distilled one.
+// A square for the label-only student, hollow at its stop, and a disc for the distilled one.
 function mark(who, x, y, told) {
-  const look = { fill: STUDENTS[who].colour, opacity: 0.7 }, title = svg("title", {}, told);
-  if (who === LABEL_ONLY) return svg("rect", { x: x - 3.5, y: y - 3.5, width: 7, height: 7, ...look }, title);
-  return svg("circle", { cx: x, cy: y, r: 4, ...look }, title);
+  const title = svg("title", {}, told);
+  if (who === DISTILLED) {
+    return svg("circle", { cx: x, cy: y, r: 4, fill: STUDENTS[DISTILLED].colour, opacity: 0.7 }, title);
+  }
+  const colour = STUDENTS[LABEL_ONLY].colour;
+  const look = who === STOPPED ? { fill: "none", stroke: colour } : { fill: colour, opacity: 0.7 };
+  return svg("rect", { x: x - 3.5, y: y - 3.5, width: 7, height: 7, ...look }, title);
 }
 
-function drawGains(results, from, to, floor) {
-  const gains = gainsOf(results, "accuracy");
-  const drawn = [words(from - 10, 13, "gain of each seed (points)")];
-  const range = [Math.min(-1, ...gains) - 0.5, Math.max(1, ...gains) + 0.5], x = scale(...range, from, to);
+function drawGains(results, measure, from, to, floor) {
+  const gains = gainsOf(results, measure), beside = gainsOf(results, measure, STOPPED);
+  const drawn = [words(from - 22, 13, "gain of each seed (points)")];
+  const means = beside.length ? [interval(beside)] : [];
+  const ends = [...gains, ...means.flatMap(({ mean, low = mean, high = mean }) => [low, high])];
+  const range = [Math.min(-1, ...ends) - 0.5, Math.max(1, ...ends) + 0.5], x = scale(...range, from, to);
   const quiet = { "text-anchor": "middle", class: "quiet" };
   drawn.push(
     ...ticksOf(...range, 5).filter(Number.isInteger).map((tick) =>
@@ -186,12 +218,18 @@ function drawGains(results, from, to, floor) {
     drawn.push(mark(DISTILLED, column * 8, floor - 8 - stacked * Math.min(9, 120 / gains.length + 4), told));
   });
   if (!gains.length) return drawn;
-  const { mean, low, high } = interval(gains);
-  const stroke = STUDENTS[1].colour;
+  const row = { x, middle: (from + to) / 2 };
+  drawn.push(...drawMean(interval(gains), 32, { ...row, rival: "against its end" }));
+  drawn.push(...drawMean(interval(beside), 66, { ...row, rival: "against its stop" }));
+  return drawn;
+}
+
+function drawMean({ mean, low, high }, y, { x, middle, rival }) {
+  const drawn = [], stroke = STUDENTS[DISTILLED].colour;
   if (low !== undefined) {
-    drawn.push(svg("line", { x1: x(low), x2: x(high), y1: 36, y2: 36, stroke, "stroke-width": 5 }));
+    drawn.push(svg("line", { x1: x(low), x2: x(high), y1: y, y2: y, stroke, "stroke-width": 5 }));
   }
-  drawn.push(svg("circle", { cx: x(mean), cy: 36, r: 6, fill: "#fff", stroke, "stroke-width": 2.5 }));
-  drawn.push(words(Math.min(x(mean), to - 24), 58, signed(mean), { "text-anchor": "middle" }));
+  drawn.push(svg("circle", { cx: x(mean), cy: y, r: 5, fill: "#fff", stroke, "stroke-width": 2.5 }));
+  drawn.push(words(middle, y + 19, `${signed(mean)} ${rival}`, { class: "halo", "text-anchor": "middle" }));
   return drawn;
 }

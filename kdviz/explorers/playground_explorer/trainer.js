@@ -24,6 +24,7 @@ export function serve(tell) {
       from: told,
       weights: pair.students.map(({ net }) => net.weights.slice()),
       said: pair.students.map(({ net }) => examine(net, data).said),
+      stops: pair.stops(),
       changes: pair.changes,
       ...extra,
     });
@@ -83,8 +84,14 @@ export function serve(tell) {
     // One seed to its end, for the many that are compared.
     seed({ settings }) {
       const ended = new Pair(data, settings, [], Infinity).finish();
-      const recalls = ended.students.map(({ net }) => recall(examine(net, data).said, data, settings.omit));
-      tell({ kind: "seed", seed: settings.seed, accuracy: ended.records.at(-1).accuracy, recall: recalls });
+      // The two students at their end, then the same two at their best validation steps.
+      const exams = [...ended.students.map(({ net }) => examine(net, data)), ...ended.stops()];
+      tell({
+        kind: "seed",
+        seed: settings.seed,
+        accuracy: exams.map((exam) => exam.accuracy),
+        recall: exams.map((exam) => recall(exam.said, data, settings.omit)),
+      });
     },
   };
 

@@ -6,7 +6,7 @@ import { fromAddress, toAddress } from "./address.js";
 import { CONTROLS, makeControl, written } from "./controls.js";
 import { drawDigitView } from "./draw_digit.js";
 import { ADVISER, patterns, percentOf, shownGain, SIDE, STUDENTS } from "./drawing.js";
-import { dataOf, examine, initial, labelled, LIVE, network, PIXELS, STEPS } from "./engine.js";
+import { dataOf, examine, initial, LABEL_ONLY, labelled, LIVE, network, PIXELS, STEPS } from "./engine.js";
 import { SEEDS, seedsView } from "./seeds_view.js";
 import { recall } from "./trainer.js";
 import { classesView, curvesView, imagesView, lessonView, softTargetsView, weightsView } from "./views.js";
@@ -16,21 +16,28 @@ const PACES = { slow: 12, normal: 60, fast: 5000 };
 const STEPS_AT_ONCE = 5;
 const FOCUSABLE = "button, input, select, summary, canvas[tabindex]";
 
-function about({ truth, train, teachers }) {
+function about({ truth, train, test, teachers }) {
   return (
     `The task is to read handwritten digits of ${SIDE} × ${SIDE} pixels. The teacher, a network with ` +
     `${teachers.get(0).net.hidden} ` +
     `hidden units, has learned from ${train} labelled images and then stands still. The two students are smaller. They start ` +
     "with the same weights and meet the same images in the same batches (with unlabelled images, the distilled student " +
     "meets more). The label-only student learns from labels alone; the distilled student also tries to match the teacher's " +
-    "probabilities, made softer by the temperature T. Its loss is (1 − soft_weight) × cross-entropy + soft_weight × T² × KL " +
-    `divergence. Both take ${STEPS} steps of Adam, whose learning rate falls along a cosine. All accuracies are measured on ` +
-    `${truth.length - train} test images that neither teacher nor students learned from. In every ` +
-    `picture blue and solid is ` +
+    "probabilities, made softer by the temperature T. Its loss is (1 − w) × cross-entropy + w × T² × KL divergence, where " +
+    `w is the weight of the teacher. Both take ${STEPS} steps of Adam, whose learning rate falls along a cosine. All accuracies are measured on ` +
+    `${test} test images that neither teacher nor students learned from. A student's best step is ` +
+    `chosen on ${truth.length - train - test} other ` +
+    "images, the validation images (without the digit that is left out), and measured on the test images. In every picture blue and solid is " +
     "the teacher, grey and dotted the label-only student, orange and dashed or striped the distilled student. Wrong labels " +
     "are wrong for the teacher too; that teacher stopped early, before it knew them by heart. A single run may be luck: " +
     `that is what the ${SEEDS} seeds are for.`
   );
+}
+
+// Of two percentages, how the second is beside the first.
+function compared(first, second) {
+  const gain = shownGain(first, second);
+  return gain > 1 ? "better" : gain < -1 ? "worse" : "about the same";
 }
 
 function render({ model, el }) {
@@ -50,7 +57,6 @@ class Playground {
     this.data = dataOf(this.packed);
     this.pace = "normal";
     [this.run, this.turn] = [0, 0];
-    this.image = this.#testImage(0);
     const said = this.standalone ? location.hash.slice(1) : "";
     this.#take(fromAddress(said, model.get("settings"), this.stops), !said);
     this.hide = [...new Set([...model.get("hide"), ...this.hidden])];
@@ -68,9 +74,8 @@ class Playground {
     this.story = this.stories.find(({ name }) => name === (fresh ? this.model.get("story") : story)) ?? null;
     this.prediction = null;
     this.hidden = hide;
-    if (image !== null && image >= 0 && image < this.data.truth.length - this.data.train) {
-      this.image = this.#testImage(image);
-    }
+    const known = image !== null && image >= 0 && image < this.data.test;
+    this.image = this.#testImage(known ? image : this.#firstImage());
     this.complaint = problems.length ? `The link holds what cannot be used: ${problems.join(", ")}. ` : "";
   }
 
@@ -115,6 +120,7 @@ class Playground {
     const exam = examine(net, this.data);
     this.said = [exam.said, exam.said];
     this.records = [{ step: 0, accuracy: [exam.accuracy, exam.accuracy], loss: [exam.loss, exam.loss] }];
+    this.stopped = [{ step: 0, ...exam }, { step: 0, ...exam }];
     this.taught = this.#taught();
     this.teacher = this.data.teachers.get(this.start.label_noise).net;
     const teacherExam = examine(this.teacher, this.data);
@@ -139,6 +145,7 @@ class Playground {
   // Of the wishes that the trainer answers with a report.
   #ask(message) {
     this.turn += 1;
+    this.stepping = message.wish === "step";
     this.trainer.wish({ ...message, turn: this.turn });
   }
 
@@ -149,27 +156,43 @@ class Playground {
     this.records.splice(told.from, Infinity, ...told.records);
     this.step = told.step;
     this.said = told.said;
+    this.stopped = told.stops;
     this.nets = told.weights.map((weights) => network(this.start.width, weights));
     this.changes = told.changes;
     // A report from before the last press of a button must not undo it.
-    const stopped = told.turn === this.turn && this.playing && !told.playing;
+    const stopped = told.turn === this.turn && (this.playing || this.stepping) && !told.playing;
     if (told.turn === this.turn) this.playing = told.playing;
     if (told.done && !this.finished) this.#finish();
-    else if (stopped) this.#tell(`Paused at step ${told.step}. ${this.#summary()}`);
+    else if (stopped) this.#tell(`Paused at step ${told.step}.`);
     if (!this.playing) this.#write();
     this.#soon();
   }
 
   #finish() {
     this.finished = true;
-    this.#tell(`Finished. ${this.#summary()}`);
+    // A number stands in one place: with the story's question, where there is one.
+    const replied = this.story && this.storyPart;
+    this.#tell(`Finished. ${replied ? "What came out stands below the question." : this.#verdict()}`);
     this.#answer();
   }
 
-  #summary() {
-    const [hard, soft] = this.records.at(-1).accuracy;
-    return `Label-only student ${percentOf(hard)}, distilled student ${percentOf(soft)}: ` +
-      `${signed(shownGain(hard, soft))} points.`;
+  // What came out against both rivals: the label-only student at its end, and at its best validation step.
+  #verdict() {
+    const { omit } = this.start, onDigit = this.story?.measure === "recall" && omit !== null;
+    const right = ({ said, accuracy }) => (onDigit ? recall(said, this.data, omit) : accuracy);
+    const [hard, soft] = this.said.map((said, who) =>
+      right({ said, accuracy: this.records.at(-1).accuracy[who] })
+    );
+    const stop = this.stopped[LABEL_ONLY], stopped = right(stop);
+    const where = onDigit ? `on the ${omit}s that it never saw` : "on the test images";
+    return (
+      `In this run it is ${compared(hard, soft)} ${where}: ${percentOf(hard)} (label-only) and ` +
+      `${percentOf(soft)} (distilled), ${
+        signed(shownGain(hard, soft))
+      } points. Stopped at its best validation step, ${stop.step}, ` +
+      `the label-only student has ${percentOf(stopped)}: against that, the distilled student is ` +
+      `${compared(stopped, soft)}, ${signed(shownGain(stopped, soft))} points.`
+    );
   }
 
   play() {
@@ -224,6 +247,7 @@ class Playground {
     this.story = story;
     this.prediction = null;
     this.settings = { ...this.model.get("defaults"), ...story.settings, seed: this.settings.seed };
+    this.image = this.#testImage(this.#firstImage());
     this.#begin();
     this.#toPython();
     this.#tell(`${story.title}: paused at step 0. What do you expect?`);
@@ -244,6 +268,12 @@ class Playground {
   }
 
   // --- The image that is looked at ---
+
+  // One of the digit that is left out: it is what the question is about.
+  #firstImage() {
+    const { truth, train } = this.data, { omit } = this.settings;
+    return omit === null ? 0 : truth.subarray(train).indexOf(omit);
+  }
 
   #testImage(index) {
     const { data } = this, row = data.train + index, label = data.truth[row];
@@ -340,7 +370,9 @@ class Playground {
       classes: () => classesView(),
       lesson: () => lessonView(),
       images: () => imagesView((index, byKey) => this.look(index, byKey)),
-      draw: () => drawDigitView((grey) => this.lookAtDrawing(grey), (text) => this.#tell(text)),
+      draw: () =>
+        drawDigitView(this.data.mean.reduce((sum, grey) => sum + 16 * grey, 0), (grey) =>
+          this.lookAtDrawing(grey), (text) => this.#tell(text)),
       weights: () => weightsView(),
     };
     const columns = [["curves", "seeds"], ["soft_targets", "classes", "lesson"], ["images", "draw",
@@ -410,8 +442,8 @@ class Playground {
       return button;
     });
     const ask = html("div", { class: "predictions", role: "group",
-      "aria-label": "Your prediction; it begins the run" }, html("span", {}, "The distilled student will be"),
-      ...this.predictions);
+      "aria-label": "Your prediction; it begins the run" },
+      html("span", {}, "At the end the distilled student will be"), ...this.predictions);
     this.storyPanel = html("div", { class: "story-panel" }, this.question, ask, this.reply);
     const bar = html("nav", { class: "stories", "aria-label": "Stories" }, html("span", {}, "Stories:"),
       ...this.storyButtons);
@@ -434,10 +466,8 @@ class Playground {
     );
     this.storyPanel.hidden = !this.story;
     if (!this.story) return;
-    const changed = Object.entries({ ...this.model.get("defaults"), ...this.story.settings }).some(
-      ([name, value]) => name !== "seed" && this.settings[name] !== value,
-    );
-    this.question.textContent = this.story.question + (changed ? " (You have changed its settings.)" : "");
+    this.question.textContent = this.story.question +
+      (this.#changed() ? " (You have changed its settings.)" : "");
     this.#answer();
   }
 
@@ -451,18 +481,16 @@ class Playground {
       this.reply.textContent = this.prediction ? `You expect: ${this.prediction}.` : "";
       return;
     }
-    const onDigit = this.story.measure === "recall" && this.start.omit !== null;
-    const values = onDigit
-      ? this.said.map((said) => recall(said, this.data, this.start.omit))
-      : this.records.at(-1).accuracy;
-    const gain = shownGain(...values);
-    const came = gain > 1 ? "better" : gain < -1 ? "worse" : "about the same";
-    const where = onDigit ? `on the ${this.start.omit}s that it never saw` : "on the test images";
     const expected = this.prediction ? `You expected: ${this.prediction}. ` : "";
-    this.reply.textContent =
-      `${expected}In this run it is ${came} ${where}: ${percentOf(values[0])} (label-only) and ` +
-      `${percentOf(values[1])} (distilled), ` +
-      `${signed(gain)} points.`;
+    const why = this.story.why && !this.#changed() ? ` ${this.story.why}` : "";
+    this.reply.textContent = `${expected}${this.#verdict()}${why}`;
+  }
+
+  // Whether the settings are no longer those of the story.
+  #changed() {
+    return Object.entries({ ...this.model.get("defaults"), ...this.story.settings }).some(
+      ([name, value]) => name !== "seed" && this.settings[name] !== value,
+    );
   }
 
   #buildControls(shown) {
@@ -470,8 +498,9 @@ class Playground {
       class: "play" });
     this.stepButton = button("Step", () => this.stepOn(), {
       title: `${STEPS_AT_ONCE} batches (right arrow)`,
+      class: "plain",
     });
-    const reset = button("Reset", () => this.reset(), { title: "Back to step 0 (R)" });
+    const reset = button("Reset", () => this.reset(), { title: "Back to step 0 (R)", class: "plain" });
     const pace = html("select", { "aria-label": "Speed" },
       ...Object.keys(PACES).map((name) => html("option", {}, name)));
     pace.value = this.pace;

@@ -3,11 +3,13 @@
 import { chart, scale, ticksOf } from "../kit/chart.js";
 import { html, INK, onArrows, setAttributes, svg, svgPicture, words } from "../kit/elements.js";
 import { clamp, largestIndex, percent, signed, softmax } from "../kit/numbers.js";
-import { ADVISER, card, paintTiles, percentOf, shownGain, STUDENTS } from "./drawing.js";
+import { ADVISER, card, paintTiles, percentOf, STUDENTS } from "./drawing.js";
 import { answers, CLASSES, DISTILLED, PIXELS, STEPS } from "./engine.js";
 import { recall } from "./trainer.js";
 
-const CURVES = { left: 36, right: 282, top: 22 }, WIDTH = 390;
+const CURVES = { left: 36, right: 282, top: 26 }, WIDTH = 390;
+// From here on a curve is shown whole; what lies before may be below the axis.
+const WARM_UP = 60;
 
 // Accuracy and loss on the test images, step by step.
 export function curvesView() {
@@ -16,22 +18,37 @@ export function curvesView() {
   const caption = html("p", { class: "caption" });
   return {
     element: card("curves", "While they learn", accuracy, loss, caption),
-    draw({ records, teacherAccuracy, changes, start }) {
+    draw({ records, stopped, teacherAccuracy, changes, start }) {
       const teacher = { value: teacherAccuracy, name: `teacher ${teacherAccuracy.toFixed(1)}`,
         stroke: ADVISER.colour };
-      const percents = { title: "accuracy on test images (%)", bottom: 180, usual: 100, levels: [teacher] };
+      const low = lowest(records, teacherAccuracy);
+      const from = low ? `: the axis begins at ${low}` : "";
+      const percents = { title: `accuracy on test images (%)${from}`, bottom: 180, low, usual: 100,
+        levels: [teacher] };
       const plot = drawCurves(accuracy, records, percents, (record) => record.accuracy,
         (value) => value.toFixed(1));
-      accuracy.append(...changes.filter(([step]) => step > 0).map((change) => changeMark(plot, change)));
-      const nats = { title: "test loss (nats)", bottom: 100, usual: 2.5, levels: [] };
+      accuracy.append(...changes.filter(([step]) => step > 0).map((change) => changeMark(plot, change, low)));
+      if (records.at(-1).step > 0) {
+        accuracy.append(...stopped.map((stop, who) => stopMark(plot, stop, who, low)));
+      }
+      accuracy.setAttribute("aria-label", curvesSpoken(records, teacherAccuracy));
+      const nats = { title: "test loss (nats)", bottom: 100, low: 0, usual: 2.5, levels: [] };
       drawCurves(loss, records, nats, (record) => record.loss, (value) => value.toFixed(2));
-      caption.textContent = curvesSentence(records, start.omit);
+      caption.textContent = curvesSentence(records, stopped, start.omit);
     },
   };
 }
 
-// Two lines over the training steps; the upper end grows with what there is to show.
-function drawCurves(picture, records, { title, bottom, usual, levels }, read, write) {
+// Where the axis of accuracies begins: at a multiple of ten below all that happens after the first steps.
+function lowest(records, teacherAccuracy) {
+  const raced = records.filter(({ step }) => step >= WARM_UP).flatMap(({ accuracy }) => accuracy);
+  if (!raced.length) return 0;
+  return Math.min(90, 10 * Math.floor(Math.min(...raced, teacherAccuracy) / 10));
+}
+
+// Two lines over the training steps; the upper end grows with what there is to show, and a line begins where
+// it first reaches the axis.
+function drawCurves(picture, records, { title, bottom, low, usual, levels }, read, write) {
   const top = Math.max(usual, Math.ceil(Math.max(...records.flatMap(read))));
   const plot = chart({
     box: { ...CURVES, bottom },
@@ -39,9 +56,9 @@ function drawCurves(picture, records, { title, bottom, usual, levels }, read, wr
     levels,
     names: true,
     x: { range: [0, STEPS], ticks: [0, 200, 400, STEPS], title: "training steps", below: 2.25 },
-    y: { range: [0, top], ticks: ticksOf(0, top, 4, [1, 2, 2.5, 5]) },
+    y: { range: [low, top], ticks: ticksOf(low, top, 4, [1, 2, 2.5, 5]) },
     series: STUDENTS.map(({ short, colour, dash }, who) => ({
-      points: records.map((record) => [record.step, read(record)[who]]),
+      points: records.map((record) => [record.step, read(record)[who]]).filter(([, value]) => value >= low),
       name: `${short} ${write(read(records.at(-1))[who])}`,
       ...{ stroke: colour, "stroke-width": 2.5, "stroke-dasharray": dash },
     })),
@@ -50,29 +67,49 @@ function drawCurves(picture, records, { title, bottom, usual, levels }, read, wr
   return plot;
 }
 
-function changeMark({ x, y }, [step, name, value]) {
+// Each student at its best step on the validation images: a square and a disc, hollow.
+function stopMark({ x, y }, { step, accuracy }, who, low) {
+  const [across, down] = [x(step), y(Math.max(accuracy, low))];
+  const look = { class: "stop", fill: "#fff", stroke: STUDENTS[who].colour, "stroke-width": 2 };
+  const told = svg("title", {},
+    `${STUDENTS[who].name}, best validation step ${step}: ${percentOf(accuracy)}`);
+  if (who === DISTILLED) return svg("circle", { cx: across, cy: down, r: 4.5, ...look }, told);
+  return svg("rect", { x: across - 4, y: down - 4, width: 8, height: 8, ...look }, told);
+}
+
+function changeMark({ x, y }, [step, name, value], low) {
   const text = `${{ temperature: "T", soft_weight: "weight", learning_rate: "rate" }[name]} ${value}`;
-  const at = { x1: x(step), x2: x(step), y1: y(0), y2: y(100) };
+  const at = { x1: x(step), x2: x(step), y1: y(low), y2: y(100) };
   return svg(
     "g",
     { class: "changes" },
-    svg("title", {}, `At step ${step}: ${name} became ${value}`),
+    svg("title", {},
+      `At step ${step}: ${name === "soft_weight" ? "weight of the teacher" : name.replace("_", " ")} ` +
+        `became ${value}`),
     svg("line", { ...at, stroke: INK, "stroke-dasharray": "1 3" }),
-    words(x(step) + 3, y(0) - 4, text, { class: "quiet" }),
+    words(x(step) + 3, y(low) - 4, text, { class: "quiet" }),
   );
 }
 
-function curvesSentence(records, omitted) {
-  const { step, accuracy, loss } = records.at(-1);
-  const [hard, soft] = accuracy, gain = shownGain(hard, soft);
+// The numbers at the ends of the lines, for those who cannot see them.
+function curvesSpoken(records, teacherAccuracy) {
+  const { step, accuracy } = records.at(-1), [hard, soft] = accuracy;
+  return `accuracy on test images after ${step} steps: label-only ${percentOf(hard)}, distilled ` +
+    `${percentOf(soft)}, teacher ${percentOf(teacherAccuracy)}`;
+}
+
+function curvesSentence(records, stops, omitted) {
+  const { step, loss } = records.at(-1);
   if (step === 0) return "Both start with the same weights, so they answer alike: by chance. Press Play.";
   const [first, second] = loss.map((value) => value.toFixed(2));
   const less = first === second
     ? `Both losses are ${first} nats`
     : `The ${STUDENTS[loss[1] < loss[0] ? 1 : 0].name}'s loss is lower`;
   const left = omitted === null ? "" : ` Neither has seen a ${omitted}.`;
-  return `After ${step} steps: label-only ${percentOf(hard)}, distilled ${percentOf(soft)}: ` +
-    `${signed(gain)} points. ${less}.${left}`;
+  return (
+    `After ${step} steps. ${less}.${left} Square and circle: the best step so far on the validation images, ` +
+    `${stops[0].step} (label-only) and ${stops[1].step} (distilled).`
+  );
 }
 
 // Teacher and both students on one image, at the temperature that is set.
@@ -208,7 +245,7 @@ export function imagesView(choose) {
         "Point at an image, or choose one with the arrow keys, to see what they say about it."),
     ),
     draw({ data, said, image }) {
-      const truth = data.truth.subarray(data.train), all = [...truth.keys()];
+      const truth = data.truth.subarray(data.train, data.train + data.test), all = [...truth.keys()];
       const right = said.map((answers) => all.filter((n) => answers[n] === truth[n]));
       const sets = right.map((mine) => new Set(mine));
       const fixed = Array.from({ length: CLASSES },

@@ -258,7 +258,7 @@ class Theatre(ImageExplorer):
                     _current_part(run).hurry()
 
     def _may_go_on(self, run):
-        """Whether to take another step. The answer no and what follows are one, so that no command is lost."""
+        """Whether to take another step. The answer no and what follows are one: no command is lost."""
         with self._turn:
             if self.run is not run:
                 return False

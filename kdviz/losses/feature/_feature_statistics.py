@@ -190,7 +190,7 @@ class FeatureNormalised(FeaturePair, Loss):
         r"\frac{1}{N} \sum_n \mathrm{KL}\left( \mathrm{softmax} \frac{\tau z^T_n}{\lVert f^T_n "
         r"\rVert} \Vert\, \mathrm{softmax} \frac{\tau z^S_n}{\lVert f^S_n \rVert} \right)"
     )
-    symbol = r"\mathrm{KL}(p_T^{\lVert f_T \rVert} \,\Vert\, p_S^{\lVert f_S \rVert})"
+    symbol = r"\mathrm{KL}(q^{\lVert f_T \rVert} \,\Vert\, p^{\lVert f_S \rVert})"
     reads = "embeddings and logits"
     scale = "nats"
     memory = "N × C"

@@ -87,7 +87,10 @@ def _main_directions(maps, vectors):
 class _FirstEigenvectors(torch.autograd.Function):
     """The eigenvectors of the largest eigenvalues, with a slope that stays finite where two are equal."""
 
-    generate_vmap_rule = True
+    @staticmethod
+    def vmap(info, in_dims, symmetric, vectors):
+        # More matrices in front are decomposed as those of a batch are.
+        return _FirstEigenvectors.apply(symmetric.movedim(in_dims[0], 0), vectors), (0, 0, 0, 0)
 
     @staticmethod
     def forward(symmetric, vectors):

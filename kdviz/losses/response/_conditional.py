@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from kdviz.losses.checks import check_form, check_labels, check_temperature
+from kdviz.losses.checks import check_labels
 from kdviz.losses.response.logits import (
     ResponseLoss,
     at_label,
+    check_settings,
     divergence,
     labelled_weights,
     log_softmax,
@@ -50,7 +51,7 @@ def conditional_targets(
 
     Source: Meng et al. 2019, *Conditional Teacher-Student Learning*. They use T = 1.
     """
-    check_form(form, FORMS)
+    check_settings(FORMS, form=form)
     log_p, log_q = tempered(student_logits, teacher_logits, temperature)
     check_labels(student_logits, labels)
     scaled = form == "scaled"
@@ -75,6 +76,7 @@ class ConditionalTargets(ResponseLoss):
 
     temperature: float = 1.0
     form: str = "paper"
+    forms = FORMS
     function = staticmethod(conditional_targets)
     name = "conditional_targets"
     paper = "Meng et al. 2019"
@@ -86,10 +88,6 @@ class ConditionalTargets(ResponseLoss):
     scale = "nats"
     cost = "three softmaxes"
 
-    def __post_init__(self):
-        check_temperature(self.temperature)
-        check_form(self.form, FORMS)
-
     def logit_gradient(self, student, teacher, labels):
         soft = soft_gradient(student, teacher, self.temperature)
         soft = soft * self.temperature if self.form == "scaled" else soft / self.temperature
@@ -99,4 +97,4 @@ class ConditionalTargets(ResponseLoss):
         return torch.where(wrong, hard, soft), labelled_weights(labels, hard.dtype).unsqueeze(-1)
 
     def latex(self):
-        return rf"\mathrm{{CE}}(p_T^{{T={self.temperature:g}}} \text{{ where right, else }} y,\, p_S)"
+        return rf"\mathrm{{CE}}(q^{{T={self.temperature:g}}} \text{{ where right, else }} y,\, p)"

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from kdviz.losses.checks import check_labels, check_share
+from kdviz.losses.checks import check_labels
 from kdviz.losses.response.logits import (
     ResponseLoss,
     at_label,
+    check_settings,
     labelled_weights,
     log_softmax,
     mean_over_labelled,
@@ -37,7 +38,7 @@ def label_smoothing(logits: Tensor, labels: Tensor, amount: float = 0.1) -> Tens
     ``amount`` is :math:`\varepsilon`, from 0 (plain cross-entropy) to 1. In nats; its minimum is the entropy
     of q, not 0. Source: Szegedy et al. 2016, *Rethinking the Inception Architecture*, section 7.
     """
-    check_share("amount", amount)
+    check_settings(amount=amount)
     check_labels(logits, labels)
     log_p = log_softmax(logits)
     hard, even = -at_label(log_p, labels), -log_p.mean(-1)
@@ -66,7 +67,7 @@ class CrossEntropy(ResponseLoss):
         return p.sub_(one_hot(labels, p)), labelled_weights(labels, p.dtype).unsqueeze(-1)
 
     def latex(self):
-        return r"\mathrm{CE}(y,\, p_S)"
+        return r"\mathrm{CE}(y,\, p)"
 
 
 @dataclass(frozen=True)
@@ -90,13 +91,10 @@ class LabelSmoothing(ResponseLoss):
     cost = "one softmax"
     needs_teacher = False
 
-    def __post_init__(self):
-        check_share("amount", self.amount)
-
     def logit_gradient(self, student, teacher, labels):
         p = softmax(student.logits)
         direction = p.sub_((1 - self.amount) * one_hot(labels, p) + self.amount / p.shape[-1])
         return direction, labelled_weights(labels, p.dtype).unsqueeze(-1)
 
     def latex(self):
-        return rf"\mathrm{{CE}}(y^{{\varepsilon={self.amount:g}}},\, p_S)"
+        return rf"\mathrm{{CE}}(y^{{\varepsilon={self.amount:g}}},\, p)"

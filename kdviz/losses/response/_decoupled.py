@@ -4,11 +4,12 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from kdviz.losses.checks import check_labels, check_temperature, check_weight
+from kdviz.losses.checks import check_labels
 from kdviz.losses.response.logits import (
     ResponseLoss,
     at_label,
     check_other_classes,
+    check_settings,
     is_label,
     labelled_weights,
     log_softmax,
@@ -45,8 +46,7 @@ def decoupled(
     Source: Zhao et al. 2022, *Decoupled Knowledge Distillation*, section 3. Their code also raises the
     whole term linearly over the first epochs; do that with its weight.
     """
-    check_weight(target_weight)
-    check_weight(other_weight)
+    check_settings(target_weight=target_weight, other_weight=other_weight)
     log_p, log_q = _prepared(student_logits, teacher_logits, labels, temperature)
     target = target_weight * _target_class(log_p, log_q, labels)
     others = other_weight * _other_classes(log_p, log_q, labels)
@@ -129,11 +129,6 @@ class Decoupled(ResponseLoss):
     needs_labels = True
     scale = "nats times T²; its gradient keeps its size over T"
     cost = "four softmaxes"
-
-    def __post_init__(self):
-        check_weight(self.target_weight)
-        check_weight(self.other_weight)
-        check_temperature(self.temperature)
 
     def logit_gradient(self, student, teacher, labels):
         z_student, z_teacher = student.logits / self.temperature, teacher.logits / self.temperature

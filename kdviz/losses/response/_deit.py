@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from kdviz.losses.checks import check_form, check_same_shape, check_temperature
+from kdviz.losses.checks import check_same_shape
 from kdviz.losses.response._soft_targets import soft_targets
 from kdviz.losses.response.logits import (
     ResponseLoss,
+    check_settings,
     log_softmax,
     one_hot,
     soft_gradient,
@@ -36,7 +37,7 @@ def deit_soft(
     Source: Touvron et al. 2021, *Training data-efficient image transformers & distillation through
     attention*, section 4. A student with a distillation token gives the logits of that token here.
     """
-    check_form(form, FORMS)
+    check_settings(FORMS, form=form)
     return soft_targets(student_logits, teacher_logits, temperature, "scaled" if form == "paper" else "mean")
 
 
@@ -77,16 +78,13 @@ class DeiTSoft(ResponseLoss):
 
     temperature: float = 3.0
     form: str = "paper"
+    forms = FORMS
     function = staticmethod(deit_soft)
     name = "deit_soft"
     paper = "DeiT, Touvron et al. 2021, section 4"
     formula = r"\frac{T^2}{N} \sum_n \mathrm{KL}(q_n \Vert p_n)"
     scale = "nats times T²; its gradient keeps its size over T"
     cost = "two softmaxes"
-
-    def __post_init__(self):
-        check_temperature(self.temperature)
-        check_form(self.form, FORMS)
 
     def logit_gradient(self, student, teacher, labels):
         direction = soft_gradient(student, teacher, self.temperature)
@@ -117,4 +115,4 @@ class DeiTHard(ResponseLoss):
         return p.sub_(_answers(teacher.logits)), 1 / p.shape[-2]
 
     def latex(self):
-        return r"\mathrm{CE}(\mathrm{argmax}\, z_T,\, p_S)"
+        return r"\mathrm{CE}(\mathrm{argmax}\, z_T,\, p)"

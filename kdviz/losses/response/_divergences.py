@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from kdviz.losses.checks import check_form, check_share, check_temperature
 from kdviz.losses.response.logits import (
     ResponseLoss,
     as_tensor,
+    check_settings,
     divergence,
     log_softmax,
     soft_latex,
@@ -40,7 +40,7 @@ def reverse_kl(
     take it over whole texts and at T = 1; and Agarwal et al. 2024, *On-Policy Distillation of Language
     Models*, over each token as here.
     """
-    check_form(form, FORMS)
+    check_settings(FORMS, form=form)
     log_p, log_q = tempered(student_logits, teacher_logits, temperature)
     return _square(temperature, form) * divergence(log_p, log_q).mean(-1)
 
@@ -79,8 +79,7 @@ def jensen_shannon(
 
     Source: Agarwal et al. 2024, *On-Policy Distillation of Language Models*.
     """
-    check_share("beta", beta)
-    check_form(form, MIXED_FORMS)
+    check_settings(MIXED_FORMS, beta=beta, form=form)
     log_p, log_q = tempered(student_logits, teacher_logits, temperature)
     beta = as_tensor(beta, student_logits)
     pulls = _pull(log_p, log_q, beta, beta.log(), torch.log1p(-beta))
@@ -112,16 +111,13 @@ class ReverseKL(ResponseLoss):
 
     temperature: float = 1.0
     form: str = "paper"
+    forms = FORMS
     function = staticmethod(reverse_kl)
     name = "reverse_kl"
     paper = "MiniLLM, Gu et al. 2024, section 2"
     formula = r"\frac{1}{N} \sum_n \mathrm{KL}(p_n \Vert q_n)"
     scale = "nats"
     cost = "two softmaxes"
-
-    def __post_init__(self):
-        check_temperature(self.temperature)
-        check_form(self.form, FORMS)
 
     def logit_gradient(self, student, teacher, labels):
         log_p = log_softmax(student.logits / self.temperature)
@@ -132,7 +128,7 @@ class ReverseKL(ResponseLoss):
         return p.mul_(surprise), factor / p.shape[-2]
 
     def latex(self):
-        return soft_latex(self.temperature, target="p_S", guess="p_T", scaled=self.form == "scaled")
+        return soft_latex(self.temperature, target="p", guess="q", scaled=self.form == "scaled")
 
 
 @dataclass(frozen=True)
@@ -146,6 +142,7 @@ class JensenShannon(ResponseLoss):
     beta: float = 0.5
     temperature: float = 1.0
     form: str = "paper"
+    forms = MIXED_FORMS
     function = staticmethod(jensen_shannon)
     name = "jensen_shannon"
     paper = "GKD, Agarwal et al. 2024 (on-policy distillation)"
@@ -155,11 +152,6 @@ class JensenShannon(ResponseLoss):
     )
     scale = "nats, at most log 2"
     cost = "two softmaxes"
-
-    def __post_init__(self):
-        check_share("beta", self.beta)
-        check_temperature(self.temperature)
-        check_form(self.form, MIXED_FORMS)
 
     def logit_gradient(self, student, teacher, labels):
         log_p = log_softmax(student.logits / self.temperature)
@@ -172,4 +164,4 @@ class JensenShannon(ResponseLoss):
         return log_p.exp().mul_(pull.sum(-1, keepdim=True)).sub_(pull), factor
 
     def latex(self):
-        return rf"\mathrm{{JS}}_{{\beta={self.beta:g}}}(p_T^{{T={self.temperature:g}}},\, p_S)"
+        return rf"\mathrm{{JS}}_{{\beta={self.beta:g}}}(q^{{T={self.temperature:g}}},\, p)"

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from kdviz.losses.checks import check_form, check_same_shape
-from kdviz.losses.response.logits import ResponseLoss
+from kdviz.losses.checks import check_same_shape
+from kdviz.losses.response.logits import ResponseLoss, check_settings
 
 FORMS = ("paper", "mean", "limit")
 
@@ -23,7 +23,7 @@ def logit_matching(student_logits: Tensor, teacher_logits: Tensor, form: str = "
         centred (:math:`\tilde z = z - \bar z`): the limit of scaled soft targets as T grows
         (Hinton et al. 2015, section 2.1). It alone is blind to a constant added to all logits.
     """
-    check_form(form, FORMS)
+    check_settings(FORMS, form=form)
     check_same_shape(student_logits, teacher_logits)
     difference = _difference(student_logits, teacher_logits.detach(), form)
     return _scale(form, difference) * difference.square().sum(-1).mean(-1)
@@ -48,6 +48,7 @@ class LogitMatching(ResponseLoss):
     """
 
     form: str = "paper"
+    forms = FORMS
     function = staticmethod(logit_matching)
     name = "logit_matching"
     paper = "Ba and Caruana 2014, section 2.2"
@@ -55,9 +56,6 @@ class LogitMatching(ResponseLoss):
     scale = "squared logits"
     cost = "one difference"
     invariant_to = ()
-
-    def __post_init__(self):
-        check_form(self.form, FORMS)
 
     def logit_gradient(self, student, teacher, labels):
         difference = _difference(student.logits, teacher.logits, self.form)

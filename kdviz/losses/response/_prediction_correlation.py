@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from kdviz.losses.checks import check_form, check_same_shape, check_temperature, check_weight
-from kdviz.losses.response.logits import ResponseLoss, check_other_classes, softmax
+from kdviz.losses.checks import check_same_shape
+from kdviz.losses.response.logits import ResponseLoss, check_other_classes, check_settings, softmax
 
 FORMS = ("paper", "authors")
 
@@ -45,10 +45,9 @@ def prediction_correlation(
     Source: Huang et al. 2022, *Knowledge Distillation from A Stronger Teacher*. Errors: ValueError for one
     sample or one class, where there is nothing to correlate.
     """
-    check_temperature(temperature)
-    check_weight(inter_weight)
-    check_weight(intra_weight)
-    check_form(form, FORMS)
+    check_settings(
+        FORMS, temperature=temperature, inter_weight=inter_weight, intra_weight=intra_weight, form=form
+    )
     check_same_shape(student_logits, teacher_logits)
     check_other_classes(student_logits, "the correlation over classes")
     if student_logits.shape[-2] < 2:
@@ -97,6 +96,7 @@ class PredictionCorrelation(ResponseLoss):
     inter_weight: float = 1.0
     intra_weight: float = 1.0
     form: str = "paper"
+    forms = FORMS
     function = staticmethod(prediction_correlation)
     name = "prediction_correlation"
     paper = "DIST, Huang et al. 2022"
@@ -107,13 +107,7 @@ class PredictionCorrelation(ResponseLoss):
     scale = "0 to 2 for each of its two parts, at any T"
     cost = "two softmaxes"
 
-    def __post_init__(self):
-        check_temperature(self.temperature)
-        check_weight(self.inter_weight)
-        check_weight(self.intra_weight)
-        check_form(self.form, FORMS)
-
     def latex(self):
-        inter = rf"{self.inter_weight:g}\, d_\rho(p_S,\, p_T)"
-        intra = rf"{self.intra_weight:g}\, d_\rho(p_S^\top,\, p_T^\top)"
+        inter = rf"{self.inter_weight:g}\, d_\rho(p,\, q)"
+        intra = rf"{self.intra_weight:g}\, d_\rho(p^\top,\, q^\top)"
         return rf"\big({inter} + {intra}\big)_{{T={self.temperature:g}}}"

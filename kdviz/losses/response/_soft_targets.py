@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from kdviz.losses.checks import check_form, check_temperature
 from kdviz.losses.response.logits import (
     ResponseLoss,
+    check_settings,
     divergence,
     soft_cross_entropy,
     soft_gradient,
@@ -41,12 +41,13 @@ def soft_targets(
 
     Source: Hinton, Vinyals and Dean 2015, *Distilling the Knowledge in a Neural Network*, section 2.
     """
-    check_form(form, FORMS)
+    check_settings(FORMS, form=form)
     log_p, log_q = tempered(student_logits, teacher_logits, temperature)
-    return _reduced(log_p, log_q, temperature, form)
+    return reduced(log_p, log_q, temperature, form)
 
 
-def _reduced(log_p, log_q, temperature, form):
+def reduced(log_p, log_q, temperature, form):
+    """The loss of log-probabilities at a temperature, in one of its forms."""
     compare = soft_cross_entropy if form == "paper" else divergence
     return _scale(temperature, form, log_p.shape[-1]) * compare(log_q, log_p).mean(-1)
 
@@ -66,16 +67,13 @@ class SoftTargets(ResponseLoss):
 
     temperature: float = 4.0
     form: str = "scaled"
+    forms = FORMS
     function = staticmethod(soft_targets)
     name = "soft_targets"
     paper = "Hinton et al. 2015, section 2; KL times T² as RepDistiller has it"
     formula = r"\frac{T^2}{N} \sum_n \mathrm{KL}(q_n \Vert p_n)"
     scale = "nats times T²; its gradient keeps its size over T"
     cost = "two softmaxes"
-
-    def __post_init__(self):
-        check_temperature(self.temperature)
-        check_form(self.form, FORMS)
 
     def logit_gradient(self, student, teacher, labels):
         direction = soft_gradient(student, teacher, self.temperature)
@@ -89,5 +87,5 @@ class SoftTargets(ResponseLoss):
 
     def latex(self):
         if self.form == "paper":
-            return rf"\mathrm{{CE}}(p_T^{{T={self.temperature:g}}},\, p_S^{{T={self.temperature:g}}})"
+            return rf"\mathrm{{CE}}(q^{{T={self.temperature:g}}},\, p^{{T={self.temperature:g}}})"
         return soft_latex(self.temperature, scaled=self.form == "scaled")

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from kdviz.losses.checks import check_form, check_same_shape, check_temperature
+from kdviz.losses.checks import check_same_shape
 from kdviz.losses.response._soft_targets import soft_targets
-from kdviz.losses.response.logits import ResponseLoss, check_other_classes
+from kdviz.losses.response.logits import ResponseLoss, check_other_classes, check_settings
 
 FORMS = ("paper", "sample", "authors")
 
@@ -32,7 +32,7 @@ def standardise(logits: Tensor, form: str = "paper") -> Tensor:
 
     Source: Sun et al. 2024, *Logit Standardization in Knowledge Distillation*.
     """
-    check_form(form, FORMS)
+    check_settings(FORMS, form=form)
     check_other_classes(logits, "standardisation")
     centred = logits - logits.mean(-1, keepdim=True)
     square = centred.square().sum(-1, keepdim=True)
@@ -75,6 +75,7 @@ class StandardisedSoftTargets(ResponseLoss):
 
     temperature: float = 2.0
     form: str = "paper"
+    forms = FORMS
     function = staticmethod(standardised_soft_targets)
     name = "standardised_soft_targets"
     paper = "LSKD, Sun et al. 2024 (logit standardisation)"
@@ -85,10 +86,6 @@ class StandardisedSoftTargets(ResponseLoss):
     scale = "nats times T²; T in standard deviations of the logits"
     cost = "two softmaxes"
     invariant_to = ("shift", "scale")
-
-    def __post_init__(self):
-        check_temperature(self.temperature)
-        check_form(self.form, FORMS)
 
     def latex(self):
         temperature = f"{self.temperature:g}"

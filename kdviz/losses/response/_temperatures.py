@@ -7,14 +7,11 @@ import torch
 from torch import Tensor
 
 from kdviz.losses.checks import (
-    check_form,
     check_same_shape,
-    check_share,
     check_temperature,
-    check_weight,
 )
 from kdviz.losses.response._soft_targets import soft_targets
-from kdviz.losses.response.logits import ResponseLoss, divergence, log_softmax, softmax
+from kdviz.losses.response.logits import ResponseLoss, check_settings, divergence, log_softmax, softmax
 
 FORMS = ("difference", "confidence")
 
@@ -48,11 +45,9 @@ def sample_temperature(
     in the form of TextBrewer's schedulers, which add 1e-4 to each norm of the cosine and have no lowest
     temperature.
     """
-    check_temperature(temperature)
-    check_weight(strength)
-    check_weight(exponent)
-    check_temperature(lowest)
-    check_form(form, FORMS)
+    check_settings(
+        FORMS, temperature=temperature, strength=strength, exponent=exponent, form=form, lowest=lowest
+    )
     check_same_shape(student_logits, teacher_logits)
     with torch.no_grad():
         if form == "confidence":
@@ -104,9 +99,7 @@ def learned_temperature(
     down and θ up: the temperature looks for what the student finds hardest. ``reversal`` is λ, from 0
     (the temperature stays) to 1; see :func:`curriculum`.
     """
-    check_temperature(lowest)
-    check_weight(span)
-    check_share("reversal", reversal)
+    check_settings(lowest=lowest, span=span, reversal=reversal)
     return lowest + span * torch.sigmoid(reverse_gradient(theta, reversal))
 
 
@@ -136,6 +129,7 @@ class SampleTemperature(ResponseLoss):
     exponent: float = 2.0
     form: str = "difference"
     lowest: float = 1.0
+    forms = FORMS
     name = "sample_temperature"
     paper = "Wen et al. 2019 (dynamic temperature), as in TextBrewer"
     formula = r"\frac{1}{N} \sum_n T_n^2\, \mathrm{KL}(q_n \Vert p_n), \quad T_n = T + \beta\, (\bar w - w_n)"
@@ -143,20 +137,13 @@ class SampleTemperature(ResponseLoss):
     cost = "three softmaxes"
     invariant_to = ()
 
-    def __post_init__(self):
-        check_temperature(self.temperature)
-        check_weight(self.strength)
-        check_weight(self.exponent)
-        check_form(self.form, FORMS)
-        check_temperature(self.lowest)
-
     def value(self, student, teacher, labels, learned):
         temperatures = sample_temperature(student.logits, teacher.logits, **vars(self))
         # Logits that are NaN give such temperatures: let them show in the loss, not as a setting.
         return _soft_targets_by_sample(student.logits, teacher.logits, temperatures)
 
     def latex(self):
-        return rf"T_n^2\, \mathrm{{KL}}(p_T^{{T_n}} \,\Vert\, p_S^{{T_n}}),\; \bar T={self.temperature:g}"
+        return rf"T_n^2\, \mathrm{{KL}}(q^{{T_n}} \,\Vert\, p^{{T_n}}),\; \bar T={self.temperature:g}"
 
 
 @dataclass(frozen=True)
@@ -187,11 +174,6 @@ class CurriculumTemperature(ResponseLoss):
     scale = "nats times T²"
     cost = "two softmaxes"
 
-    def __post_init__(self):
-        check_temperature(self.lowest)
-        check_weight(self.span)
-        check_share("reversal", self.reversal)
-
     def initial(self, student, teacher):
         return {"theta": torch.ones((), dtype=student.logits.dtype, device=student.logits.device)}
 
@@ -200,4 +182,4 @@ class CurriculumTemperature(ResponseLoss):
         return soft_targets(student.logits, teacher.logits, temperature)
 
     def latex(self):
-        return r"T_\theta^2\, \mathrm{KL}(p_T^{T_\theta} \,\Vert\, p_S^{T_\theta})"
+        return r"T_\theta^2\, \mathrm{KL}(q^{T_\theta} \,\Vert\, p^{T_\theta})"

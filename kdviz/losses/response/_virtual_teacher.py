@@ -6,12 +6,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from kdviz.losses.checks import check_form, check_labels, check_share, check_temperature
+from kdviz.losses.checks import check_labels
 from kdviz.losses.response.logits import (
     ResponseLoss,
     as_tensor,
     at_label,
     check_other_classes,
+    check_settings,
     labelled_weights,
     log_softmax,
     mean_over_labelled,
@@ -50,9 +51,7 @@ def virtual_teacher(
     equations 8 and 9. They do not say how a probability is softened; here by its logarithm, as softmax
     would.
     """
-    check_share("confidence", confidence)
-    check_temperature(temperature)
-    check_form(form, FORMS)
+    check_settings(FORMS, confidence=confidence, temperature=temperature, form=form)
     check_labels(logits, labels)
     check_other_classes(logits, "the virtual teacher")
     log_p = log_softmax(_tempered(logits, temperature, form))
@@ -97,6 +96,7 @@ class VirtualTeacher(ResponseLoss):
     confidence: float = 0.99
     temperature: float = 20.0
     form: str = "paper"
+    forms = FORMS
     function = staticmethod(virtual_teacher)
     name = "virtual_teacher"
     paper = "Tf-KD, Yuan et al. 2020, equations 8 and 9"
@@ -105,11 +105,6 @@ class VirtualTeacher(ResponseLoss):
     scale = "nats"
     cost = "one softmax"
     needs_teacher = False
-
-    def __post_init__(self):
-        check_share("confidence", self.confidence)
-        check_temperature(self.temperature)
-        check_form(self.form, FORMS)
 
     def logit_gradient(self, student, teacher, labels):
         p = softmax(_tempered(student.logits, self.temperature, self.form))
@@ -120,4 +115,4 @@ class VirtualTeacher(ResponseLoss):
 
     def latex(self):
         temperature = f"{self.temperature:g}"
-        return rf"\mathrm{{KL}}(u_{{a={self.confidence:g}}}^{{T={temperature}}} \,\Vert\, p_S)"
+        return rf"\mathrm{{KL}}(u_{{a={self.confidence:g}}}^{{T={temperature}}} \,\Vert\, p)"

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from kdviz.losses.checks import check_form, check_labels, check_temperature
+from kdviz.losses.checks import check_labels
 from kdviz.losses.response.logits import (
     ResponseLoss,
     at_label,
+    check_settings,
     divergence,
     labelled_weights,
     log_softmax,
@@ -51,7 +52,7 @@ def weighted_soft_labels(
     Source: Zhou et al. 2021, *Rethinking Soft Labels for Knowledge Distillation: A Bias-Variance Tradeoff
     Perspective*. Their recipe adds it to cross-entropy with weight 2.5.
     """
-    check_form(form, FORMS)
+    check_settings(FORMS, form=form)
     log_p, log_q = tempered(student_logits, teacher_logits, temperature)
     check_labels(student_logits, labels)
     weights = _weights(student_logits.detach(), teacher_logits.detach(), labels)
@@ -75,6 +76,7 @@ class WeightedSoftLabels(ResponseLoss):
 
     temperature: float = 2.0
     form: str = "authors"
+    forms = FORMS
     function = staticmethod(weighted_soft_labels)
     name = "weighted_soft_labels"
     paper = "WSLD, Zhou et al. 2021"
@@ -86,10 +88,6 @@ class WeightedSoftLabels(ResponseLoss):
     scale = "nats times T², each sample weighted from 0 to 1"
     cost = "four softmaxes"
 
-    def __post_init__(self):
-        check_temperature(self.temperature)
-        check_form(self.form, FORMS)
-
     def logit_gradient(self, student, teacher, labels):
         direction = soft_gradient(student, teacher, self.temperature)
         weights = _weights(student.logits, teacher.logits, labels)
@@ -98,5 +96,5 @@ class WeightedSoftLabels(ResponseLoss):
 
     def latex(self):
         temperature = f"{self.temperature:g}"
-        divergence = rf"\mathrm{{KL}}(p_T^{{T={temperature}}} \,\Vert\, p_S^{{T={temperature}}})"
+        divergence = rf"\mathrm{{KL}}(q^{{T={temperature}}} \,\Vert\, p^{{T={temperature}}})"
         return rf"{temperature}^2\, w\, {divergence}"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from kdviz.losses.checks import check_same_shape, check_temperature
+from kdviz.losses.checks import check_form, check_same_shape, check_share, check_temperature, check_weight
 from kdviz.losses.objective import Loss
 
 
@@ -23,12 +23,29 @@ class ResponseLoss(Loss):
     kind = "response"
     memory = "N × C"
     invariant_to = ("shift",)
+    forms = ()
+
+    def __post_init__(self):
+        check_settings(self.forms, **vars(self))
 
     def value(self, student, teacher, labels, learned):
         given = [student.logits]
         given += [teacher.logits] if self.needs_teacher else []
         given += [labels] if self.needs_labels else []
         return self.function(*given, **vars(self))
+
+
+def check_settings(forms=(), **settings):
+    """Settings by name, each of which has the same range in every loss on logits."""
+    for name, value in settings.items():
+        if name == "form":
+            check_form(value, forms)
+        elif name in ("temperature", "lowest"):
+            check_temperature(value)
+        elif name in ("amount", "beta", "confidence", "reversal"):
+            check_share(name, value)
+        else:
+            check_weight(value)
 
 
 def softmax(logits: Tensor) -> Tensor:
@@ -72,10 +89,10 @@ def soft_gradient(student, teacher, temperature):
     return p.sub_(softmax(teacher.logits / temperature))
 
 
-def soft_latex(temperature, target="p_T", guess="p_S", scaled=True):
+def soft_latex(temperature, target="q", guess="p", scaled=True):
     """The KL divergence of the two at a temperature, times T² where it is scaled."""
     at = rf"^{{T={temperature:g}}}"
-    square = rf"{temperature:g}^2\, " if scaled else ""
+    square = rf"{temperature:g}^2 \cdot " if scaled else ""
     return rf"{square}\mathrm{{KL}}({target}{at} \,\Vert\, {guess}{at})"
 
 

@@ -9,7 +9,8 @@ from kdviz.datasets.dataset import Dataset
 from kdviz.losses.checks import check_same_shape
 from kdviz.losses.objective import as_objective
 from kdviz.losses.response import CrossEntropy, SoftTargets
-from kdviz.losses.response.logits import divergence, log_softmax
+from kdviz.losses.response._soft_targets import reduced
+from kdviz.losses.response.logits import log_softmax
 from kdviz.models.branches import FusedBranches, GatedBranches, GroupedBranches
 from kdviz.schemes.evaluation import evaluate_heads
 from kdviz.schemes.group_traces import HeadsLesson, map_trace
@@ -100,7 +101,7 @@ class GroupTargets(SoftTargets):
         check_same_shape(student.logits, teacher.logits)
         log_p = log_softmax(student.logits / self.temperature)
         log_q = log_softmax(teacher.logits / self.temperature)
-        return self.temperature**2 * divergence(log_q, log_p).mean(-1)
+        return reduced(log_p, log_q, self.temperature, self.form)
 
 
 def diverse_peers(

@@ -426,8 +426,7 @@ class TestConditionalTargets:
         student, teacher = logits(8, 5, seed=0), logits(8, 5, seed=1)
         labels = teacher.argmax(-1)
         values = [
-            response.conditional_targets(student, teacher, labels, form=form)
-            for form in ("paper", "scaled")
+            response.conditional_targets(student, teacher, labels, form=form) for form in ("paper", "scaled")
         ]
         q = teacher.softmax(-1)
         torch.testing.assert_close(values[0] - values[1], -(q * q.log()).sum(-1).mean())
