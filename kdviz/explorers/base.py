@@ -76,7 +76,8 @@ class Explorer(anywidget.AnyWidget):
     it. ``view.js`` defines ``render`` by that name at its top level, since the static host calls it from
     inside the same module, and imports what it needs of the kit. ``style.css``, where there is one, is
     written for what is inside the explorer: the base nests it in the root's class, that of the folder
-    ``soft_targets_explorer`` in ``.kdviz-soft-targets``, after the style that all share, ``kit/panel.css``.
+    ``soft_targets_explorer`` in ``.kdviz-soft-targets``, after the style that all share, ``kit/panel.css``;
+    and it may ``@import`` another sheet of the kit.
     """
 
     def __init_subclass__(cls, **kwargs):
@@ -133,9 +134,11 @@ class ImageExplorer(Explorer):
 
 
 def _sheet(folder):
+    """The style that all share, then the explorer's own; of what it imports, everything."""
     own = folder / "style.css"
-    parts = [KIT / "panel.css", *([own] if own.exists() else [])]
-    text = "".join(re.sub(r"/\*.*?\*/\s*", "", part.read_text("utf-8"), flags=re.DOTALL) for part in parts)
+    text = (KIT / "panel.css").read_text("utf-8") + (own.read_text("utf-8") if own.exists() else "")
+    text = re.sub(r'@import "(.+?)";', lambda found: (folder / found[1]).read_text("utf-8"), text)
+    text = re.sub(r"/\*.*?\*/\s*", "", text, flags=re.DOTALL)
     return f".{root_class(folder)} {{\n{re.sub(r'^ +', '', text, flags=re.MULTILINE)}}}"
 
 

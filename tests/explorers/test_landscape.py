@@ -58,7 +58,7 @@ def test_trains_in_the_background_and_fills_in():
     assert explorer.cells == [None] * 4
     seen = []
     explorer.observe(lambda change: seen.append(change.new["seeds"]), "shown")
-    explorer.train_wishes += 1
+    explorer.train_commands += 1
     assert explorer.running
     explorer.wait(60)
     assert not explorer.running and explorer.message == "Done: 6 seeds."
@@ -76,10 +76,10 @@ def test_a_slider_never_trains():
 def test_stop_answers_at_once_and_keeps_what_is_shown():
     explorer = explorers.landscape(seeds=30, **SMALL | {"steps": 30_000})
     explorer.show(table_of(), 20, 0.0, 6)
-    explorer.train_wishes += 1
+    explorer.train_commands += 1
     time.sleep(0.3)
     start = time.perf_counter()
-    explorer.stop_wishes += 1
+    explorer.stop_commands += 1
     assert time.perf_counter() - start < 0.5
     assert not explorer.running and explorer.message.startswith("Stopped.")
     before = explorer.cells
@@ -125,7 +125,7 @@ def test_a_cell_that_cannot_be_trained_stays_empty_and_says_why():
 
 def test_what_goes_wrong_in_the_background_is_told():
     explorer = explorers.landscape(**SMALL | {"width": -1})
-    explorer.train_wishes += 1
+    explorer.train_commands += 1
     explorer.wait(60)
     assert not explorer.running
     assert "ValueError" in explorer.message and "mlp" in explorer.message
@@ -261,7 +261,7 @@ def test_a_training_from_the_first_press_to_the_last_seed(notebook):
     assert notebook.view.locator(".behind").inner_text().count("Press Train to see them.") == 2
     empty = notebook.picture()
     notebook.view.get_by_role("button", name="Train").press("Enter")
-    assert (notebook.asked("train_wishes"), notebook.asked("stop_wishes")) == (1, 0)
+    assert (notebook.asked("train_commands"), notebook.asked("stop_commands")) == (1, 0)
 
     first = explorers.landscape(table_of(seeds=3), labels=20)
     notebook.receive(first, running=True, message="3 of 30 seeds.")
@@ -273,7 +273,7 @@ def test_a_training_from_the_first_press_to_the_last_seed(notebook):
     assert 1 <= notebook.hatched() <= 2
     # The same button, so that whoever pressed Train has Stop under the same key.
     notebook.view.keyboard.press("Enter")
-    assert (notebook.asked("train_wishes"), notebook.asked("stop_wishes")) == (1, 1)
+    assert (notebook.asked("train_commands"), notebook.asked("stop_commands")) == (1, 1)
 
 
 @pytest.mark.browser
@@ -285,7 +285,7 @@ def test_a_slider_moved_by_keyboard_asks_for_no_training(notebook, label, trait,
     before, picture = notebook.asked(trait), notebook.picture()
     slider = notebook.view.get_by_label(label, exact=True)
     slider.press("ArrowRight")
-    assert notebook.asked(trait) != before and notebook.asked("train_wishes") == 0
+    assert notebook.asked(trait) != before and notebook.asked("train_commands") == 0
     assert slider.get_attribute("aria-valuetext") == text
     assert "Press Train" in notebook.told() and notebook.picture() != picture
 

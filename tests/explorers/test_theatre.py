@@ -214,9 +214,9 @@ def test_pause_and_stop_do_not_wait_for_the_next_record(show):
 def test_a_play_after_a_pause_is_never_lost(show):
     watched = show(seconds=0, steps=100_000, record_every=50)
     for number in range(1, 401, 2):
-        watched.wish = ["play", number, 0]
-        watched.wish = ["pause", number + 1, 0]
-    watched.wish = ["play", 401, 0]
+        watched.command = ["play", number, 0]
+        watched.command = ["pause", number + 1, 0]
+    watched.command = ["play", 401, 0]
     before = watched.run.step
     until(lambda: watched.run.step > before + 100)
     assert watched.state == "playing"
@@ -230,7 +230,7 @@ def test_reset_begins_again_under_the_settings_of_the_beginning(show):
     watched.set(TEMPERATURE, 1.0)
     watched.play()
     until(lambda: first.step > 5)
-    watched.wish = ["reset", 1, 0]
+    watched.command = ["reset", 1, 0]
     assert watched.run is not first and watched.run.step == 0
     assert (watched.state, watched.marks, len(watched.frames)) == ("ready", [], 1)
     assert watched.settings[TEMPERATURE] == 4
@@ -244,7 +244,7 @@ def test_reset_begins_again_under_the_settings_of_the_beginning(show):
 def test_without_a_function_there_is_no_way_back(make):
     watched = explorers.theatre(make())
     assert not watched.can_reset
-    watched.wish = ["reset", 1, 0]
+    watched.command = ["reset", 1, 0]
     assert "pass it a function that makes the run" in watched.message
     same = make()
     watched = explorers.theatre(lambda: same)
@@ -646,20 +646,20 @@ def test_a_training_from_the_first_press_to_its_end(notebook, show):
     notebook.open(watched)
     assert notebook.view.locator(".message").inner_text() == "Press Play: the student begins to learn."
     notebook.press("Play")
-    assert notebook.asked("wish")[:2] == ["play", 1]
+    assert notebook.asked("command")[:2] == ["play", 1]
     start = watched.frames[:]
     watched.finish()
     notebook.receive(state="playing", message="Training.", latest=watched.frames[len(start) : 11])
     assert told(notebook.view).startswith("Step 10 of 30: loss")
     notebook.press("Pause")
-    assert notebook.asked("wish")[:2] == ["pause", 2]
+    assert notebook.asked("command")[:2] == ["pause", 2]
     # A frame that comes twice is one frame.
     notebook.receive(latest=watched.frames[8:21], state="paused", message="Paused after step 20 of 30.")
     assert notebook.asked("frames") == watched.frames[:21]
     assert told(notebook.view).startswith("Step 20 of 30: loss")
     for button, wish in (("Step", "step"), ("Stop", "stop"), ("Reset", "reset")):
         notebook.press(button)
-        assert notebook.asked("wish")[0] == wish
+        assert notebook.asked("command")[0] == wish
     notebook.receive(latest=watched.frames[21:], state="done", message=watched.message)
     assert notebook.view.locator("button.main").inner_text() == "Replay"
     assert notebook.view.get_by_role("slider", name="temperature").count() == 0
@@ -730,17 +730,17 @@ def test_a_wish_is_repeated_until_it_is_heard(notebook, show):
     watched = show(steps=400)
     notebook.open(watched)
     notebook.press("Step")
-    assert notebook.asked("wish") == ["step", 1, 0]
-    notebook.view.wait_for_function("() => model.get('wish')[2] === 2")
-    notebook.receive(obeyed=1)
-    repeated = notebook.asked("wish")
+    assert notebook.asked("command") == ["step", 1, 0]
+    notebook.view.wait_for_function("() => model.get('command')[2] === 2")
+    notebook.receive(acknowledged=1)
+    repeated = notebook.asked("command")
     notebook.view.wait_for_timeout(1000)
-    assert notebook.asked("wish") == repeated
+    assert notebook.asked("command") == repeated
     # However often it arrives, it is one step.
     for again in range(3):
-        watched.wish = ["step", 1, again]
+        watched.command = ["step", 1, again]
         watched.wait(10)
-    assert watched.run.step == 1 and watched.obeyed == 1
+    assert watched.run.step == 1 and watched.acknowledged == 1
 
 
 @pytest.mark.browser
@@ -748,7 +748,7 @@ def test_a_page_that_is_closed_pauses_what_it_played(notebook, show):
     notebook.open(show())
     notebook.receive(state="playing")
     notebook.view.evaluate("() => close()")
-    assert notebook.asked("wish")[0] == "pause"
+    assert notebook.asked("command")[0] == "pause"
 
 
 @pytest.mark.browser

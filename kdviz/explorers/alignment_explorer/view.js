@@ -6,16 +6,16 @@
 // canvas, since hundreds of elements would cost frames.
 
 import { chart } from "../kit/chart.js";
-import { dropDown, html, INK, keepKeys, onArrows, onKeys, setAttributes, setText, STUDENT, svg,
-  TEACHER } from "../kit/elements.js";
+import { dropDown, html, INK, keepKeys, onArrows, onKeys, setAttributes, setText, STUDENT,
+  svg } from "../kit/elements.js";
 import { fillPixels, imagesOf, mix, WHITE } from "../kit/images.js";
-import { clamp, decimals, mean, percent } from "../kit/numbers.js";
+import { clamp, decimals, percent } from "../kit/numbers.js";
 import { drawnByFrame, openPanel, restingChange, traitsOf } from "../kit/panel.js";
 import { makePlayer, transport } from "../kit/player.js";
 import { unpack } from "../kit/wire.js";
+import { embedding } from "./embedding.js";
 
 const PLAY_SECONDS = 7;
-const RULE = "#e3e3e3";
 const ALIKE = [45, 169, 131];
 
 // Reads what the model holds, and keeps what was unpacked last: a scrubber asks for the same again and again.
@@ -76,15 +76,6 @@ function look(model, store, playhead) {
   };
 }
 
-// Where the student's points are, the playhead being between two snapshots.
-function between(student, count, playhead) {
-  const before = Math.floor(playhead), fraction = playhead - before;
-  const from = student.subarray(2 * count * before, 2 * count * (before + 1));
-  if (fraction === 0) return from;
-  const to = student.subarray(2 * count * (before + 1), 2 * count * (before + 2));
-  return from.map((value, i) => value + fraction * (to[i] - value));
-}
-
 // A list to choose from, with its name.
 function choice(text, options, onChange) {
   const select = dropDown(text, options, onChange);
@@ -128,250 +119,6 @@ function controls(model, player, change) {
       bar.draw();
     },
   };
-}
-
-// ---- The picture of both embeddings ----
-
-const AXES = {
-  pca: (
-    [first, second],
-  ) => [`teacher’s 1st principal component (${percent(first)} of variance)`, `2nd (${percent(second)})`],
-  tsne: () => ["t-SNE of the teacher: near is alike, no unit", ""],
-};
-
-function embedding(model, change) {
-  const labels = model.get("labels"), classes = model.get("classes");
-  const count = labels.length;
-  const canvas = keepKeys(html("canvas", { tabindex: 0, role: "application" }));
-  const context = canvas.getContext("2d");
-  const ground = document.createElement("canvas");
-  let grounded = null, scale = null, names = [], shown = null;
-
-  function makeScale([left, bottom, width, height], wide, high, em) {
-    const room = { left: 2.6 * em, right: 0.8 * em, top: 0.8 * em, bottom: 2.1 * em };
-    const pixels = Math.min((wide - room.left - room.right) / width,
-      (high - room.top - room.bottom) / height);
-    const middle = [(wide + room.left - room.right) / 2, (high + room.top - room.bottom) / 2];
-    return {
-      room,
-      pixels,
-      size: clamp(46 / Math.sqrt(count), 1.5, 3) * (em / 14),
-      x: (value) => middle[0] + (value - left - width / 2) * pixels,
-      y: (value) => middle[1] - (value - bottom - height / 2) * pixels,
-    };
-  }
-
-  function fit(target, wide, high) {
-    const ratio = devicePixelRatio || 1;
-    if (target.width !== Math.round(wide * ratio) || target.height !== Math.round(high * ratio)) {
-      Object.assign(target, { width: Math.round(wide * ratio), height: Math.round(high * ratio) });
-    }
-    const brush = target.getContext("2d");
-    brush.setTransform(ratio, 0, 0, ratio, 0, 0);
-    return brush;
-  }
-
-  // What stays while the student moves: axes, the teacher's points, the names of the classes.
-  function drawGround(view, wide, high, em) {
-    const brush = fit(ground, wide, high);
-    brush.clearRect(0, 0, wide, high);
-    drawAxes(brush, view, wide, high, em);
-    brush.strokeStyle = TEACHER;
-    brush.lineWidth = 1.3;
-    brush.beginPath();
-    for (let i = 0; i < count; i++) circle(brush, at(view.teacher, i), scale.size);
-    brush.stroke();
-    names = placeNames(view, em);
-  }
-
-  function drawAxes(brush, view, wide, high, em) {
-    const { room, x, y } = scale;
-    brush.font = `${0.9 * em}px system-ui, sans-serif`;
-    brush.fillStyle = "#555";
-    brush.textAlign = "center";
-    const titles = AXES[view.view](model.get("variance")[view.teacher_layer]);
-    brush.fillText(titles[0], (wide + room.left) / 2, high - 0.3 * em, wide - room.left);
-    brush.save();
-    brush.translate(0.9 * em, (high - room.bottom) / 2);
-    brush.rotate(-Math.PI / 2);
-    brush.fillText(titles[1], 0, 0);
-    brush.restore();
-    brush.strokeStyle = RULE;
-    brush.lineWidth = 1;
-    brush.strokeRect(room.left, 0.5, wide - room.left - 0.5, high - room.bottom);
-    if (view.view !== "pca") return;
-    for (const tick of [-1, 0, 1]) {
-      brush.beginPath();
-      line(brush, [x(tick), 0], [x(tick), high - room.bottom]);
-      line(brush, [room.left, y(tick)], [wide, y(tick)]);
-      brush.stroke();
-      brush.textAlign = "center";
-      brush.fillText(decimals(tick, 0), x(tick), high - 1.25 * em);
-      brush.textAlign = "right";
-      brush.fillText(decimals(tick, 0), room.left - 0.25 * em, y(tick) + 0.3 * em);
-    }
-  }
-
-  // A class is named where its teacher's points are: at the one nearest to their middle, unless another name
-  // is there already.
-  function placeNames(view, em) {
-    const placed = [];
-    classes.forEach((name, label) => {
-      const own = [...labels.keys()].filter((i) => labels[i] === label).map((i) => at(view.teacher, i));
-      if (own.length === 0) return;
-      const middle = [0, 1].map((axis) => mean(own.map((place) => place[axis])));
-      own.sort((one, other) => distance(one, middle) - distance(other, middle));
-      const free = own.find((place) => placed.every((other) => distance(place, other.place) > 1.4 * em));
-      placed.push({ name, place: free ?? own[0] });
-    });
-    return placed;
-  }
-
-  function drawNames(em) {
-    context.font = `700 ${1.15 * em}px system-ui, sans-serif`;
-    context.textAlign = "center";
-    context.textBaseline = "middle";
-    context.lineJoin = "round";
-    context.strokeStyle = "rgb(255 255 255 / 0.9)";
-    context.fillStyle = INK;
-    context.lineWidth = 0.35 * em;
-    for (const { name, place } of names) {
-      context.strokeText(name, ...place);
-      context.fillText(name, ...place);
-    }
-  }
-
-  function at(places, i) {
-    return [scale.x(places[2 * i]), scale.y(places[2 * i + 1])];
-  }
-
-  function drawStudent(view, wide, high, em) {
-    const places = between(view.student, count, view.playhead);
-    context.clearRect(0, 0, wide, high);
-    context.strokeStyle = "rgb(90 90 90 / 0.28)";
-    context.lineWidth = 1;
-    context.beginPath();
-    for (let i = 0; i < count; i++) line(context, at(view.teacher, i), at(places, i));
-    context.stroke();
-    context.drawImage(ground, 0, 0, wide, high);
-    context.fillStyle = STUDENT;
-    context.globalAlpha = 0.85;
-    context.beginPath();
-    for (let i = 0; i < count; i++) diamond(context, at(places, i), 1.25 * scale.size);
-    context.fill();
-    context.globalAlpha = 1;
-    drawNames(em);
-    drawChosen(view, places);
-    shown = [places, view.teacher];
-  }
-
-  function drawChosen(view, places) {
-    const size = scale.size;
-    context.lineWidth = 1.8;
-    context.strokeStyle = TEACHER;
-    context.beginPath();
-    for (const row of view.nearTeacher) circle(context, at(view.teacher, row), 2.3 * size);
-    context.stroke();
-    context.strokeStyle = STUDENT;
-    context.beginPath();
-    for (const row of view.nearStudent) diamond(context, at(places, row), 3 * size);
-    context.stroke();
-    const [theirs, ours] = [at(view.teacher, view.point), at(places, view.point)];
-    context.strokeStyle = INK;
-    context.lineWidth = 2.5;
-    context.beginPath();
-    line(context, theirs, ours);
-    context.stroke();
-    for (const [colour, shape, place, by] of [[TEACHER, circle, theirs, 2.2], [STUDENT, diamond, ours,
-      2.9]])
-    {
-      context.fillStyle = colour;
-      context.beginPath();
-      shape(context, place, by * size);
-      context.fill();
-      context.stroke();
-    }
-  }
-
-  function nearest([x, y]) {
-    let best = -1, least = 16;
-    for (const places of shown) {
-      for (let i = 0; i < count; i++) {
-        const away = distance(at(places, i), [x, y]);
-        if (away < least) [best, least] = [i, away];
-      }
-    }
-    return best;
-  }
-
-  canvas.addEventListener("click", (event) => {
-    const point = nearest([event.offsetX, event.offsetY]);
-    if (point >= 0) change({ point });
-  });
-  const otherClass = (way) => {
-    const label = (labels[model.get("point")] + way + classes.length) % classes.length;
-    change({ point: labels.indexOf(label) < 0 ? model.get("point") : labels.indexOf(label) });
-  };
-  onArrows(canvas,
-    (across, down) =>
-      down ? otherClass(down) : change({ point: (model.get("point") + across + count) % count }));
-  onKeys(canvas, { Home: () => change({ point: 0 }), End: () => change({ point: count - 1 }) });
-
-  return {
-    element: html(
-      "div",
-      { class: "embedding" },
-      html(
-        "p",
-        { class: "key" },
-        html("span", { class: "who teacher" }, "○ teacher"),
-        html("span", { class: "who student" }, "◆ student"),
-        html("span", {}, "lines join the same image"),
-      ),
-      canvas,
-    ),
-    draw(view, { em, width }) {
-      const high = Math.round(clamp(0.95 * width, 200, 29 * em));
-      const wanted = [view.view, view.teacher_layer, view.student_layer, width, em, devicePixelRatio].join();
-      if (grounded !== wanted) {
-        canvas.style.height = `${high}px`;
-        fit(canvas, width, high);
-        scale = makeScale(view.box, width, high, em);
-        drawGround(view, width, high, em);
-      }
-      grounded = wanted;
-      drawStudent(view, width, high, em);
-      setAttributes(canvas, {
-        "aria-label":
-          `The images as teacher and student place them. Arrow keys choose an image: now ${
-            view.point + 1
-          } of ` +
-          `${count}, class ${classes[labels[view.point]]}`,
-      });
-    },
-  };
-}
-
-function circle(brush, [x, y], size) {
-  brush.moveTo(x + size, y);
-  brush.arc(x, y, size, 0, 2 * Math.PI);
-}
-
-function diamond(brush, [x, y], size) {
-  brush.moveTo(x, y - size);
-  brush.lineTo(x + size, y);
-  brush.lineTo(x, y + size);
-  brush.lineTo(x - size, y);
-  brush.closePath();
-}
-
-function line(brush, from, to) {
-  brush.moveTo(...from);
-  brush.lineTo(...to);
-}
-
-function distance([x, y], [u, v]) {
-  return Math.hypot(x - u, y - v);
 }
 
 // ---- The map of the layers ----
@@ -558,11 +305,9 @@ export function sentence(view, near, count) {
   const since = (text) => (snapshot === 0 ? "" : ` (before training ${text})`);
   return (
     `${when}, the CKA of the teacher’s ${names.teacher} and the student’s ${names.student} is ` +
-    `${decimals(cka)}${since(decimals(first))}. Procrustes leaves a distance of ${
-      decimals(left)
-    } of at most ` +
-    `2${since(decimals(began))}. An image has ${percent(overlap)} of its ${near} nearest neighbours in ` +
-    `common${since(percent(before))}; by chance it would be ${percent(near / (count - 1))}.`
+    `${decimals(cka)}${since(decimals(first))}. Procrustes leaves a distance of ${decimals(left)} of at ` +
+    `most 2${since(decimals(began))}. An image has ${percent(overlap)} of its ${near} nearest neighbours ` +
+    `in common${since(percent(before))}; by chance it would be ${percent(near / (count - 1))}.`
   );
 }
 

@@ -97,9 +97,8 @@ function sentence(view) {
     }
     const apart = other.bars.map((value, i) => Math.abs(value - first.bars[i]));
     const most = largestIndex(apart);
-    const change = `${signedPush(other.bars[most])} instead of ${signedPush(first.bars[most])} on ${
-      classes[most]
-    }`;
+    const change = `${signedPush(other.bars[most])} instead of ${signedPush(first.bars[most])} on ` +
+      `${classes[most]}`;
     const angle = `${Math.round(degrees(other.cosine))}° away (cosine ${minus(other.cosine.toFixed(2))})`;
     const differs = apart[most] < 0.005 * reach ? "the same on every logit" : `most different: ${change}`;
     told.push(`${capital(other.name)} points ${angle}; ${differs}.`);

@@ -220,9 +220,8 @@ function ranking(known, view) {
   if (!able.length) return "";
   const told = (value) => listed(able.map((k) => `${known.students[k]} ${threeDigits(value(losses[k]))}`));
   const count = known.labels.length;
-  const text = `Loss on this image: ${told((each) => each[view.image])}. Mean of all ${count} images: ${
-    told(mean)
-  }.`;
+  const text = `Loss on this image: ${told((each) => each[view.image])}. Mean of all ${count} images: ` +
+    `${told(mean)}.`;
   if (able.length < 2) return text;
   const nearest = (k, i) => able.every((other) => other === k || losses[k][i] < losses[other][i]);
   const wins = (k) => known.labels.filter((_, i) => nearest(k, i)).length;
@@ -238,9 +237,8 @@ function sentence(known, view) {
   const [row, column] = spot(view.networks[0]);
   if (view.picture.kind === "flow") {
     const largest = threeDigits(Math.max(...view.networks[0].values));
-    return `The teacher’s largest flow is from channel ${row} to channel ${column}, ${largest}. ${
-      ranking(known, view)
-    }`;
+    return `The teacher’s largest flow is from channel ${row} to channel ${column}, ${largest}. ` +
+      `${ranking(known, view)}`;
   }
   const same = known.students.filter((_, k) => String(spot(view.networks[k + 1])) === String([row, column]));
   const who = same.length ? `so ${same.length > 1 ? "are" : "is"} ${listed(same)}` : `no student is`;

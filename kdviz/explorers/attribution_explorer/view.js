@@ -71,9 +71,8 @@ function gallery(known) {
     element,
     draw(view) {
       image.src = known.images[view.image];
-      name.textContent = `${
-        aClass(known.classes[known.labels[view.image]])
-      }; asked: what speaks for ${view.target}?`;
+      name.textContent = `${aClass(known.classes[known.labels[view.image]])}; asked: what speaks for ` +
+        `${view.target}?`;
       for (const panel of panels) panel.draw(view);
     },
   };
@@ -109,9 +108,8 @@ function sentence(known, { method, image, target }) {
   const all = others.map((name, k) => `${name} ${decimals(method.mean_ranks[k][0])}`);
   const text =
     `What speaks for ${target} in this image, by ${method.name}: the ranks of the places correlate ` +
-    `with the teacher’s by ${listed(here)}. Mean of all ${known.labels.length} images: ${
-      listed(all)
-    }; for images ` +
+    `with the teacher’s by ${listed(here)}. Mean of all ${known.labels.length} images: ${listed(all)}; ` +
+    `for images ` +
     `that do not belong together ${decimals(method.elsewhere[0][0])}.`;
   if (others.length < 2) return `${text} Without a label-only student, nothing says whether that is much.`;
   const [mean, low, high] = method.gain;

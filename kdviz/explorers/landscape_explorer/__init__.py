@@ -33,17 +33,17 @@ class Landscape(Explorer):
     message = traitlets.Unicode().tag(sync=True)
     omit = traitlets.Int(None, allow_none=True).tag(sync=True)
     live = traitlets.Bool(True).tag(sync=True)
-    # The page counts them up; a number that changes is a wish.
-    train_wishes = traitlets.Int(0).tag(sync=True)
-    stop_wishes = traitlets.Int(0).tag(sync=True)
+    # The page counts them up; a number that changes is a command.
+    train_commands = traitlets.Int(0).tag(sync=True)
+    stop_commands = traitlets.Int(0).tag(sync=True)
 
     def __init__(self, plan, **state):
         super().__init__(**state)
         self._plan, self._sweep, self._thread = plan, None, None
         # Held by the thread that trains while it draws, and by a stop: neither overwrites the other.
         self._turn = threading.RLock()
-        self.observe(lambda change: self.train(), "train_wishes")
-        self.observe(lambda change: self.stop(), "stop_wishes")
+        self.observe(lambda change: self.train(), "train_commands")
+        self.observe(lambda change: self.stop(), "stop_commands")
 
     def train(self):
         """Train the students of the present settings in the background, from the first seed on."""

@@ -26,9 +26,8 @@ function sentence(model) {
   }
   const verdict = isUnsure(cell) ? " Null: the interval holds zero." : "";
   return (
-    `${where}: ${signed(cell.mean)} points over hard labels, from ${signed(cell.low)} to ${
-      signed(cell.high)
-    } ` +
+    `${where}: ${signed(cell.mean)} points over hard labels, from ${signed(cell.low)} to ` +
+    `${signed(cell.high)} ` +
     `(95 % interval over ${count} seeds); ${cell.above} of ${count} seeds gained.${verdict}`
   );
 }
@@ -230,7 +229,7 @@ function controls(model) {
   const noise = knob("Wrong labels", { min: 0, max: 60, step: 10 },
     (percent) => save(model, "label_noise", percent / 100));
   const train = button("Train", () => {
-    const command = model.get("running") ? "stop_wishes" : "train_wishes";
+    const command = model.get("running") ? "stop_commands" : "train_commands";
     save(model, command, model.get(command) + 1);
   });
   return {

@@ -78,9 +78,8 @@ function sentence(steps, names, panels, playing) {
     draw(playhead) {
       const parts = panels.map((panel, i) => {
         const { distance, above, count } = measured(panel.at(Math.floor(playhead)));
-        return `${names[i]}: ${
-          distance.toFixed(2)
-        } from the diagonal on average, ${above} of ${count} points above it.`;
+        return `${names[i]}: ${distance.toFixed(2)} from the diagonal on average, ${above} of ${count} ` +
+          `points above it.`;
       });
       // Who listens instead of looking hears where it stopped, not every frame.
       element.setAttribute("aria-live", playing() ? "off" : "polite");

@@ -79,24 +79,10 @@ export function drawDigitView(ink, show, tell) {
   }
 
   function paint() {
-    const context = canvas.getContext("2d"), size = canvas.width, cell = size / SIDE;
-    context.fillStyle = "#fff";
-    context.fillRect(0, 0, size, size);
-    context.strokeStyle = "#e4e4e4";
-    for (let i = 1; i < SIDE; i++) {
-      line(context, [i * cell, 0], [i * cell, size]);
-      line(context, [0, i * cell], [size, i * cell]);
-    }
-    if (byKeys) {
-      context.fillStyle = INK;
-      grid.forEach((dots, n) =>
-        dots && context.fillRect((n % SIDE) * cell, Math.floor(n / SIDE) * cell, cell, cell)
-      );
-      context.lineWidth = 3;
-      context.strokeStyle = ADVISER.colour;
-      context.strokeRect(cursor[0] * cell + 1.5, cursor[1] * cell + 1.5, cell - 3, cell - 3);
-      context.lineWidth = 1;
-    } else inked(context, strokes, ([x, y]) => [x * size, y * size], size * 0.09);
+    const context = canvas.getContext("2d"), size = canvas.width;
+    drawField(context, size);
+    if (byKeys) drawCells(context, size / SIDE, grid, cursor);
+    else inked(context, strokes, ([x, y]) => [x * size, y * size], size * 0.09);
   }
 
   paint();
@@ -118,6 +104,28 @@ export function drawDigitView(ink, show, tell) {
         `The teacher reads ${first}, the label-only student ${hard}, the distilled student ${soft}.`;
     },
   };
+}
+
+function drawField(context, size) {
+  context.fillStyle = "#fff";
+  context.fillRect(0, 0, size, size);
+  context.strokeStyle = "#e4e4e4";
+  for (let at = size / SIDE; at < size; at += size / SIDE) {
+    line(context, [at, 0], [at, size]);
+    line(context, [0, at], [size, at]);
+  }
+}
+
+// What was set by keys, and the cursor.
+function drawCells(context, cell, grid, [column, row]) {
+  context.fillStyle = INK;
+  grid.forEach((dots, n) =>
+    dots && context.fillRect((n % SIDE) * cell, Math.floor(n / SIDE) * cell, cell, cell)
+  );
+  context.lineWidth = 3;
+  context.strokeStyle = ADVISER.colour;
+  context.strokeRect(column * cell + 1.5, row * cell + 1.5, cell - 3, cell - 3);
+  context.lineWidth = 1;
 }
 
 function line(context, from, to) {

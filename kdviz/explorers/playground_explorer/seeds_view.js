@@ -59,9 +59,8 @@ function intervalSentence(found, what) {
     ? `${count - above} of ${count} seeds did not gain`
     : `${above} of ${count} seeds gained`;
   const verdict = low <= 0 && high >= 0 ? " Null: the interval holds zero." : "";
-  return `${signed(mean)} points ${what}, from ${signed(low)} to ${
-    signed(high)
-  } (95 % interval); ${agree}.${verdict}`;
+  return `${signed(mean)} points ${what}, from ${signed(low)} to ${signed(high)} (95 % interval); ` +
+    `${agree}.${verdict}`;
 }
 
 // `tell` speaks in the page's live region: once at the end, not thirty times on the way.

@@ -18,17 +18,15 @@ const FOCUSABLE = "button, input, select, summary, canvas[tabindex]";
 
 function about({ truth, train, test, teachers }) {
   return (
-    `The task is to read handwritten digits of ${SIDE} × ${SIDE} pixels. The teacher, a network with ${
-      teachers.get(0).net.hidden
-    } ` +
+    `The task is to read handwritten digits of ${SIDE} × ${SIDE} pixels. The teacher, a network with ` +
+    `${teachers.get(0).net.hidden} ` +
     `hidden units, has learned from ${train} labelled images and then stands still. The two students are smaller. They start ` +
     "with the same weights and meet the same images in the same batches (with unlabelled images, the distilled student " +
     "meets more). The label-only student learns from labels alone; the distilled student also tries to match the teacher's " +
     "probabilities, made softer by the temperature T. Its loss is (1 − w) × cross-entropy + w × T² × KL divergence, where " +
     `w is the weight of the teacher. Both take ${STEPS} steps of Adam, whose learning rate falls along a cosine. All accuracies are measured on ` +
-    `${test} test images that neither teacher nor students learned from. A student's best step is chosen on ${
-      truth.length - train - test
-    } other ` +
+    `${test} test images that neither teacher nor students learned from. A student's best step is ` +
+    `chosen on ${truth.length - train - test} other ` +
     "images, the validation images (without the digit that is left out), and measured on the test images. In every picture blue and solid is " +
     "the teacher, grey and dotted the label-only student, orange and dashed or striped the distilled student. Wrong labels " +
     "are wrong for the teacher too; that teacher stopped early, before it knew them by heart. A single run may be luck: " +
@@ -188,14 +186,12 @@ class Playground {
     const stop = this.stopped[LABEL_ONLY], stopped = right(stop);
     const where = onDigit ? `on the ${omit}s that it never saw` : "on the test images";
     return (
-      `In this run it is ${compared(hard, soft)} ${where}: ${percentOf(hard)} (label-only) and ${
-        percentOf(soft)
-      } (distilled), ${
+      `In this run it is ${compared(hard, soft)} ${where}: ${percentOf(hard)} (label-only) and ` +
+      `${percentOf(soft)} (distilled), ${
         signed(shownGain(hard, soft))
       } points. Stopped at its best validation step, ${stop.step}, ` +
-      `the label-only student has ${percentOf(stopped)}: against that, the distilled student is ${
-        compared(stopped, soft)
-      }, ${signed(shownGain(stopped, soft))} points.`
+      `the label-only student has ${percentOf(stopped)}: against that, the distilled student is ` +
+      `${compared(stopped, soft)}, ${signed(shownGain(stopped, soft))} points.`
     );
   }
 
@@ -549,9 +545,8 @@ class Playground {
     const names = unusual.map((
       { name, text },
     ) => (this.settings[name] === true ? text : `${text}: ${written(name, this.settings[name])}`));
-    this.more.querySelector("summary").textContent = `More settings${
-      names.length ? ` (${names.join("; ")})` : ""
-    }`;
+    this.more.querySelector("summary").textContent = `More ` +
+      `settings${names.length ? ` (${names.join("; ")})` : ""}`;
   }
 
   #buildFoot(shown) {

@@ -84,9 +84,8 @@ function changeMark({ x, y }, [step, name, value], low) {
     "g",
     { class: "changes" },
     svg("title", {},
-      `At step ${step}: ${
-        name === "soft_weight" ? "weight of the teacher" : name.replace("_", " ")
-      } became ${value}`),
+      `At step ${step}: ${name === "soft_weight" ? "weight of the teacher" : name.replace("_", " ")} ` +
+        `became ${value}`),
     svg("line", { ...at, stroke: INK, "stroke-dasharray": "1 3" }),
     words(x(step) + 3, y(low) - 4, text, { class: "quiet" }),
   );
@@ -95,9 +94,8 @@ function changeMark({ x, y }, [step, name, value], low) {
 // The numbers at the ends of the lines, for those who cannot see them.
 function curvesSpoken(records, teacherAccuracy) {
   const { step, accuracy } = records.at(-1), [hard, soft] = accuracy;
-  return `accuracy on test images after ${step} steps: label-only ${percentOf(hard)}, distilled ${
-    percentOf(soft)
-  }, teacher ${percentOf(teacherAccuracy)}`;
+  return `accuracy on test images after ${step} steps: label-only ${percentOf(hard)}, distilled ` +
+    `${percentOf(soft)}, teacher ${percentOf(teacherAccuracy)}`;
 }
 
 function curvesSentence(records, stops, omitted) {
@@ -147,9 +145,8 @@ export function softTargetsView() {
       bars.forEach((group, label) => {
         group.forEach((bar, who) => {
           bar.setAttribute("width", Math.max(0, x(said[who][label]) - left).toFixed(1));
-          bar.firstChild.textContent = `${everyone[who].name}, digit ${label}: ${
-            percent(said[who][label], 1)
-          }`;
+          bar.firstChild.textContent = `${everyone[who].name}, digit ${label}: ` +
+            `${percent(said[who][label], 1)}`;
         });
       });
       setAttributes(frame, { y: 19 + (image.label ?? -9) * row });
@@ -204,9 +201,8 @@ export function classesView() {
         bars.forEach((bar, who) => {
           const top = y(recalls[who][label]);
           setAttributes(bar, { y: top.toFixed(1), height: (floor - top).toFixed(1) });
-          bar.firstChild.textContent = `${STUDENTS[who].name}, digit ${label}: ${
-            percentOf(recalls[who][label])
-          }`;
+          bar.firstChild.textContent = `${STUDENTS[who].name}, digit ${label}: ` +
+            `${percentOf(recalls[who][label])}`;
         });
         setAttributes(tick, { y1: y(recalls[2][label]), y2: y(recalls[2][label]) });
         tick.firstChild.textContent = `teacher, digit ${label}: ${percentOf(recalls[2][label])}`;
@@ -374,9 +370,8 @@ export function weightsView() {
       const moved = nets.map(({ weights }) => distance(weights, begun));
       caption.textContent =
         `Each picture is one unit: dark where ink speaks for it, light where ink speaks against it. Both began alike; ` +
-        `since then the weights moved by ${moved[0].toFixed(1)} (label-only) and ${
-          moved[1].toFixed(1)
-        } (distilled).`;
+        `since then the weights moved by ${moved[0].toFixed(1)} (label-only) and ${moved[1].toFixed(1)} ` +
+        `(distilled).`;
     },
   };
 }

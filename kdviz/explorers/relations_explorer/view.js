@@ -488,9 +488,8 @@ function tripleSentence(known, view) {
   return (
     `${named}. The side that differs most is ${SIDES[k]}: ${view.teacherTriangle.sides[k].toFixed(2)} mean ` +
     `distances for the teacher, ${view.studentTriangle.sides[k].toFixed(2)} for ${view.name}. ` +
-    `1000 × the triple’s distance term is ${
-      thousandfold(view.terms.distance)
-    }, ${against} the mean of all pairs, ` +
+    `1000 × the triple’s distance term is ${thousandfold(view.terms.distance)}, ${against} the mean of ` +
+    `all pairs, ` +
     `${thousandfold(total)}; 1000 × its angle term is ${thousandfold(view.terms.angle)}.`
   );
 }

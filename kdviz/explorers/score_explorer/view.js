@@ -98,9 +98,8 @@ function drawScores({ rows, weight, guesser, best }, x) {
   plot.drawn.push(lineThrough(rows.map(({ size, score }) => [size, score]), plot, dashed));
   for (const row of rows) {
     const size = row === best ? 9 : 6;
-    const d = `M${plot.x(row.size)},${
-      plot.y(row.score) - size
-    } l${size},${size} l${-size},${size} l${-size},${-size} z`;
+    const d = `M${plot.x(row.size)},${plot.y(row.score) - size} l${size},${size} l${-size},${size} ` +
+      `l${-size},${-size} z`;
     const mark = { d, fill: row.enough ? STUDENT : "#fff", stroke: STUDENT, "stroke-width": 1.6 };
     plot.drawn.push(svg("path", mark, svg("title", {}, `${row.name}: ${minus(row.score.toFixed(3))}`)));
   }

@@ -281,43 +281,72 @@ function subject({ images }) {
   };
 }
 
-// How long a bar is, 0 to 1, of the logarithm of its probability.
-const LINEAR = { ticks: [0, 0.5, 1], length: (logP) => Math.exp(logP), text: String };
+// How long a bar is, 0 to 1, of the logarithm of its probability; and where the ticks are.
+const LINEAR = { ticks: [0, 0.5, 1], length: (logP) => Math.exp(logP), place: (tick) => tick, text: String };
 const LOG = {
   ticks: [-6, -4, -2, 0],
   length: (logP) => clamp(1 + logP / Math.LN10 / 6, 0, 1),
+  place: (exponent) => 1 + exponent / 6,
   text: (exponent) => (exponent === 0 ? "1" : powerOfTen(exponent)),
 };
 
 function bars({ classes }, change) {
   const hatch = stripes(6, svg("path", { class: "stripe", d: "M0 0V6" }));
-  const rows = classes.map((name) => ({
-    band: svg("rect", { class: "band" }),
-    name: svg("text", { class: "class-name", "text-anchor": "middle" }, name),
-    truth: svg("text", { class: "true-mark", "text-anchor": "middle" }, "true"),
-    teacher: svg("rect", { class: "teacher bar" }),
-    student: svg("rect", { class: "student bar", fill: hatch.paint }),
-    teacherValue: svg("text", { class: "number" }),
-    studentValue: svg("text", { class: "number", "text-anchor": "end" }),
-  }));
-  const groups = rows.map((row) => svg("g", { role: "radio", class: "row" }, ...Object.values(row)));
-  const choose = (class_index) => change({ class_index });
+  const rows = classes.map((name) => classRow(name, hatch.paint));
+  const groups = rows.map(({ group }) => group);
   const axis = svg("g", { class: "axis", "aria-hidden": "true" });
-  let axisDrawn = null;
-  const heads = [
-    svg("text", { class: "teacher head", "text-anchor": "end" }),
-    svg("text", { class: "student head" }, "Student"),
-  ];
+  const teacher = svg("text", { class: "teacher head", "text-anchor": "end" });
+  const student = svg("text", { class: "student head" }, "Student");
+  const choose = (class_index) => change({ class_index });
   const list = radioGroup("Class written out in the formula", "", groups, choose, svg, "g");
-  const picture = svg("svg", { class: "bars" }, hatch.pattern, axis, ...heads, list);
+  const picture = svg("svg", { class: "bars" }, hatch.pattern, axis, teacher, student, list);
   const permute = checkbox("Permute the dark knowledge", (on) => change({ permuted: on }));
   const logScale = checkbox("Log scale", (on) => change({ log_scale: on }));
+  const switches = html("div", { class: "switches" }, logScale.element, permute.element);
+  let axisDrawn = null;
+  return {
+    element: html("div", { class: "comparison" }, switches, picture),
+    draw(view, { em, width }) {
+      const room = roomFor(classes, em, width), lengths = view.logScale ? LOG : LINEAR;
+      setAttributes(picture, { width, height: room.bottom + 2.8 * em });
+      setAttributes(teacher, { x: room.middle - room.gutter / 2, y: 1.1 * em });
+      setAttributes(student, { x: room.middle + room.gutter / 2, y: 1.1 * em });
+      setText(teacher, view.permuted ? "Teacher, permuted" : "Teacher");
+      const wanted = [view.logScale, width, em].join();
+      if (axisDrawn !== wanted) axis.replaceChildren(...axisOf(lengths, room));
+      axisDrawn = wanted;
+      rows.forEach((row, i) => row.draw(i, view, lengths, room));
+      markChosen(groups, view.chosen);
+      logScale.input.checked = view.logScale;
+      permute.input.checked = view.permuted;
+    },
+  };
+}
 
-  function drawRow(row, i, view, axis, { middle, gutter, length, top, height, em, width }) {
-    const y = top + i * height;
-    const baseline = y + height / 2 + 0.36 * em;
-    const truth = i === view.truth;
-    const [q, p] = [view.logQ[i], view.logP[i]].map((logP) => axis.length(logP) * length);
+// Where the bars are: to both sides of a gutter, in which the names of the classes stand.
+function roomFor(classes, em, width) {
+  const longest = Math.max(...classes.map((name) => name.length));
+  const gutter = Math.max(3.2, 0.65 * longest + 1.2) * em, numbers = 4.9 * em;
+  const [top, height] = [1.7 * em, 1.65 * em], bottom = top + classes.length * height;
+  const length = Math.max((width - gutter) / 2 - numbers, 1);
+  return { middle: width / 2, gutter, length, top, height, bottom, em, width };
+}
+
+// A class: its name, both bars and both probabilities.
+function classRow(className, paint) {
+  const row = {
+    band: svg("rect", { class: "band" }),
+    name: svg("text", { class: "class-name", "text-anchor": "middle" }, className),
+    truth: svg("text", { class: "true-mark", "text-anchor": "middle" }, "true"),
+    teacher: svg("rect", { class: "teacher bar" }),
+    student: svg("rect", { class: "student bar", fill: paint }),
+    teacherValue: svg("text", { class: "number" }),
+    studentValue: svg("text", { class: "number", "text-anchor": "end" }),
+  };
+  const group = svg("g", { role: "radio", class: "row" }, ...Object.values(row));
+  function draw(i, view, lengths, { middle, gutter, length, top, height, em, width }) {
+    const y = top + i * height, baseline = y + height / 2 + 0.36 * em, truth = i === view.truth;
+    const [q, p] = [view.logQ[i], view.logP[i]].map((logP) => lengths.length(logP) * length);
     const bar = { y: y + 0.16 * height, height: 0.68 * height };
     setAttributes(row.band, { x: 0, y, width, height });
     setAttributes(row.teacher, { ...bar, x: middle - gutter / 2 - q, width: q });
@@ -327,57 +356,25 @@ function bars({ classes }, change) {
     row.truth.style.display = truth ? "" : "none";
     setAttributes(row.teacherValue, { x: 0.4 * em, y: baseline });
     setAttributes(row.studentValue, { x: width - 0.4 * em, y: baseline });
-    setText(row.teacherValue, probability(view.logQ[i]));
-    setText(row.studentValue, probability(view.logP[i]));
-    setAttributes(groups[i], {
-      "aria-label":
-        `class ${view.classes[i]}${truth ? " (true)" : ""}: teacher ${row.teacherValue.textContent}, ` +
-        `student ${row.studentValue.textContent}`,
-    });
+    const [theirs, ours] = [probability(view.logQ[i]), probability(view.logP[i])];
+    setText(row.teacherValue, theirs);
+    setText(row.studentValue, ours);
+    const label = `class ${className}${truth ? " (true)" : ""}: teacher ${theirs}, student ${ours}`;
+    setAttributes(group, { "aria-label": label });
   }
+  return { group, draw };
+}
 
-  function drawAxis({ ticks, text }, logScale, { middle, gutter, length, top, bottom, em }) {
-    const shown = length < 8 * em ? [ticks[0], ticks.at(-1)] : ticks;
-    const centred = { "text-anchor": "middle" };
-    const marks = shown.flatMap((tick) =>
-      [-1, 1].flatMap((side) => {
-        const x = middle + side * (gutter / 2 + (logScale ? 1 + tick / 6 : tick) * length);
-        return [svg("line", { x1: x, x2: x, y1: top, y2: bottom }),
-          words(x, bottom + 1.2 * em, text(tick), centred)];
-      })
-    );
-    axis.replaceChildren(...marks, words(middle, bottom + 2.5 * em, "probability", centred));
-  }
-
-  return {
-    element: html(
-      "div",
-      { class: "comparison" },
-      html("div", { class: "switches" }, logScale.element, permute.element),
-      picture,
-    ),
-    draw(view, { em, width }) {
-      const longest = Math.max(...classes.map((name) => name.length));
-      const gutter = Math.max(3.2, 0.65 * longest + 1.2) * em;
-      const numbers = 4.9 * em;
-      const [top, height] = [1.7 * em, 1.65 * em];
-      const bottom = top + rows.length * height;
-      const length = Math.max((width - gutter) / 2 - numbers, 1);
-      const place = { middle: width / 2, gutter, length, top, height, bottom, em, width };
-      const lengths = view.logScale ? LOG : LINEAR;
-      setAttributes(picture, { width, height: bottom + 2.8 * em });
-      setAttributes(heads[0], { x: place.middle - gutter / 2, y: 1.1 * em });
-      setAttributes(heads[1], { x: place.middle + gutter / 2, y: 1.1 * em });
-      setText(heads[0], view.permuted ? "Teacher, permuted" : "Teacher");
-      const wanted = [view.logScale, width, em].join();
-      if (axisDrawn !== wanted) drawAxis(lengths, view.logScale, place);
-      axisDrawn = wanted;
-      rows.forEach((row, i) => drawRow(row, i, view, lengths, place));
-      markChosen(groups, view.chosen);
-      logScale.input.checked = view.logScale;
-      permute.input.checked = view.permuted;
-    },
-  };
+function axisOf({ ticks, text, place }, { middle, gutter, length, top, bottom, em }) {
+  const shown = length < 8 * em ? [ticks[0], ticks.at(-1)] : ticks, centred = { "text-anchor": "middle" };
+  const marks = shown.flatMap((tick) =>
+    [-1, 1].flatMap((side) => {
+      const x = middle + side * (gutter / 2 + place(tick) * length);
+      return [svg("line", { x1: x, x2: x, y1: top, y2: bottom }),
+        words(x, bottom + 1.2 * em, text(tick), centred)];
+    })
+  );
+  return [...marks, words(middle, bottom + 2.5 * em, "probability", centred)];
 }
 
 function fraction(above, below) {
@@ -570,9 +567,8 @@ function sentence() {
     const [right, next] = [view.truth, wrong].map((i) => probability(view.logQ[i]));
     element.textContent =
       `T = ${temperatureText(view.T)}: the ${view.permuted ? "permuted " : ""}teacher gives ` +
-      `${view.classes[view.truth]} (true) ${right} and, of the others, most to ${
-        view.classes[wrong]
-      }: ${next}. ` +
+      `${view.classes[view.truth]} (true) ${right} and, of the others, most to ${view.classes[wrong]}: ` +
+      `${next}. ` +
       `Its entropy is ${number(view.teacherBits)} bits; KL to the student ` +
       `${number(kl(view.teacher, view.student, view.T))} nats.`;
   };

@@ -53,8 +53,8 @@ class Theatre(ImageExplorer):
     message = traitlets.Unicode().tag(sync=True)
     seconds = traitlets.Float(20.0, min=0).tag(sync=True)
     # What the page asks for, as [what, its number, how often it was repeated], and the number last heard.
-    wish = traitlets.List().tag(sync=True)
-    obeyed = traitlets.Int(0).tag(sync=True)
+    command = traitlets.List().tag(sync=True)
+    acknowledged = traitlets.Int(0).tag(sync=True)
     can_reset = traitlets.Bool().tag(sync=True)
     live = traitlets.Bool(True).tag(sync=True)
 
@@ -63,7 +63,7 @@ class Theatre(ImageExplorer):
     chosen = traitlets.Int(0).tag(sync=True)
 
     def __init__(self, run, make=None, watched=None, **state):
-        # Held by the thread that trains while it draws, and by whoever wishes something.
+        # Held by the thread that trains while it draws, and by whoever gives a command.
         self._turn, self._wake = threading.RLock(), threading.Event()
         self._make, self._watched = make, watched
         self._thread, self._wanted, self._once = None, "ready", False
@@ -74,9 +74,9 @@ class Theatre(ImageExplorer):
             self.classes, self.labels, self.images = watched.classes, watched.labels, watched.images
             self.teacher_logits = watched.teacher_logits
             self.chosen = state.get("chosen", watched.best)
-        self._take_on(run)
-        self.observe(self._obey, "wish")
-        self.observe(self._tune, "settings")
+        self._attach(run)
+        self.observe(self._on_command, "command")
+        self.observe(self._on_settings, "settings")
 
     def play(self):
         """Train in the background, from where the run stands to its end."""
@@ -107,10 +107,10 @@ class Theatre(ImageExplorer):
             fresh = self._make()
             if fresh is self.run:
                 raise ValueError("the function given to the theatre must make a new run at each call")
-            _in_hand(self.run).hurry()
+            _current_part(self.run).hurry()
             self._wake.set()
             self._thread, self._wanted = None, "ready"
-            self._take_on(fresh)
+            self._attach(fresh)
 
     def wait(self, seconds=None):
         """Wait until the training rests or has ended. Interrupting the kernel pauses it."""
@@ -153,8 +153,8 @@ class Theatre(ImageExplorer):
     def static_state(self):
         if self._make is not None and not self.run.records:
             return self._performance()
-        state = {**super().static_state(), "live": False, "state": "done", "latest": [], "wish": []}
-        return {**state, "obeyed": 0, "message": "", "can_reset": True}
+        state = {**super().static_state(), "live": False, "state": "done", "latest": [], "command": []}
+        return {**state, "acknowledged": 0, "message": "", "can_reset": True}
 
     def _performance(self):
         """The state after a run of its own, so that a page without a kernel has something to play."""
@@ -168,14 +168,14 @@ class Theatre(ImageExplorer):
         finally:
             twin.close()
 
-    def _take_on(self, run):
+    def _attach(self, run):
         """Show a run as far as it has come."""
         with self._turn, self.hold_sync():
             self.run = run
             self._shown_part = None
-            self._meet()
+            self._show_terms()
             self.settings, self.stages = tunable(run.objective), getattr(run, "count", 1)
-            self.steps = _in_hand(run).steps * self.stages
+            self.steps = _current_part(run).steps * self.stages
             self.frames, self.marks, self.latest = [], [], []
             if not run.records:
                 self.frames = [first_frame(self.settings, self._look())]
@@ -184,7 +184,7 @@ class Theatre(ImageExplorer):
                 self.frames = [*self.frames[:-1], {**self.frames[-1], **self._seen_last()}]
             self._rest("done" if run.step >= self.steps else "paused" if run.step else "ready")
 
-    def _meet(self):
+    def _show_terms(self):
         """Show the terms and knobs of all stages that have begun."""
         _look_often(self.run)
         self._met = len(_parts(self.run))
@@ -213,7 +213,7 @@ class Theatre(ImageExplorer):
             self._wanted = "playing"
             self._wake.clear()
             if once:
-                _in_hand(self.run).hurry()
+                _current_part(self.run).hurry()
             self._thread = threading.Thread(target=self._train, args=(self.run,), daemon=True)
             _PLAYING.add(self)
             self._tell("playing", "" if once else "Training.")
@@ -227,17 +227,17 @@ class Theatre(ImageExplorer):
                 if self.state in ("ready", "paused") and wanted == "stopped":
                     self._rest("stopped")
             elif wanted != "playing":
-                _in_hand(self.run).hurry()
+                _current_part(self.run).hurry()
                 self._wake.set()
 
     def _train(self, run):
         problem = None
         try:
-            while self._goes_on(run):
+            while self._may_go_on(run):
                 began = time.monotonic()
                 self._begin_stage(run)
                 record = next(run, None)
-                self._take_in(run, record)
+                self._receive(run, record)
                 if record is not None:
                     self._wake.wait(max(0.0, began + self._rest_after(record) - time.monotonic()))
         except Exception as found:  # noqa: BLE001 - whatever it is, the reader must see it
@@ -253,12 +253,12 @@ class Theatre(ImageExplorer):
             return
         with self._turn:
             if self.run is run:
-                self._meet()
+                self._show_terms()
                 if self._once or self._wanted != "playing":
-                    _in_hand(run).hurry()
+                    _current_part(run).hurry()
 
-    def _goes_on(self, run):
-        """Whether to take another step. The answer no and its telling are one, so that no wish is lost."""
+    def _may_go_on(self, run):
+        """Whether to take another step. The answer no and what follows are one: no command is lost."""
         with self._turn:
             if self.run is not run:
                 return False
@@ -273,7 +273,7 @@ class Theatre(ImageExplorer):
         before = self.run.records[-2].step if len(self.run.records) > 1 else 0
         return self.seconds * (record.step - before) / self.steps
 
-    def _take_in(self, run, record):
+    def _receive(self, run, record):
         seen = self._watched(run.student) if self._watched and record else None
         with self._turn:
             if self.run is not run:
@@ -317,7 +317,7 @@ class Theatre(ImageExplorer):
             self.latest = self._unsent[-MOST_FRAMES:]
             self._unsent.clear()
             if len(_parts(self.run)) > self._met:
-                self._meet()
+                self._show_terms()
             self.settings = tunable(self.run.objective)
         self._sent = time.monotonic()
 
@@ -337,11 +337,11 @@ class Theatre(ImageExplorer):
         with self.hold_sync():
             self.state, self.message = state, message
 
-    def _obey(self, change):
+    def _on_command(self, change):
         what, number = change.new[:2]
-        if number == self.obeyed:
+        if number == self.acknowledged:
             return
-        self.obeyed = number
+        self.acknowledged = number
         ways = {
             "play": self.play,
             "step": self.step,
@@ -354,7 +354,7 @@ class Theatre(ImageExplorer):
         except Exception as problem:  # noqa: BLE001 - whatever it is, the reader must see it
             self.message = f"{type(problem).__name__}: {problem}"
 
-    def _tune(self, change):
+    def _on_settings(self, change):
         with self._turn:
             now = tunable(self.run.objective)
             try:
@@ -440,7 +440,7 @@ def _parts(run):
     return getattr(run, "runs", [run])
 
 
-def _in_hand(run):
+def _current_part(run):
     """The run that trains now: of several stages the last that has begun."""
     return _parts(run)[-1]
 
@@ -456,6 +456,6 @@ def _part_at(run, step):
 
 def _look_often(run):
     """Enough records to watch; how often a run records changes nothing of what it learns."""
-    part = _in_hand(run)
+    part = _current_part(run)
     whole = part.steps * getattr(run, "count", 1)
     part.record_every = min(part.record_every, max(1, whole // LOOKS))

@@ -111,9 +111,8 @@ export function sentence(model, { frame, parts, stage, total }) {
   );
   const mark = model.get("marks").filter(([step]) => step < frame.step).at(-1);
   const change = mark
-    ? ` Last change: ${knobName(model, mark[1])} from ${setting(mark[2])} to ${setting(mark[3])} at step ${
-      mark[0]
-    }.`
+    ? ` Last change: ${knobName(model, mark[1])} from ${setting(mark[2])} to ${setting(mark[3])} at ` +
+      `step ${mark[0]}.`
     : "";
   return `${at}: ${loss}${many}.${seen ? ` Validation: ${seen}.` : ""}${change}`;
 }

@@ -294,13 +294,13 @@ function timeline(model, draw) {
 function commands(model) {
   let asking = null;
   return (what) => {
-    const count = (model.get("wish")[1] ?? 0) + 1;
+    const count = (model.get("command")[1] ?? 0) + 1;
     let again = 0;
-    const ask = () => save(model, "wish", [what, count, again]);
+    const ask = () => save(model, "command", [what, count, again]);
     clearInterval(asking);
     asking = setInterval(() => {
       again += 1;
-      if (model.get("obeyed") >= count || again > 5) clearInterval(asking);
+      if (model.get("acknowledged") >= count || again > 5) clearInterval(asking);
       else ask();
     }, 600);
     ask();
