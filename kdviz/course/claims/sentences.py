@@ -97,7 +97,7 @@ def predictions(code: str) -> list[tuple]:
         return []
     found = []
     for call in ast.walk(tree):
-        if isinstance(call, ast.Call) and getattr(call.func, "attr", "") == "prediction":
+        if isinstance(call, ast.Call) and getattr(call.func, "attr", "") in ("prediction", "guess"):
             named = {word.arg: _text(word.value) for word in call.keywords}
             found.append((_text(call.args[0]), named.get("answer"), named.get("because")))
     return found
