@@ -108,6 +108,10 @@ def right_choice(question: str, answer: str) -> str:
     return plain(f"{question} → {answer}")
 
 
+def is_prediction(sentence: str) -> bool:
+    return "? → " in sentence
+
+
 def _told(question, answer, because):
     return ([right_choice(question, answer)] if answer else []) + (split(because) if because else [])
 
@@ -118,4 +122,4 @@ def _text(node):
 
 def states_a_result(sentence: str) -> bool:
     """Whether a sentence has a number with a unit, or a word of verdict. Questions state nothing."""
-    return " → " in sentence or (not sentence.endswith("?") and bool(RESULT.search(sentence)))
+    return is_prediction(sentence) or (not sentence.endswith("?") and bool(RESULT.search(sentence)))
