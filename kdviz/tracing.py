@@ -5,6 +5,7 @@ modes, random numbers and all, also after an exception. Inputs are one tensor, o
 tuple) or by name (a dictionary).
 """
 
+import inspect
 from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -44,9 +45,14 @@ def call(model, inputs):
     """What ``model`` returns for a batch: one tensor, a tuple in order, or a dictionary by name.
 
     The model gets copies of the tensors, so that a layer that works in place changes nothing of the reader's.
+    Fractions come in the precision of its weights, and of the parts by name each model gets those that its
+    ``forward`` takes.
     """
     _check_device(model, inputs)
-    inputs = _each(torch.Tensor.clone, inputs)
+    first = _first_weight(model)
+    inputs = _each(lambda part: _copied(part, first), inputs)
+    if isinstance(inputs, dict):
+        inputs = _taken(model, inputs)
     if isinstance(inputs, dict):
         return model(**inputs)
     return model(*inputs) if isinstance(inputs, tuple) else model(inputs)
@@ -58,8 +64,8 @@ def trace(model, inputs, layers=()):
     Layers are named by their path, as in ``model.named_modules()``; see :func:`watch`. Gradients and train or
     eval mode are left as they are: :func:`answer` is for a teacher.
 
-    The model may return a tensor, a tuple whose first entry is the logits, a dictionary with the key
-    ``"logits"``, or an object with the attribute ``logits``.
+    The model may return a tensor, a tuple whose first tensor is the logits, a dictionary with the key
+    ``"logits"`` or ``"out"``, or an object with the attribute ``logits``.
 
     >>> import kdviz as kd, torch
     >>> seen = kd.trace(kd.models.mlp(64, 16, 10), torch.zeros(5, 1, 8, 8), layers=["3"])
@@ -158,20 +164,52 @@ def evaluating(*models):
             module.training = training
 
 
-def logits_of(output):
-    """The logits in whatever a model returned."""
-    if isinstance(output, Mapping):
-        output = output.get("logits")
-    elif isinstance(output, (tuple, list)) and output:
-        output = output[0]
-    elif not isinstance(output, torch.Tensor):
-        output = getattr(output, "logits", None)
-    if not isinstance(output, torch.Tensor):
+def logits_of(output, pick=None):
+    """The logits in whatever a model returned: where that is not plain, the part that ``pick`` names.
+
+    ``pick`` is the number of an entry of a tuple, the name of a key or attribute, or a function of the output.
+    """
+    found = _found_in(output) if pick is None else _picked(output, pick)
+    if not isinstance(found, torch.Tensor):
+        asked = "no logits found in the model's output" if pick is None else f"logits={pick!r} is no tensor there"
         raise TypeError(
-            "no logits found in the model's output: expected a tensor, a tuple that begins with one, "
-            "a dictionary with 'logits' or an object with .logits; wrap your model to return one of these"
+            f"{asked}: expected a tensor, a tuple that begins with one, a dictionary with 'logits' or an object "
+            f"with .logits; wrap your model to return one of these. It returned {shapes_of(output)}"
         )
+    return found
+
+
+def _found_in(output):
+    if hasattr(output, "logits"):
+        return output.logits
+    if isinstance(output, Mapping):
+        return output.get("logits", output.get("out"))
+    if isinstance(output, (tuple, list)):
+        # A loss, which has no axes, may stand in front.
+        return next((part for part in output if isinstance(part, torch.Tensor) and part.ndim), None)
     return output
+
+
+def _picked(output, pick):
+    try:
+        if callable(pick):
+            return pick(output)
+        if isinstance(output, (Mapping, tuple, list)) and not (isinstance(pick, str) and hasattr(output, pick)):
+            return output[pick]
+        return output if isinstance(output, torch.Tensor) else getattr(output, pick)
+    except (KeyError, IndexError, AttributeError, TypeError) as problem:
+        raise TypeError(f"logits={pick!r} is not in what the model returns: {shapes_of(output)}") from problem
+
+
+def shapes_of(output):
+    """What a model returned, in words: the shapes of its tensors."""
+    if isinstance(output, torch.Tensor):
+        return f"a tensor of shape {tuple(output.shape)}"
+    if isinstance(output, Mapping):
+        return f"{{{', '.join(f'{name!r}: {shapes_of(part)}' for name, part in output.items())}}}"
+    if isinstance(output, (tuple, list)):
+        return f"({', '.join(map(shapes_of, output))})"
+    return type(output).__name__
 
 
 def size_of(inputs):
@@ -240,6 +278,46 @@ def _device_of_inputs(inputs):
 
 def _random_state_kept(device):
     return torch.random.fork_rng([device] if device.type == "cuda" else [])
+
+
+def _first_weight(model):
+    """The first weight that holds fractions: what comes in meets it, so it says in which precision."""
+    return next((weight for weight in model.parameters() if weight.is_floating_point()), None)
+
+
+def _copied(part, weight):
+    other = weight is not None and part.is_floating_point() and part.dtype != weight.dtype
+    return part.to(weight.dtype) if other else part.clone()
+
+
+def _taken(model, inputs):
+    """Of parts by name those that the model takes; the only tensor by itself where it takes no such name."""
+    # torch.compile and its kin for several GPUs pass on what they get.
+    inner = getattr(model, "_orig_mod", model)
+    if isinstance(inner, (torch.nn.DataParallel, torch.nn.parallel.DistributedDataParallel)):
+        inner = inner.module
+    try:
+        asked = inspect.signature(inner.forward).parameters.values()
+    except (TypeError, ValueError):
+        return inputs
+    if any(one.kind is one.VAR_KEYWORD for one in asked):
+        return inputs
+    taken = {one.name: inputs[one.name] for one in asked if one.name in inputs}
+    needed = [
+        one.name
+        for one in asked
+        if one.default is one.empty and one.kind is not one.VAR_POSITIONAL and one.name not in inputs
+    ]
+    tensors = [part for part in inputs.values() if isinstance(part, torch.Tensor)]
+    if not taken and len(needed) <= 1 and len(tensors) == 1:
+        return tensors[0]
+    if needed or not taken:
+        raise TypeError(
+            f"the batch names {', '.join(map(repr, inputs))}, and the model's forward takes "
+            f"{', '.join(one.name for one in asked)}: it lacks {', '.join(needed) or 'all of them'}. Rename "
+            "the parts of the batch as the model does"
+        )
+    return taken
 
 
 def _check_device(model, inputs):

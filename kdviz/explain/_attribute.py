@@ -4,7 +4,9 @@ For classes of N inputs of any shape the result has the inputs' own shape, save 
 dimensions of an embedding are summed: (N, H, W) for images, (N, D) for a table, (N, L) for tokens.
 """
 
+from collections.abc import Callable, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import torch
 from captum.attr import (
@@ -17,14 +19,14 @@ from captum.attr import (
 from torch import Tensor
 
 from kdviz.losses.checks import check_choice, check_labels, check_whole
-from kdviz.tracing import call, device_of, evaluating, hooked, logits_of
+from kdviz.tracing import call, device_of, evaluating, hooked, logits_of, to_device
 
 METHODS = ("integrated_gradients", "grad_cam", "occlusion")
 
 
 def attribute(
     model: torch.nn.Module,
-    inputs: Tensor,
+    inputs: Tensor | Mapping[str, Tensor],
     targets: Tensor,
     method: str = "integrated_gradients",
     *,
@@ -32,6 +34,7 @@ def attribute(
     layer: str | None = None,
     steps: int = 64,
     window: int | None = None,
+    logits: int | str | Callable | None = None,
 ) -> Tensor:
     r"""How much each position of an input speaks for a class.
 
@@ -52,6 +55,8 @@ def attribute(
     ----------
     model : torch.nn.Module; it answers in eval mode, and its mode and gradients are left as they are
     inputs : (N, channels, height, width), (N, features) or whole-number tokens (N, length)
+        Or a dictionary of a batch by name, of which ``input_ids``, or else the first tensor that is no mask,
+        is asked about. Tokens that its ``attention_mask`` leaves out get 0.
     targets : (N,) the class of each input that is asked about
     baseline : number, or tensor like one input
         The input that says nothing; for tokens the number of the padding token.
@@ -61,6 +66,8 @@ def attribute(
     window : int
         Occlusion: height and width of the window, moved by half of it; by default a quarter of the image.
         In a table or a text one position is hidden at a time.
+    logits : int, str or function
+        Which part of what the model returns holds the logits, where that is not plain.
 
     Returns
     -------
@@ -77,25 +84,59 @@ def attribute(
     tensor([[ 2., 30.]])
     """
     check_choice("method", method, METHODS)
-    with answering(model, inputs, targets) as moved:
-        given = (model, *moved)
+    with answering(model, inputs, targets, logits) as asked:
         if method == "integrated_gradients":
             check_whole("steps", steps, 2)
-            return _integrated_gradients(*given, baseline, steps)
-        if method == "grad_cam":
-            return _grad_cam(*given, layer)
-        return _occlusion(*given, baseline, window)
+            found = _integrated_gradients(asked, baseline, steps)
+        elif method == "grad_cam":
+            found = _grad_cam(asked, layer)
+        else:
+            found = _occlusion(asked, baseline, window)
+        mask = asked.mask
+        return found if mask is None or mask.shape != found.shape else found * mask.to(found)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A model as captum asks it: ``function`` of ``inputs`` and ``others`` gives the logits, and leaves both alone."""
+
+    model: torch.nn.Module
+    function: Callable
+    inputs: Tensor
+    others: tuple
+    targets: Tensor
+    mask: Tensor | None
 
 
 @contextmanager
-def answering(model, inputs, targets):
+def answering(model, inputs, targets, pick=None):
     """Copies of inputs and targets where the model is, which is in eval mode meanwhile."""
-    _check_inputs(inputs, targets)
-    inputs, targets = (part.detach().clone().to(device_of(model)) for part in (inputs, targets))
+    named = isinstance(inputs, Mapping)
+    main = _main(inputs) if named else None
+    parts = {name: part for name, part in inputs.items() if isinstance(part, Tensor)} if named else {main: inputs}
+    _check_inputs(parts[main], targets)
+    parts, targets = to_device(parts, device_of(model)), targets.detach().clone().to(device_of(model))
+    parts = {name: part.detach().clone() for name, part in parts.items()}
+    given, others = parts.pop(main), tuple(parts.values())
+
+    def function(given, *others):
+        rest = dict(zip(parts, others, strict=True))
+        return logits_of(call(model, {main: given, **rest} if named else given), pick)
+
     with evaluating(model), torch.random.fork_rng():
         with torch.no_grad():
-            check_labels(logits_of(call(model, inputs[:1])), targets[:1])
-        yield inputs, targets
+            check_labels(function(given[:1], *(part[:1] for part in others)), targets[:1])
+        yield Asked(model, function, given, others, targets, parts.get("attention_mask"))
+
+
+def _main(inputs):
+    """The name of the part that is asked about."""
+    if "input_ids" in inputs:
+        return "input_ids"
+    names = [name for name, part in inputs.items() if isinstance(part, Tensor) and "mask" not in name]
+    if not names:
+        raise ValueError(f"the inputs hold no tensor to ask about; they have {', '.join(map(repr, inputs))}")
+    return names[0]
 
 
 def map_layer(model: torch.nn.Module, inputs: Tensor) -> str:
@@ -117,28 +158,32 @@ def map_layer(model: torch.nn.Module, inputs: Tensor) -> str:
     return found[-1]
 
 
-def _integrated_gradients(model, inputs, targets, baseline, steps):
-    settings = {"target": targets, "n_steps": steps, "method": "gausslegendre"}
-    settings["internal_batch_size"] = max(256, len(inputs))
+def _integrated_gradients(asked, baseline, steps):
+    inputs = asked.inputs
+    settings = {"target": asked.targets, "n_steps": steps, "method": "gausslegendre"}
+    settings |= {"internal_batch_size": max(256, len(inputs)), "additional_forward_args": asked.others or None}
     if inputs.is_floating_point():
-        method = IntegratedGradients(logits_from(model))
-        found = method.attribute(inputs, baseline_of(baseline, inputs), **settings)
-        return _summed(found)
-    method = LayerIntegratedGradients(logits_from(model), _embedding(model))
+        method = IntegratedGradients(asked.function)
+        return _summed(method.attribute(inputs, baseline_of(baseline, inputs), **settings))
+    method = LayerIntegratedGradients(asked.function, _embedding(asked.model))
     found = method.attribute(inputs, baseline_of(baseline, inputs), **settings)
     return found.detach().sum(-1)
 
 
-def _grad_cam(model, inputs, targets, layer):
-    path = layer or map_layer(model, inputs)
-    method = LayerGradCam(logits_from(model), module_at(model, path))
-    maps = method.attribute(inputs, target=targets, relu_attributions=True)
+def _grad_cam(asked, layer):
+    if asked.others:
+        raise ValueError("Grad-CAM needs a layer with feature maps, and inputs of a single tensor")
+    inputs = asked.inputs
+    path = layer or map_layer(asked.model, inputs)
+    method = LayerGradCam(asked.function, module_at(asked.model, path))
+    maps = method.attribute(inputs, target=asked.targets, relu_attributions=True)
     if not isinstance(maps, torch.Tensor) or maps.ndim != 4:
         raise ValueError(f"layer {path!r} gives no feature maps; name a layer before the pooling")
     return LayerAttribution.interpolate(maps, inputs.shape[-2:], "bilinear").detach()[:, 0]
 
 
-def _occlusion(model, inputs, targets, baseline, window):
+def _occlusion(asked, baseline, window):
+    inputs = asked.inputs
     if inputs.ndim == 4:
         channels, height, width = inputs.shape[1:]
         window = window or max(1, min(height, width) // 4)
@@ -148,22 +193,18 @@ def _occlusion(model, inputs, targets, baseline, window):
     else:
         shape, strides = (1,) * (inputs.ndim - 1), 1
     with torch.no_grad():
-        found = Occlusion(logits_from(model)).attribute(
+        found = Occlusion(asked.function).attribute(
             inputs,
             shape,
             strides=strides,
             baselines=baseline_of(baseline, inputs),
-            target=targets,
+            target=asked.targets,
+            additional_forward_args=asked.others or None,
             perturbations_per_eval=8,
         )
     # Each channel carries the whole fall of the logit, as the window hides them together.
     found = found.mean(1) if inputs.ndim == 4 else found
     return found.to(inputs.dtype) if inputs.is_floating_point() else found
-
-
-def logits_from(model):
-    """The model as captum asks it: a function of inputs that gives the logits and leaves the inputs alone."""
-    return lambda inputs: logits_of(call(model, inputs))
 
 
 def module_at(model, path):

@@ -1,6 +1,6 @@
 """Do teacher and student look at the same places, more than students that never saw the teacher?"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -11,7 +11,7 @@ from scipy import stats
 
 from kdviz.explain._attribute import attribute
 from kdviz.explain.similarity import rank_correlation, top_overlap
-from kdviz.tracing import answer
+from kdviz.tracing import call, device_of, evaluating, logits_of, size_of, to_device
 
 CHANCE = "chance"
 OTHER_INPUTS = "teacher, and student on other inputs"
@@ -39,29 +39,30 @@ class AttributionComparison:
 
     @property
     def sentence(self):
-        """What the numbers say, in words."""
-        gain = _gain(self.maps)
-        if gain is None:
+        """What the numbers say, in words: beside every baseline."""
+        teacher, student, *others = self.maps.items()
+        if not others:
             return "Without a label-only baseline, no similarity can be called large or small."
-        mean, low, high = gain
-        other = list(self.maps)[2]
-        verdict = "more" if low > 0 else "less" if high < 0 else "neither more nor less"
-        return (
-            f"The student ranks the places {verdict} like the teacher than {other} does: "
-            f"difference of the rank correlations {mean:+.3f}, 95 % interval over inputs {low:+.3f} to "
-            f"{high:+.3f}. Other seeds of the students may say otherwise."
-        )
+        told = []
+        for name, maps in others:
+            gain = rank_correlation(teacher[1], student[1]) - rank_correlation(teacher[1], maps)
+            mean, low, high = interval(gain)
+            verdict = "more" if low > 0 else "less" if high < 0 else "neither more nor less"
+            numbers = f"{mean:+.3f}, 95 % interval over inputs {low:+.3f} to {high:+.3f}".replace("-", "−")
+            told.append(f"{verdict} like the teacher than {name} does: difference of the rank correlations {numbers}")
+        return f"The student ranks the places {'; '.join(told)}. Other seeds of the students may say otherwise."
 
 
 def compare_attributions(
     teacher: torch.nn.Module,
     student: torch.nn.Module,
-    inputs: torch.Tensor,
+    inputs: torch.Tensor | Mapping[str, torch.Tensor],
     targets: torch.Tensor | None = None,
     *,
     baselines: Sequence[torch.nn.Module] | Mapping[str, torch.nn.Module] = (),
     method: str = "integrated_gradients",
     top: int | None = None,
+    logits: int | str | Callable | None = None,
     **settings,
 ) -> AttributionComparison:
     """Ask teacher, student and label-only students what an answer rests on, and compare.
@@ -76,6 +77,7 @@ def compare_attributions(
     method, settings : as in :func:`kdviz.explain.attribute`
     top : int, default a tenth of the positions
         How many positions count for ``top_overlap``.
+    logits : as in :func:`kdviz.explain.attribute`
 
     Returns
     -------
@@ -84,12 +86,14 @@ def compare_attributions(
     models = {"teacher": teacher, "student": student, **_named(baselines)}
     if len(models) < 2 + len(baselines):
         raise ValueError("a baseline must not be called 'teacher' or 'student'")
-    if len(inputs) < 5:
-        raise ValueError(f"fewer than 5 inputs say too little to compare; got {len(inputs)}")
+    count = size_of(inputs)
+    if count < 5:
+        raise ValueError(f"fewer than 5 inputs say too little to compare; got {count}")
     if targets is None:
-        targets = answer(teacher, inputs).logits.argmax(-1)
+        with evaluating(teacher), torch.no_grad():
+            targets = logits_of(call(teacher, to_device(inputs, device_of(teacher))), logits).argmax(-1).cpu()
     maps = {
-        name: attribute(model, inputs, targets, method, **settings).cpu().numpy()
+        name: attribute(model, inputs, targets, method, logits=logits, **settings).cpu().numpy()
         for name, model in models.items()
     }
     positions = maps["teacher"][0].size
@@ -124,14 +128,6 @@ def _row(ours, theirs, top):
         "top_high": top_high,
         "inputs": int(np.isfinite(ranks).sum()),
     }
-
-
-def _gain(maps):
-    """By how much the student is more like the teacher than the first baseline is, input by input."""
-    teacher, student, *baselines = maps.values()
-    if not baselines:
-        return None
-    return interval(rank_correlation(teacher, student) - rank_correlation(teacher, baselines[0]))
 
 
 def interval(values: np.ndarray) -> tuple[float, float, float]:

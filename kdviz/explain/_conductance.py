@@ -6,7 +6,7 @@ from captum.attr import LayerConductance
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from kdviz.explain._attribute import answering, baseline_of, logits_from, module_at
+from kdviz.explain._attribute import answering, baseline_of, module_at
 from kdviz.losses.checks import check_whole
 
 
@@ -43,17 +43,18 @@ def conductance(
     """
     check_whole("steps", steps, 2)
     module = module_at(model, layer)
-    with answering(model, inputs, targets) as (inputs, targets):
-        if not inputs.is_floating_point():
+    with answering(model, inputs, targets) as asked:
+        if not asked.inputs.is_floating_point():
             raise ValueError("conductance follows the inputs on a way, and tokens have none; pass floats")
-        found = LayerConductance(logits_from(model), module).attribute(
-            inputs,
-            baseline_of(baseline, inputs),
-            targets,
+        found = LayerConductance(asked.function, module).attribute(
+            asked.inputs,
+            baseline_of(baseline, asked.inputs),
+            asked.targets,
+            additional_forward_args=asked.others or None,
             n_steps=steps,
             # Gauss and Legendre's points would leave out both ends of the way.
             method="riemann_trapezoid",
-            internal_batch_size=max(256, len(inputs)),
+            internal_batch_size=max(256, len(asked.inputs)),
         )
     if not isinstance(found, torch.Tensor):
         raise ValueError(f"layer {layer!r} gives several tensors; name one that gives one")

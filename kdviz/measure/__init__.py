@@ -7,6 +7,16 @@ from kdviz.measure._distillation_score import (
     distillation_scores,
     score_lines,
 )
+from kdviz.measure.answer_measures import (
+    average_precision,
+    correlation,
+    explained,
+    mean_iou,
+    perplexity,
+    root_mean_square,
+)
+from kdviz.measure.answers import KINDS, AnswerKind, answer_kind
+from kdviz.measure.numbering import other_numbering
 from kdviz.measure.predictions import (
     accuracy,
     agreement,
@@ -27,12 +37,16 @@ from kdviz.measure.similarity import (
     procrustes,
     procrustes_distance,
 )
-from kdviz.measure.statistics import Interval, bootstrap, paired, seeds_needed, unpaired
+from kdviz.measure.statistics import Interval, bootstrap, mcnemar, paired, seeds_needed, unpaired
 
 __all__ = [
+    "AnswerKind",
     "Interval",
+    "KINDS",
     "accuracy",
     "agreement",
+    "answer_kind",
+    "average_precision",
     "best_by_weight",
     "bootstrap",
     "calibration_bins",
@@ -41,18 +55,25 @@ __all__ = [
     "cka",
     "cka_map",
     "class_bias",
+    "correlation",
     "distillation_score",
     "distillation_scores",
+    "explained",
     "hsic",
     "kl_to_teacher",
+    "mcnemar",
+    "mean_iou",
     "negative_log_likelihood",
     "neighbour_overlap",
     "neighbours",
+    "other_numbering",
     "paired",
+    "perplexity",
     "procrustes",
     "procrustes_distance",
     "rank_in_class",
     "recall",
+    "root_mean_square",
     "score_lines",
     "seeds_needed",
     "stratified_rows",

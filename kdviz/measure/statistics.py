@@ -76,6 +76,23 @@ def bootstrap(treated: ArrayLike, baseline: ArrayLike, draws: int = 9999, seed: 
     return _interval(difference, *drawn.confidence_interval)
 
 
+def mcnemar(ours: ArrayLike, theirs: ArrayLike) -> tuple[int, int, float]:
+    """McNemar's exact test of two models on the same samples: (right only here, right only there, p).
+
+    Both are yes-or-no, one value for each sample. Only samples on which one of the two is right count: p is
+    the probability of so uneven a split of them, or one more uneven, were either side as likely.
+
+    >>> mcnemar([1, 1, 1, 1, 1, 1, 0, 1], [0, 0, 0, 0, 0, 0, 0, 1])
+    (6, 0, 0.03125)
+    """
+    ours, theirs = np.asarray(ours, bool), np.asarray(theirs, bool)
+    if ours.shape != theirs.shape or ours.ndim != 1:
+        raise ValueError(f"both need one value for each sample; got shapes {ours.shape} and {theirs.shape}")
+    only, other = int((ours & ~theirs).sum()), int((~ours & theirs).sum())
+    p = stats.binomtest(only, only + other).pvalue if only + other else 1.0
+    return only, other, float(p)
+
+
 def seeds_needed(differences: ArrayLike, half_width: float) -> int:
     """How many seeds until the 95 % t interval of a mean difference is at most ± ``half_width``.
 

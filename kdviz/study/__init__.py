@@ -4,18 +4,21 @@ from kdviz.study._compare import compare
 from kdviz.study._diagnose import diagnose
 from kdviz.study.comparison import Comparison
 from kdviz.study.export import Exported, export_student
-from kdviz.study.findings import Diagnosis, Finding
-from kdviz.study.sklearn_teacher import SklearnTeacher
+from kdviz.study.findings import Diagnosis, Finding, Question
+from kdviz.study.models import Answers, SklearnTeacher, StoredAnswers
 
 # The older name.
 Scikit = SklearnTeacher
 
 __all__ = [
+    "Answers",
     "Comparison",
     "Diagnosis",
     "Exported",
     "Finding",
+    "Question",
     "SklearnTeacher",
+    "StoredAnswers",
     "compare",
     "diagnose",
     "export_student",

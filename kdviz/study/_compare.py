@@ -1,4 +1,4 @@
-"""A teacher and a student of any make, on any data: what was transferred?"""
+"""A teacher and students of any make, on any data: what was transferred?"""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -10,32 +10,38 @@ from tqdm import tqdm
 
 from kdviz.datasets.dataset import Dataset
 from kdviz.measure.streamed_cka import StreamedCKA
-from kdviz.models._cost import cost
-from kdviz.study.batches import BatchSource, class_logits
+from kdviz.study._layers import check_layers, choose_layers, last_hidden, pooled_features
+from kdviz.study.batches import BatchSource
 from kdviz.study.comparison import Comparison
-from kdviz.study.layers import check_layers, choose_layers, last_hidden, pooled_features
+from kdviz.study.costs import cost_of
+from kdviz.study.models import as_model, outputs_of
+from kdviz.study.origin import origin_of
 from kdviz.study.predictions import Collector
 from kdviz.study.sample_buffer import SampleBuffer
 from kdviz.study.sandbox import random_state_kept
-from kdviz.study.sklearn_teacher import as_model
-from kdviz.tracing import call, device_of, evaluating, rows_of, to_device
+from kdviz.study.setup import kind_of, scored
+from kdviz.tracing import evaluating, rows_of
 
 
 def compare(
     teacher,
-    student,
-    data,
+    student=None,
+    data=None,
     *,
+    students: Mapping | Sequence | None = None,
     baselines: Sequence | Mapping = (),
     layers: Sequence[str] | None = None,
     teacher_layers: Sequence[str] | None = None,
     classes: Sequence[str] | None = None,
     columns: Sequence[str] | None = None,
     show: Callable | None = None,
+    sample_rate: int | None = None,
+    logits: int | str | Callable | None = None,
+    answers: str | None = None,
     batch_size: int = 256,
     progress: bool = True,
 ) -> Comparison:
-    """Compare a teacher with its student, and with students that never saw it, in one pass over the data.
+    """Compare a teacher with its students, and with students that never saw it, in one pass over the data.
 
     >>> import kdviz as kd
     >>> digits, teacher = kd.datasets.digits(labels=50), kd.models.mlp(64, 32, 10)
@@ -46,27 +52,40 @@ def compare(
 
     Print it, or write all of it as a page: ``comparison.to_html("report.html")``.
 
-    Batches come and go: of each sample a few numbers are kept, some two hundred samples whole, and of the
-    layers only sums. So the memory does not grow with the width of the data, and hardly with its length.
+    Batches come and go: of each target a few numbers are kept, some two hundred samples whole, and of the
+    layers only sums. So the memory does not grow with the width of the data, and hardly with its length. Of
+    texts and maps of pixels two million positions are kept at most, drawn at random.
 
     Parameters
     ----------
-    teacher, student : torch.nn.Module, or a fitted scikit-learn classifier
-        They may return a tensor, a tuple that begins with the logits, a dictionary with ``"logits"`` or an
-        object with ``.logits``. They answer in eval mode and without gradient, each with its own copy of a
-        batch; modes, hooks and random generators are afterwards as before, also after an error.
-    data : DataLoader, torch Dataset, tensors (inputs, labels), or a kdviz data set (its test part)
-        Best samples on which nobody was trained. Labels may be missing, or -1.
-    baselines : models, or a dictionary of them by name
+    teacher, student : torch.nn.Module, fitted scikit-learn model, exported file (.onnx, .pt2, TorchScript),
+        onnxruntime session, function of inputs, or logits (N, ...) in the order of the data
+        They may return a tensor, a tuple that begins with the logits, a dictionary with ``"logits"`` or
+        ``"out"``, or an object with ``.logits``. They answer in eval mode and without gradient, each with its
+        own copy of a batch in its own precision; modes, hooks and random generators are afterwards as before,
+        also after an error.
+    data : DataLoader, torch Dataset, tensors (inputs, labels), a pandas table, or a kdviz data set (its test part)
+        Best samples on which nobody was trained. Labels may be missing, -1 or -100.
+    students : models by name, in place of ``student``
+        A list under a name holds the seeds of one student: ``{"kd": [s0, s1, s2], "hint": [h0, h1, h2]}``.
+        Intervals over seeds are then told beside those over samples.
+    baselines : models, or a dictionary of them by name, of several seeds as lists
         Students trained on labels alone; two of different seeds show what seeds do.
     layers, teacher_layers : sequences of paths
-        Layers for the CKA; by default up to eight of each, chosen evenly. [] leaves them out.
-    classes : names of the classes
+        Layers for the CKA, as :func:`kdviz.layers` lists them; by default up to eight of each, blocks where
+        there are any. [] leaves them out.
+    classes : names of the classes, of several labels, or of the numbers
     columns : names of a table's columns
-    show : function
+    show : function, or a tokenizer with ``decode``
         Makes of one input what a reader can look at: an image (height, width) or (height, width, 3) from 0
-        to 1, or a text. By default grey and colour images are stretched to their own range, and of a row of
-        a table the values furthest from the mean are listed.
+        to 1, or a text. By default grey and colour images are stretched to their own range, of a row of
+        a table the values furthest from the mean are listed, and long rows of one channel are drawn as waves.
+    sample_rate : samples a second of inputs that are sound, which can then be played
+    logits : int, str or function
+        Which part of what the models return holds the logits, where that is not plain: the number of an
+        entry, the name of a key, or a function of the output.
+    answers : {"classes", "binary", "labels", "numbers", "tokens", "pixels"}
+        What the outputs are, where their shape and that of the labels do not tell.
     batch_size : int
         Where ``data`` is not a loader.
     progress : bool
@@ -81,29 +100,45 @@ def compare(
     ValueError
         No samples, unequal classes, logits or features that are not finite, labels out of range, a layer
         that is not there or runs more than once.
+    TypeError
+        Data, models or labels of a kind that cannot be compared, and what they should be.
     """
-    models = _models(teacher, student, baselines)
-    source = BatchSource(data, batch_size, part="test")
+    source = BatchSource(_given("data", data), batch_size, part="test")
+    groups, models = _models(teacher, student, students, baselines, source.columns)
+    main = groups["students"][next(iter(groups["students"]))][0]
     if isinstance(data, Dataset):
         classes = data.classes if classes is None else classes
         show = show or partial(_pixels, mean=data.mean.cpu())
+    compared = {"teacher": models["teacher"], "student": models[main]}
     with evaluating(*models.values()), torch.no_grad(), random_state_kept(*source.generators):
         first = next(iter(source), None)
         if first is None:
             raise ValueError("the data gives no sample; with drop_last=True less than one batch gives none")
-        count = _count_classes(models, first.inputs)
-        paths = _paths(models, first.inputs, layers, teacher_layers)
-        costs = {name: _cost(model, first.inputs) for name, model in models.items()}
-        found = _pass(models, source, paths, count, progress)
+        kind, count = _kind(models, first, logits, answers)
+        paths = _paths(compared, first.inputs, layers, teacher_layers, logits)
+        costs = {name: cost_of(model, first.inputs, models["teacher"]) for name, model in models.items()}
+        found = _pass(models, main, source, paths, kind, count, progress, logits)
     return Comparison(
         models=models,
+        kind=kind,
+        groups=groups,
         classes=_class_names(classes, count),
-        columns=_column_names(columns, first.inputs),
-        costs=costs,
+        columns=_column_names(columns, source.columns, first.inputs),
+        costs={name: counted for name, (counted, _) in costs.items()},
+        uncounted={name: reasons for name, (_, reasons) in costs.items() if reasons},
         layers=paths,
         show=show,
+        sample_rate=sample_rate,
+        pick=logits,
+        origin=origin_of(models, source, found["samples"]),
         **found,
     )
+
+
+def _given(name, value):
+    if value is None:
+        raise TypeError(f"pass {name}=: the samples on which all are compared, best such as nobody was trained on")
+    return value
 
 
 def _pixels(inputs, mean):
@@ -112,25 +147,55 @@ def _pixels(inputs, mean):
     return pixels.permute(1, 2, 0).numpy() if len(pixels) == 3 else pixels[0].numpy()
 
 
-def _models(teacher, student, baselines):
-    if not isinstance(baselines, Mapping):
-        baselines = {f"label-only {number}": model for number, model in enumerate(baselines, 1)}
-    given = {"teacher": teacher, "student": student, **baselines}
-    if len(given) < 2 + len(baselines):
-        raise ValueError("a baseline must not be called 'teacher' or 'student'")
-    return {name: as_model(model, name) for name, model in given.items()}
+def _models(teacher, student, students, baselines, columns):
+    """The names of the models of each group, and all models by name."""
+    if (student is None) == (students is None):
+        raise TypeError("pass one student, or students={name: model, or a list of its seeds}")
+    students = {"student": student} if students is None else students
+    groups = {"students": _grouped(students, "student"), "baselines": _grouped(baselines, "label-only")}
+    models, names = {"teacher": teacher}, {"students": {}, "baselines": {}}
+    for role, each in groups.items():
+        for group, seeds in each.items():
+            members = [group] if len(seeds) == 1 else [f"{group}, seed {n}" for n in range(len(seeds))]
+            taken = [name for name in (group, *members) if name in models]
+            if taken:
+                raise ValueError(
+                    f"a {'baseline' if role == 'baselines' else 'student'} must not be called {taken[0]!r}: "
+                    "another model has that name"
+                )
+            names[role][group] = members
+            models |= dict(zip(members, seeds, strict=True))
+    return names, {name: as_model(model, name, columns) for name, model in models.items()}
 
 
-def _count_classes(models, inputs):
-    some = rows_of(inputs, slice(2))
-    counts = {name: class_logits(model, some, name).shape[1] for name, model in models.items()}
+def _grouped(given, default):
+    """Models by name, of each a list of its seeds."""
+    if not isinstance(given, Mapping):
+        given = given if isinstance(given, (list, tuple)) else [given]
+        given = {f"{default} {number}": model for number, model in enumerate(given, 1)}
+    found = {str(name): list(each) if isinstance(each, (list, tuple)) else [each] for name, each in given.items()}
+    empty = [name for name, seeds in found.items() if not seeds]
+    if empty or (default == "student" and not found):
+        raise ValueError(f"there is no model for {empty[0]!r}" if empty else "there is no student")
+    return found
+
+
+def _kind(models, first, pick, declared):
+    """The kind of the answers and how many classes or numbers there are, the same for all models."""
+    some = first.head(2)
+    outputs = {name: outputs_of(model, some, name, pick) for name, model in models.items()}
+    # Two samples may look as if they had labels of another kind.
+    kind = kind_of(first, outputs_of(models["teacher"], first, "teacher", pick), declared)
+    counts = {name: tuple(values.shape[1:]) for name, values in outputs.items()}
     if len(set(counts.values())) > 1:
+        told = {name: shape[0] if len(shape) == 1 else shape for name, shape in counts.items()}
         raise ValueError(
             "all models must answer with the same classes; there are "
-            + ", ".join(f"{number} for {name}" for name, number in counts.items())
-            + ". Of a larger model keep the columns of your classes"
+            + ", ".join(f"{number} for {name}" for name, number in told.items())
+            + ". Of a larger model keep the columns of your classes; bring maps of pixels to one size"
         )
-    return counts["teacher"]
+    table = kind.positions(outputs["teacher"])
+    return kind, table.shape[1] if kind.name in ("labels", "numbers") else table.shape[2]
 
 
 def _class_names(classes, count):
@@ -140,97 +205,111 @@ def _class_names(classes, count):
     return names
 
 
-def _column_names(columns, inputs):
+def _column_names(columns, table, inputs):
     """Names for the columns of a table; None where the inputs are none."""
     if not (isinstance(inputs, torch.Tensor) and inputs.ndim == 2 and inputs.is_floating_point()):
         if columns is not None:
             raise ValueError("columns are for tables: inputs of shape (samples, columns)")
         return None
     width = inputs.shape[1]
+    columns = table.names if columns is None and table is not None else columns
     names = [f"column {n}" for n in range(width)] if columns is None else [str(name) for name in columns]
     if len(names) != width:
         raise ValueError(f"columns must name the {width} columns of the inputs; got {len(names)} names")
     return names
 
 
-def _paths(models, inputs, layers, teacher_layers):
+def _paths(models, inputs, layers, teacher_layers, pick):
     """The layers of teacher and student; none where a model has none that can be compared."""
     wanted = {"teacher": layers if teacher_layers is None else teacher_layers, "student": layers}
     paths = {}
     for name, chosen in wanted.items():
         if chosen is None:
-            paths[name] = choose_layers(models[name], inputs)
+            paths[name] = choose_layers(models[name], inputs, pick=pick)
         else:
             paths[name] = list(chosen)
-            check_layers(models[name], rows_of(inputs, slice(8)), paths[name], name)
+            check_layers(models[name], rows_of(inputs, slice(8)), paths[name], name, pick)
     return paths if all(paths.values()) else {"teacher": [], "student": []}
 
 
-class _Bound(torch.nn.Module):
-    """A model with its inputs, which may have several parts, as a module of one tensor."""
-
-    def __init__(self, model, inputs):
-        super().__init__()
-        self.model, self.inputs = model, to_device(inputs, device_of(model))
-
-    def forward(self, nothing):
-        return call(self.model, self.inputs)
-
-
-def _cost(model, inputs):
-    # torch's shortcut for encoder layers in eval mode hides their matrix products from the count.
-    shortcut = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
-    try:
-        return cost(_Bound(model, rows_of(inputs, slice(1))), torch.zeros(1))
-    finally:
-        torch.backends.mha.set_fastpath_enabled(shortcut)
-
-
-def _pass(models, source, paths, classes, progress):
+def _pass(models, main, source, paths, kind, classes, progress, pick):
     """One pass over the data."""
-    collector, buffer, cka, every_label = Collector(), SampleBuffer(classes), StreamedCKA(), []
+    own_class = kind.name in ("classes", "binary")
+    collector, cka = Collector(kind, source.total), StreamedCKA()
+    buffer = SampleBuffer(classes if own_class else 1, main)
     bar = tqdm(total=source.total, unit=" samples", disable=not progress)
     with bar, ExitStack() as hooks:
-        features = {name: hooks.enter_context(pooled_features(models[name], paths[name])) for name in paths}
-        count = 0
+        compared = {"teacher": models["teacher"], "student": models[main]}
+        features = {name: hooks.enter_context(pooled_features(compared[name], paths[name])) for name in paths}
+        start = 0
         for batch in source:
-            logits = {name: _logits(model, batch, name) for name, model in models.items()}
-            labels = _labels(batch, classes)
-            predictions = collector.add(logits, labels)
+            for each in features.values():
+                each.mask = batch.mask
+            outputs = {name: _outputs(model, batch, name, kind, pick) for name, model in models.items()}
+            labels = kind.targets(None if batch.labels is None else batch.labels.cpu(), outputs["teacher"])
+            targets, found = collector.add(outputs, labels, scored(kind, batch, outputs["teacher"]))
             if paths["student"]:
                 _add_layers(cka, features, paths)
-            buffer.add(batch, labels.numpy(), count, logits, _embeddings(features, paths), predictions)
-            every_label.append(labels.numpy())
-            count += len(batch)
+            known = _known(kind, outputs, labels, _embeddings(features, paths))
+            if own_class:
+                chosen = np.where(known["labels"] >= 0, known["labels"], found["teacher"].answer)
+            else:
+                chosen = np.zeros(len(batch), int)
+            apart = _apart(kind, targets, found["teacher"], found[main], start, len(batch))
+            buffer.add(batch, start, chosen, apart, known)
+            start += len(batch)
             bar.update(len(batch))
+    every = collector.targets()
     return {
-        "labels": np.concatenate(every_label),
+        "samples_seen": start,
+        "targets": every,
+        "share": 1.0 if collector.share is None else collector.share,
         "predictions": collector.predictions(),
-        "cka": cka.value() if paths["student"] and count >= 4 else None,
+        "cka": cka.value() if paths["student"] and start >= 4 else None,
         "samples": buffer.samples,
         "disagreements": buffer.disagreements,
     }
 
 
-def _logits(model, batch, name):
-    logits = class_logits(model, batch.inputs, name).double().cpu()
-    bad = int((~logits.isfinite().all(1)).sum())
+def _outputs(model, batch, name, kind, pick):
+    found = outputs_of(model, batch, name, pick).cpu()
+    # A class that is masked has the logit -inf.
+    fine = found.isfinite() | (found.isneginf() & (not kind.has_numbers))
+    bad = int((~fine.flatten(1).all(1) | (kind.positions(found).isneginf().all(2).any(1))).sum())
     if bad:
         raise ValueError(
-            f"{name} answers {bad} of {len(logits)} samples of a batch with NaN or infinity; kdviz.diagnose "
+            f"{name} answers {bad} of {len(found)} samples of a batch with NaN or infinity; kdviz.diagnose "
             "names the layer where it begins"
         )
-    return logits
+    return found
 
 
-def _labels(batch, classes):
-    if batch.labels is None:
-        return torch.full((len(batch),), -1)
-    labels = batch.labels.cpu().clamp(min=-1)
-    if int(labels.max()) >= classes:
-        raise ValueError(f"labels must be from 0 to {classes - 1}, or -1; got {int(labels.max())}")
-    return labels
+def _known(kind, outputs, labels, embeddings):
+    """What is kept of samples, by name."""
+    if kind.is_dense:
+        targets = {name: kind.positions(values).argmax(2).int().numpy() for name, values in outputs.items()}
+        targets["label"] = labels.int().numpy()
+        return {"labels": np.full(len(labels), -1), "logits": {}, "embeddings": embeddings, "targets": targets}
+    tables = {name: kind.positions(values) for name, values in outputs.items()}
+    logits = {name: table[:, 0] if kind.name in ("classes", "binary") else table[:, :, -1] for name, table in tables.items()}
+    logits = {name: table.double() for name, table in logits.items()}
+    single = kind.name in ("classes", "binary")
+    return {
+        "labels": labels[:, 0].numpy() if single else np.full(len(labels), -1),
+        "logits": logits,
+        "embeddings": embeddings,
+        "targets": {} if single else {"label": labels.numpy()},
+    }
+
+
+def _apart(kind, targets, theirs, ours, start, count):
+    """How far teacher and student are apart on each sample: 0 where they answer alike."""
+    if kind.has_numbers:
+        apart = np.abs(theirs.value - ours.value)
+    else:
+        apart = np.where(theirs.answer == ours.answer, 0, ours.kl)
+    sample = targets.sample - start
+    return np.bincount(sample, apart, count) / np.maximum(np.bincount(sample, minlength=count), 1)
 
 
 def _add_layers(cka, features, paths):

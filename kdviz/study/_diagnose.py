@@ -1,5 +1,6 @@
 """The distillation doctor: does this set-up distil, and if not, why not?"""
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 
 import torch
@@ -7,10 +8,10 @@ import torch
 from kdviz.losses.objective import Loss, Objective
 from kdviz.study.batches import BatchSource
 from kdviz.study.checks import EVERY
-from kdviz.study.findings import Diagnosis, Finding, Passed, Unchecked
-from kdviz.study.sandbox import CannotCopy, random_state_kept
+from kdviz.study.findings import Diagnosis, Finding, Passed, Question, Unchecked
+from kdviz.study.models import as_model
+from kdviz.study.sandbox import random_state_kept
 from kdviz.study.setup import CannotCheck, Setup
-from kdviz.study.sklearn_teacher import as_model
 from kdviz.study.step_trace import step_arguments
 
 
@@ -21,20 +22,25 @@ def diagnose(
     *,
     objective: Objective | Loss | Callable | None = None,
     step: Callable | None = None,
-    optimizer: torch.optim.Optimizer | None = None,
+    optimizer: torch.optim.Optimizer | Sequence[torch.optim.Optimizer] | None = None,
+    optimizers: Sequence[torch.optim.Optimizer] = (),
     cached_logits: torch.Tensor | None = None,
     runs: Mapping[str, Sequence[float]] | None = None,
     samples: int = 2000,
+    logits: int | str | Callable | None = None,
+    answers: str | None = None,
 ) -> Diagnosis:
     """Look at a distillation set-up and say what is wrong with it, with evidence and how to fix it.
 
-    It looks at whatever it is handed and names the checks that it could not make. Models and
-    batches are copied and steps run on the copies; your models, optimizer and random generators stay as they
-    are, also after an error.
+    It looks at whatever it is handed and names the checks that it could not make. Steps run on what is
+    yours, and all that they reach is put back afterwards, also after an error: weights, buffers, gradients,
+    modes, optimizers, schedules, scalers, moving averages, memory banks, meters, counters, batches and random
+    generators. What cannot be put back, such as an open file or an iterator, is named in a warning before the
+    first step is taken.
 
     Parameters
     ----------
-    teacher : torch.nn.Module, a fitted scikit-learn classifier, or None where only cached logits are left
+    teacher : torch.nn.Module, a fitted scikit-learn model, or None where only cached logits are left
     student : torch.nn.Module
         As your loop has it when it takes a step, train or eval mode included.
     data : DataLoader, torch Dataset, tensors (inputs, labels) or a kdviz data set
@@ -42,21 +48,28 @@ def diagnose(
     objective : Objective, Loss, or a function (student_logits, teacher_logits, labels) -> loss
         What you mean to minimise. With ``step``, the two are compared.
     step : function
-        One training step, called by the names of its arguments: ``student``, and any of ``teacher``,
-        ``optimizer``, ``batch``, ``inputs``, ``labels``, ``rows``, ``cached_logits``,
-        ``teacher_logits`` (the cached logits of this batch). It returns the loss, or calls backward itself.
-    optimizer : torch.optim.Optimizer of the student
+        One training step, called by the names of its arguments: ``student``, ``batch`` or ``inputs``, and any
+        of ``teacher``, ``optimizer``, ``optimizers``, ``batch_idx``, ``labels``, ``rows``, ``cached_logits``,
+        ``teacher_logits`` (the cached logits of this batch). It returns the loss, or calls backward itself. A
+        method of a trainer that holds the models will do.
+    optimizer, optimizers : the torch.optim.Optimizer of the student; several where the step has several
     cached_logits : tensor (N, C)
         The teacher's logits, one row for each sample of the data set, in its order.
     runs : {"distilled": [...], "baseline": [...]}
         A score for each seed, in the same order; higher is better.
     samples : int
         How many samples to look at, at least.
+    logits : int, str or function
+        Which part of what the models return holds the logits, where that is not plain: the number of an
+        entry, the name of a key, or a function of the output.
+    answers : {"classes", "binary", "labels", "numbers", "tokens", "pixels"}
+        What the outputs are, where their shape and that of the labels do not tell.
 
     Returns
     -------
     Diagnosis
-        Print it. ``findings`` holds those found, ``passed`` and ``unchecked`` the other checks.
+        Print it. ``findings`` holds what is wrong, ``questions`` what may be meant so, and ``passed`` and
+        ``unchecked`` the other checks.
 
     Raises
     ------
@@ -72,23 +85,46 @@ def diagnose(
     if step is not None:
         step_arguments(step)
     # Data of a kind that cannot be read is an error, not a finding.
+    source = BatchSource(data, size=64, part="transfer")
     setup = Setup(
-        teacher=None if teacher is None else as_model(teacher, "teacher"),
-        student=as_model(student, "student"),
-        source=BatchSource(data, size=64, part="transfer"),
+        teacher=None if teacher is None else as_model(teacher, "teacher", source.columns),
+        student=as_model(student, "student", source.columns),
+        source=source,
         objective=objective,
         step=step,
-        optimizer=_checked_optimizer(optimizer),
+        optimizers=[*_checked_optimizers(optimizer), *_checked_optimizers(optimizers)],
         cached=_checked_cache(cached_logits, teacher),
         runs=runs,
-        samples=samples,
+        samples=int(samples),
+        pick=logits,
+        answers=answers,
     )
-    with random_state_kept(*setup.source.generators):
+    with random_state_kept(*source.generators):
+        left = _told(setup)
         results = [result for check in EVERY for result in _made(check, setup)]
     # Two checks may find the same.
     results = {(result.name, str(result)): result for result in results}.values()
-    kinds = (Finding, Passed, Unchecked)
-    return Diagnosis(*(tuple(one for one in results if isinstance(one, kind)) for kind in kinds))
+    return Diagnosis(
+        *(
+            tuple(one for one in results if type(one) is kind)
+            for kind in (Finding, Question, Passed, Unchecked)
+        ),
+        not_put_back=left,
+    )
+
+
+def _told(setup):
+    """What the step reaches and cannot be put back, told before it runs."""
+    if setup.step is None or not setup.batches:
+        return ()
+    left = tuple(f"{name} ({what})" for name, what in setup.kept.strangers.items())
+    if left:
+        warnings.warn(
+            "your step is run several times and all of yours is put back, but for what cannot be: "
+            f"{', '.join(left)}. Leave that out of the step that you hand in, if it matters",
+            stacklevel=3,
+        )
+    return left
 
 
 def _made(check, setup):
@@ -97,15 +133,15 @@ def _made(check, setup):
         found.extend(check(setup))
     except CannotCheck as problem:
         found.append(Unchecked(check.__name__, f"needs {problem}"))
-    except CannotCopy as problem:
-        found.append(Unchecked(check.__name__, str(problem)))
     return found
 
 
-def _checked_optimizer(optimizer):
-    if optimizer is not None and not isinstance(optimizer, torch.optim.Optimizer):
-        raise TypeError(f"optimizer must be a torch.optim.Optimizer; got {type(optimizer).__name__}")
-    return optimizer
+def _checked_optimizers(given):
+    given = [] if given is None else [given] if not isinstance(given, (list, tuple)) else given
+    for one in given:
+        if not isinstance(one, torch.optim.Optimizer):
+            raise TypeError(f"optimizer must be a torch.optim.Optimizer; got {type(one).__name__}")
+    return given
 
 
 def _checked_cache(logits, teacher):

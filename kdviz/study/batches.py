@@ -1,16 +1,25 @@
-"""Any data as batches and any model as logits: what the study of a reader's own set-up stands on."""
+"""Any data as batches: what the study of a reader's own set-up stands on."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from torch.utils.data import BatchSampler, DataLoader, RandomSampler, SequentialSampler, TensorDataset
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    IterableDataset,
+    RandomSampler,
+    SequentialSampler,
+    TensorDataset,
+)
 
 from kdviz.datasets.dataset import Dataset, Samples
-from kdviz.tracing import call, device_of, logits_of, size_of, to_device
+from kdviz.measure.answers import as_label_tensor
+from kdviz.study.tables import Columns, is_frame
+from kdviz.tracing import rows_of, size_of
 
-_LABELS = ("labels", "label", "targets", "target", "y")
+_LABELS = ("labels", "label", "targets", "target", "y", "label_ids")
 _INPUTS = ("inputs", "input", "images", "image", "x")
 
 
@@ -26,24 +35,49 @@ class Batch:
     def __len__(self):
         return size_of(self.inputs)
 
+    def head(self, count):
+        """Its first samples."""
+        rows = slice(count)
+        labels, numbers = (None if part is None else part[rows] for part in (self.labels, self.rows))
+        return Batch(rows_of(self.inputs, rows), labels, numbers, self.given)
+
+    @property
+    def mask(self):
+        """Which tokens count (samples, tokens), where the batch says so; else None."""
+        mask = self.inputs.get("attention_mask") if isinstance(self.inputs, Mapping) else None
+        return mask if isinstance(mask, torch.Tensor) and mask.ndim == 2 else None
+
+    @property
+    def tokens(self):
+        """The token numbers of the inputs (samples, tokens), or None where they are none."""
+        found = self.inputs.get("input_ids") if isinstance(self.inputs, Mapping) else self.inputs
+        whole = isinstance(found, torch.Tensor) and not found.is_floating_point()
+        return found if whole and found.ndim == 2 else None
+
 
 class BatchSource:
     """Batches of whatever data a reader has, as often as they are asked for.
 
-    Tensors or arrays ``(inputs, labels)``, a kdviz data set or its samples, a torch ``Dataset``, a
+    Tensors, arrays or tables ``(inputs, labels)``, a kdviz data set or its samples, a torch ``Dataset``, a
     ``DataLoader``, or a list of batches. A batch is inputs alone, ``(inputs, labels)``,
     ``(inputs, labels, row numbers)``, or a dictionary with ``"labels"``, the rest of which goes to the
-    model by name.
+    model by name. ``columns`` are those of a pandas table, else None.
     """
 
     def __init__(self, data, size=256, part="test"):
+        self.described = _described(data, part)
         if isinstance(data, Dataset):
             data = getattr(data, part)
         if isinstance(data, Samples):
             data = (data.inputs, data.labels)
         self.loader = data if isinstance(data, DataLoader) else None
+        self.columns = None
+        if is_frame(data) or (isinstance(data, (tuple, list)) and data and is_frame(data[0])):
+            frame, *labels = [data] if is_frame(data) else data
+            self.columns = Columns.of(frame)
+            data = (self.columns.numbers(frame), *map(as_label_tensor, labels))
         # Whether the batches come in the order of the data.
-        self._batches, self.in_order = _as_batches(data, size)
+        self._batches, self.in_order = _as_batches(data, int(size))
 
     def __iter__(self):
         start = 0
@@ -52,19 +86,27 @@ class BatchSource:
             if not len(batch):
                 continue
             if batch.rows is None and self.in_order:
-                rows = torch.arange(start, start + len(batch))
-                batch = Batch(batch.inputs, batch.labels, rows, given)
+                batch = replace(batch, rows=torch.arange(start, start + len(batch)))
             start += len(batch)
             yield batch
+        if self.total is not None and start < self.total:
+            raise ValueError(
+                f"the data set gave {start:,} of its {self.total:,} samples and stopped: does its __getitem__ "
+                "or its sampler raise StopIteration?"
+            )
 
     @property
     def total(self):
-        """How many samples there are, or None where that is not known."""
-        sampler = _sampler(self._batches) if isinstance(self._batches, DataLoader) else None
+        """How many samples one pass gives, or None where that is not known."""
+        if not isinstance(self._batches, DataLoader) or isinstance(self._batches.dataset, IterableDataset):
+            return None
+        sampler = _sampler(self._batches)
         try:
-            return None if sampler is None else len(sampler)
+            count = None if sampler is None else len(sampler)
         except TypeError:
             return None
+        left_out = self._batches.drop_last and count is not None
+        return count - count % self._batches.batch_size if left_out else count
 
     @property
     def shuffles(self):
@@ -77,6 +119,16 @@ class BatchSource:
         holders = (self.loader, *samplers, getattr(samplers[1], "sampler", None))
         held = (getattr(holder, "generator", None) for holder in holders)
         return [generator for generator in held if generator is not None]
+
+
+def _described(data, part):
+    """The data in a few words, for the foot of a report."""
+    if isinstance(data, Dataset):
+        return f"{part} part of {data!r}" if data.card is not None else f"{part} part of a kdviz data set"
+    held = getattr(data, "dataset", data)
+    parts = held if isinstance(held, tuple) else getattr(held, "tensors", [held])
+    shapes = [f"{tuple(one.shape)}" for one in parts if hasattr(one, "shape")]
+    return " ".join([type(held).__name__, *shapes])
 
 
 def _sampler(loader):
@@ -96,8 +148,10 @@ def _as_batches(data, size):
         )
     if isinstance(data, (torch.Tensor, np.ndarray)):
         data = (data,)
-    if isinstance(data, tuple) and all(isinstance(part, (torch.Tensor, np.ndarray)) for part in data):
+    if _are_inputs_and_labels(data):
         return DataLoader(_tensors(data), batch_size=size), True
+    if isinstance(data, IterableDataset):
+        return DataLoader(data, batch_size=size), False
     if isinstance(data, list):
         return data, True
     if hasattr(data, "__getitem__") and hasattr(data, "__len__") and not isinstance(data, (str, dict)):
@@ -105,14 +159,31 @@ def _as_batches(data, size):
     if hasattr(data, "__iter__") and not isinstance(data, (str, dict)):
         return data, False
     raise TypeError(
-        "data must be tensors (inputs, labels), a torch Dataset, a DataLoader, a list of batches or a kdviz "
-        f"data set; got {type(data).__name__}"
+        "data must be tensors (inputs, labels), a pandas table, a torch Dataset, a DataLoader, a list of "
+        f"batches or a kdviz data set; got {type(data).__name__}"
     )
 
 
+def _are_inputs_and_labels(data):
+    """A tuple of tensors; of a list, which may hold batches, only one that cannot be anything else."""
+    if not isinstance(data, (tuple, list)) or not data:
+        return False
+    first, *rest = data
+    tensors = isinstance(first, (torch.Tensor, np.ndarray))
+    if isinstance(data, tuple):
+        return tensors and all(isinstance(one, (torch.Tensor, np.ndarray)) or _is_series(one) for one in rest)
+    labels = np.asarray(rest[0]) if tensors and len(rest) == 1 and hasattr(rest[0], "shape") else None
+    return labels is not None and labels.shape == first.shape[:1] != first.shape and labels.dtype.kind in "iu"
+
+
+def _is_series(part):
+    return type(part).__module__.startswith("pandas")
+
+
 def _tensors(data):
-    tensors = [torch.as_tensor(part) for part in data]
-    if len({len(tensor) for tensor in tensors}) > 1:
+    inputs, *rest = data
+    tensors = [torch.as_tensor(inputs), *map(as_label_tensor, rest)]
+    if len({len(tensor) if tensor.ndim else 0 for tensor in tensors}) > 1:
         raise ValueError(
             "inputs and labels must have equally many rows; got "
             + " and ".join(str(tuple(tensor.shape)) for tensor in tensors)
@@ -135,11 +206,19 @@ def _as_batch(given):
             rows = rest[1]
     else:
         inputs = given
-    return Batch(as_tensors(inputs), _as_labels(labels), rows, given)
+    inputs, labels = as_tensors(inputs), None if labels is None else as_label_tensor(labels)
+    if _are_indices(inputs) and labels is not None and labels.is_floating_point() and labels.ndim > 1:
+        raise TypeError(
+            "batches must be (inputs, labels) or (inputs, labels, row numbers), in this order; here whole "
+            f"numbers of shape {tuple(inputs.shape)} come first and fractions of shape {tuple(labels.shape)} after"
+        )
+    return Batch(inputs, labels, rows, given)
 
 
 def _are_indices(values):
-    return isinstance(values, torch.Tensor) and values.ndim == 1 and not values.is_floating_point()
+    """Whole numbers, none twice: a domain or a group that many samples share is no row."""
+    whole = isinstance(values, torch.Tensor) and values.ndim == 1 and not values.is_floating_point()
+    return whole and len(values.unique()) == len(values)
 
 
 def as_tensors(inputs):
@@ -148,32 +227,13 @@ def as_tensors(inputs):
         return torch.from_numpy(inputs)
     if isinstance(inputs, (list, tuple)):
         return tuple(as_tensors(part) for part in inputs)
-    if not isinstance(inputs, (torch.Tensor, dict)):
+    if isinstance(inputs, Mapping):
+        return {
+            name: as_tensors(part) if isinstance(part, np.ndarray) else part for name, part in inputs.items()
+        }
+    if not isinstance(inputs, torch.Tensor):
         raise TypeError(
             f"the inputs of a batch must be a tensor, or several by name or in order; got "
             f"{type(inputs).__name__}"
         )
     return inputs
-
-
-def _as_labels(labels):
-    if labels is None:
-        return None
-    labels = torch.as_tensor(labels)
-    if labels.ndim != 1 or labels.is_floating_point():
-        raise TypeError(
-            "labels must be whole class numbers, one for each sample; got "
-            f"{labels.dtype} of shape {tuple(labels.shape)}. Of one-hot rows take .argmax(1)"
-        )
-    return labels.long()
-
-
-def class_logits(model, inputs, who="the model"):
-    """The logits of a model for the inputs of a batch: (samples, classes), as its mode and gradients are."""
-    logits = logits_of(call(model, to_device(inputs, device_of(model))))
-    if logits.ndim != 2 or len(logits) != size_of(inputs):
-        raise ValueError(
-            f"{who} must give one row of logits for each sample, shape ({size_of(inputs)}, classes); it gave "
-            f"{tuple(logits.shape)}. Wrap it so that it does: of maps or tokens take one position a row"
-        )
-    return logits

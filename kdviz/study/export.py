@@ -14,7 +14,8 @@ import torch
 from torch import nn
 from torch.utils import _pytree as pytree
 
-from kdviz.study.batches import as_tensors, class_logits
+from kdviz.study.batches import as_tensors
+from kdviz.study.models import outputs_of as class_logits
 from kdviz.study.sandbox import copies, random_state_kept
 from kdviz.tracing import call, logits_of, rows_of, size_of, to_device
 

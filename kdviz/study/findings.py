@@ -27,6 +27,11 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class Question(Finding):
+    """What may be meant so, and would be a fault if not: an ``objective=`` that says what is meant decides."""
+
+
+@dataclass(frozen=True)
 class Passed:
     """A check that found nothing, and the numbers that it looked at."""
 
@@ -44,11 +49,16 @@ class Unchecked:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What the doctor saw: ``findings``, the checks that ``passed``, and those left ``unchecked``."""
+    """What the doctor saw: ``findings``, ``questions``, the checks that ``passed``, and those ``unchecked``.
+
+    ``not_put_back`` names what the step reaches and nobody can put back, such as an open file.
+    """
 
     findings: tuple[Finding, ...]
+    questions: tuple[Question, ...]
     passed: tuple[Passed, ...]
     unchecked: tuple[Unchecked, ...]
+    not_put_back: tuple[str, ...] = ()
 
     @property
     def names(self):
@@ -56,18 +66,28 @@ class Diagnosis:
         return [finding.name for finding in self.findings]
 
     def __str__(self):
-        count = len(self.findings)
-        parts = [f"{count} finding{'' if count == 1 else 's'}" if count else "Nothing was found."]
+        parts = [_count(len(self.findings), "finding") if self.findings else "Nothing was found."]
         parts += [str(finding) for finding in self.findings]
+        if self.questions:
+            parts.append(f"{_count(len(self.questions), 'question')}: is that meant?")
+            parts += [str(question) for question in self.questions]
+        if self.not_put_back:
+            parts.append(f"Reached by your step and not put back: {', '.join(self.not_put_back)}")
         if self.passed:
-            parts.append(f"{len(self.passed)} checks passed")
+            parts.append(f"{_count(len(self.passed), 'check')} passed")
             parts += [_line(check.name, check.evidence) for check in self.passed]
         if self.unchecked:
-            parts.append(f"{len(self.unchecked)} checks could not be made")
+            parts.append(f"{_count(len(self.unchecked), 'check')} could not be made")
             parts += [_line(check.name, check.missing) for check in self.unchecked]
         return "\n".join(parts)
 
     __repr__ = __str__
+
+
+def question(key, evidence, **words):
+    """The question with this key in ``findings.toml``."""
+    text = _TEXTS[key]
+    return Question(key.partition("/")[0], text["ask"].format(**words), evidence, text["fix"].format(**words))
 
 
 def finding(key, evidence, **words):
@@ -83,3 +103,7 @@ def verdict(bad, key, evidence, passed=None, **words):
 
 def _line(name, text):
     return textwrap.fill(f"{name}: {text}", 96, initial_indent="  ", subsequent_indent="      ")
+
+
+def _count(number, what):
+    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -1,131 +1,146 @@
-"""Samples as a reader can look at them: images, texts, or the unusual values of a table's rows."""
-
-import base64
-import io
+"""The samples on which teacher and student differ most, with what each model answers."""
 
 import numpy as np
-import torch
 from jinja2 import Template
-from PIL import Image
-from scipy.special import softmax
+from scipy.special import expit, softmax
 
-_GALLERY = '<div style="display:flex;flex-wrap:wrap;gap:14px;font:14px system-ui,sans-serif">{}</div>'
+from kdviz.study.pictures import Sound, look_at, map_uri, uri
+
+_GALLERY = (
+    '<div style="display:grid;grid-template-columns:repeat(auto-fill,minmax(150px,1fr));gap:14px;'
+    'font:14px system-ui,sans-serif">{}</div>{}'
+)
 _CARD = Template(
     """\
-<figure style="margin:0;width:{{ 215 if text else 170 }}px">
-{%- if text -%}
+<figure style="margin:0;min-width:0{{ ';grid-column:span 2' if wide }}">
+{%- if text is not none -%}
 <div style="white-space:pre-line;overflow-wrap:anywhere;margin:0 0 4px;padding:4px 8px;background:#f7f8fa;\
 border-left:3px solid #c9ced6">{{ text }}</div>
-{%- else -%}
-<img src="{{ image }}" alt="{{ head }}: teacher {{ answers.teacher }}, student {{ answers.student }}" \
-width="120" style="image-rendering:pixelated;display:block">
+{%- endif -%}
+{%- for name, image in images.items() -%}
+<img src="{{ image }}" alt="{{ name }}: {{ said }}" width="120" \
+style="image-rendering:pixelated;display:{{ 'inline-block' if images|length > 1 else 'block' }};max-width:100%" \
+title="{{ name }}">
+{%- endfor -%}
+{%- if sound -%}
+<audio controls preload="none" style="width:100%;height:32px" src="{{ sound }}"></audio>
 {%- endif -%}
 <figcaption>{{ head }}{% for name, answer in answers.items() %}<br>{{ name }}: {{ answer }}{% endfor %}\
 </figcaption></figure>""",
     autoescape=True,
+)
+_HINT = (
+    "<p>The inputs are token numbers. Pass <code>show=tokenizer</code>, or a function that makes words of them, "
+    "to read them.</p>"
 )
 
 
 class Gallery:
     """Samples with what each model answers, as a notebook or a page shows it."""
 
-    def __init__(self, cards):
-        self.cards = cards
+    def __init__(self, cards, hint=""):
+        self.cards, self.hint = cards, hint
 
     def __len__(self):
         return len(self.cards)
 
     def _repr_html_(self):
-        return _GALLERY.format("".join(self.cards))
+        return _GALLERY.format("".join(self.cards), self.hint)
 
 
 def gallery(comparison, most=24):
     """The samples on which teacher and student differ most, furthest first."""
     chosen = comparison.disagreements[range(min(most, len(comparison.disagreements)))]
-    logits = {name: softmax(chosen.logits[name], 1) for name in comparison.models}
-    cards = []
-    for row, shown in enumerate(look_at(comparison, chosen.inputs)):
-        head, label = f"sample {chosen.indices[row]:,}", chosen.labels[row]
-        if label >= 0:
-            head += f", label {comparison.classes[label]}"
-        answers = {
-            name: f"{comparison.classes[p[row].argmax()]} ({p[row].max():.2f})" for name, p in logits.items()
-        }
-        body = {"text": shown} if isinstance(shown, str) else {"image": _uri(shown)}
-        cards.append(_CARD.render(head=head, answers=answers, **body))
-    return Gallery(cards)
+    answers = _answers(comparison, chosen)
+    shown = look_at(comparison, chosen.inputs)
+    cards = [_card(comparison, chosen, row, one, answers[row]) for row, one in enumerate(shown)]
+    tokens = comparison.show is None and chosen.inputs and _are_tokens(chosen.inputs[0])
+    return Gallery(cards, _HINT if tokens else "")
 
 
-def _uri(image):
-    """A grey image, high as ink, or a colour image, as a data URI."""
-    pixels = 1 - image if image.ndim == 2 else image
-    stream = io.BytesIO()
-    Image.fromarray(np.rint(255 * pixels.clip(0, 1)).astype(np.uint8)).save(stream, "PNG")
-    return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode("ascii")
+def _are_tokens(inputs):
+    part = inputs.get("input_ids") if isinstance(inputs, dict) else inputs
+    return hasattr(part, "is_floating_point") and not part.is_floating_point() and part.ndim == 2
 
 
-def look_at(comparison, inputs):
-    """What a reader looks at: for each sample an image from 0 to 1, or a text."""
-    if comparison.show is not None:
-        return [_checked(comparison.show(_single(one))) for one in inputs]
-    if not inputs:
-        return []
-    if all(isinstance(one, torch.Tensor) and one.ndim == 4 and one.shape[1] in (1, 3) for one in inputs):
-        pixels = torch.cat(list(inputs)).double()
-        pixels = (pixels - pixels.min()) / (pixels.max() - pixels.min()).clamp(min=1e-12)
-        return [image[0].numpy() if len(image) == 1 else image.permute(1, 2, 0).numpy() for image in pixels]
-    if comparison.columns is not None:
-        return _unusual(comparison, torch.cat(list(inputs)).double())
-    return [_text(_single(one)) for one in inputs]
+def _card(comparison, chosen, row, shown, answers):
+    head, label = f"sample {chosen.indices[row]:,}", chosen.labels[row]
+    if label >= 0:
+        head += f", label {comparison.classes[label]}"
+    elif comparison.kind.name in ("labels", "numbers"):
+        head += _several(comparison, chosen.targets["label"][row])
+    text = shown if isinstance(shown, str) else None
+    images, sound = {}, None
+    if isinstance(shown, Sound):
+        images, sound = {"wave": uri(shown.image(), 180)}, shown.uri() if shown.rate else None
+    elif text is None:
+        images = {head: uri(shown)}
+    if comparison.kind.name == "pixels":
+        images |= _maps(comparison, chosen, row, shown)
+    said = f"teacher {answers['teacher']}, student {answers[comparison.student]}"
+    wide = text is not None and len(text) > 60 or len(images) > 1
+    return _CARD.render(
+        head=head, answers=answers, text=text, images=images, sound=sound, said=said, wide=wide
+    )
 
 
-def images_of(comparison, inputs):
-    """The samples as images (n, height, width) or (n, height, width, 3), as the explorers draw them."""
-    shown = look_at(comparison, inputs)
-    if not shown or any(isinstance(one, str) for one in shown):
-        raise ValueError(
-            "this explorer draws images; pass kdviz.compare(show=...) that makes images of inputs"
-        )
-    return np.stack(shown)
-
-
-def _unusual(comparison, rows, most=6):
-    """Of each row of a table the values furthest from the mean of the samples, in standard deviations."""
-    every = comparison.samples.tensor().double()
-    away = (rows - every.mean(0)) / every.std(0, correction=0).clamp(min=1e-12)
+def _answers(comparison, chosen):
+    """For each sample what each model says, by name."""
+    kind, classes, names = comparison.kind, comparison.classes, list(comparison.models)
+    if kind.is_dense:
+        return [{name: _differing(comparison, chosen, row, name) for name in names} for row in range(len(chosen))]
+    if kind.has_numbers:
+        return [{name: _list(chosen.logits[name][row]) for name in names} for row in range(len(chosen))]
+    if kind.name == "labels":
+        p = {name: expit(chosen.logits[name]) for name in names}
+        yes = {name: [[classes[n] for n in np.flatnonzero(row > 0.5)] for row in p[name]] for name in names}
+        return [{name: ", ".join(yes[name][row]) or "none" for name in names} for row in range(len(chosen))]
+    p = {name: softmax(chosen.logits[name], 1) for name in names}
     return [
-        "\n".join(
-            f"{comparison.columns[n]} {float(row[n]):.3g} ({float(far[n]):+.1f} sd)".replace("-", "−")
-            for n in far.abs().argsort(descending=True)[:most].tolist()
-        )
-        for row, far in zip(rows, away, strict=True)
+        {name: f"{classes[p[name][row].argmax()]} ({p[name][row].max():.2f})" for name in names}
+        for row in range(len(chosen))
     ]
 
 
-def _single(inputs):
-    """One sample out of a batch of one."""
-    if isinstance(inputs, dict):
-        return {name: part[0] for name, part in inputs.items()}
-    return tuple(part[0] for part in inputs) if isinstance(inputs, tuple) else inputs[0]
+def _differing(comparison, chosen, row, name):
+    label, answer = chosen.targets["label"][row], chosen.targets[name][row]
+    known = label >= 0
+    if known.any():
+        return f"{(answer == label)[known].mean():.0%} right"
+    return f"{(answer == chosen.targets['teacher'][row]).mean():.0%} as the teacher"
 
 
-def _checked(shown):
-    if isinstance(shown, str):
-        return shown
-    shown = np.asarray(shown, float)
-    if shown.ndim not in (2, 3) or (shown.ndim == 3 and shown.shape[2] != 3):
-        raise ValueError(
-            "show must return a text, or an image (height, width) or (height, width, 3) from 0 to 1; got "
-            f"shape {shown.shape}"
-        )
-    return shown
+def _several(comparison, label):
+    if comparison.kind.has_numbers:
+        return "" if np.isnan(label).all() else f", label {_list(label)}"
+    known = label >= 0
+    named = [comparison.classes[n] for n in np.flatnonzero(label == 1)]
+    return f", labels {', '.join(named) or 'none'}" if known.any() else ""
 
 
-def _text(sample):
-    if isinstance(sample, dict):
-        return "; ".join(f"{name}: {_text(part)}" for name, part in sample.items())
-    if isinstance(sample, tuple):
-        return "; ".join(map(_text, sample))
-    values = sample.flatten()[:24]
-    numbers = ", ".join(f"{float(value):.3g}" for value in values)
-    return numbers + (", …" if sample.numel() > len(values) else "")
+def _list(values):
+    return ", ".join(f"{value:.3g}" for value in np.ravel(values)).replace("-", "−")
+
+
+def _maps(comparison, chosen, row, shown):
+    """The maps of the labels and of each model, in the shape of the picture."""
+    shape = shown.shape[:2] if hasattr(shown, "shape") else None
+    maps = {"label": chosen.targets["label"][row]}
+    maps |= {name: chosen.targets[name][row] for name in ("teacher", comparison.student)}
+    found = {}
+    for name, values in maps.items():
+        if name == "label" and (values < 0).all():
+            continue
+        grid = _grid(values, shape)
+        if grid is not None:
+            found[f"map of {name}"] = map_uri(grid, len(comparison.classes))
+    return found
+
+
+def _grid(values, shape):
+    """A row of pixels as the picture it was: of the same ratio of sides as what was put in."""
+    if shape is None:
+        side = int(len(values) ** 0.5)
+        return values.reshape(side, side) if side**2 == len(values) else None
+    height = round((len(values) * shape[0] / shape[1]) ** 0.5)
+    return values.reshape(height, -1) if height and len(values) % height == 0 else None

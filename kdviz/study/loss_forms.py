@@ -27,6 +27,10 @@ def hard_of_probabilities(z, t, y, temperature):
     return hard(softmax(z, 1), t, y, temperature)
 
 
+def hard_tempered(z, t, y, temperature):
+    return hard(z / temperature, t, y, temperature)
+
+
 def soft(z, t, y, temperature):
     return soft_targets(z, t, temperature)
 
@@ -85,7 +89,10 @@ class Form:
     def __str__(self):
         names = {soft: f"soft targets at T = {self.temperature:.3g}", matching: "logit matching"}
         names[reverse] = f"reverse KL × T² at T = {self.temperature:.3g}"
-        hard_name = "cross-entropy" if self.hard is hard else "cross-entropy of probabilities"
+        hard_name = "cross-entropy" + {
+            hard_of_probabilities: " of probabilities",
+            hard_tempered: " at that T",
+        }.get(self.hard, "")
         parts = [f"{self.hard_weight:.3g} × {hard_name}"] if abs(self.hard_weight) > 1e-6 else []
         if self.soft is not None:
             name = names.get(self.soft, self.soft.__name__.replace("_", " "))
@@ -93,28 +100,59 @@ class Form:
         return " + ".join(parts) or "nothing"
 
 
-def read(student, teacher, labels, gradient, limit=LEFT_OVER):
-    """The form of a loss with this gradient, or None where it is none of those known.
+def read(student, teacher, labels, gradient, limit=LEFT_OVER, temperatures=()):
+    """The forms of a loss with this gradient, the simplest first; none where it is none of those known.
 
-    ``limit`` is the fraction of the gradient that may be left over.
+    ``limit`` is the fraction of the gradient that may be left over; ``temperatures`` are the only ones that
+    come into question, where they are known. Several mistakes may fit where logits are near 0; where a right
+    form fits, it stands alone.
     """
     given = (student, teacher, labels)
     if gradient.norm() == 0:
-        return None
+        return []
     alone = _fit(given, gradient, hard, None, 1.0)
     if alone.left_over < 1e-5:
-        return alone
-    for one_hard in (hard, hard_of_probabilities):
+        return [alone]
+    enough = min(limit, 0.05 * max(alone.left_over, 1e-4))
+    found = []
+    for one_hard in (hard, hard_of_probabilities, hard_tempered):
         for one_soft in (None, *SOFT, *MISTAKES):
-            found = _best(given, gradient, one_hard, one_soft)
-            if found.left_over < min(limit, 0.05 * max(alone.left_over, 1e-4)):
-                return found
-    return None
+            if one_hard is hard_tempered and one_soft is not soft:
+                continue
+            form = _best(given, gradient, one_hard, one_soft, temperatures)
+            # At a temperature of 1 and without weight, other forms are the same.
+            plain = one_hard is hard_tempered and (abs(form.hard_weight) < 1e-6 or form.temperature < 1.05)
+            if form.left_over < enough and not plain:
+                found.append(form)
+                if one_soft not in MISTAKES:
+                    return found
+        if found:
+            return found
+    return found
 
 
-def _best(given, gradient, one_hard, one_soft):
+def beside_labels(logits, labels, gradient):
+    """What is left of a gradient at these logits beside all that a loss of the labels alone may leave.
+
+    Any loss of a sample's logits and label that is a function of the label's probability, smoothed or
+    weighted, has a gradient in the span of three vectors: the probabilities, the label, and all ones. None
+    for fewer than five classes, where little else is left.
+    """
+    if logits.shape[1] < 5 or not logits.isfinite().all():
+        return None
+    known = torch.where(labels >= 0, labels, 0)
+    one_hot = torch.zeros_like(logits).scatter_(1, known.unsqueeze(1), 1.0) * (labels >= 0).unsqueeze(1)
+    span = torch.stack([softmax(logits, 1), one_hot, torch.ones_like(logits)], 2)
+    weights = torch.linalg.lstsq(span, gradient.unsqueeze(2), driver="gelsd").solution
+    return (gradient.unsqueeze(2) - span @ weights).norm()
+
+
+def _best(given, gradient, one_hard, one_soft, temperatures=()):
     if one_soft in (None, matching):
         return _fit(given, gradient, one_hard, one_soft, 1.0)
+    if temperatures:
+        fits = [_fit(given, gradient, one_hard, one_soft, temperature) for temperature in temperatures]
+        return min(fits, key=lambda form: form.left_over)
 
     def left(log_temperature):
         return _fit(given, gradient, one_hard, one_soft, float(np.exp(log_temperature))).left_over
@@ -129,6 +167,7 @@ def _best(given, gradient, one_hard, one_soft):
 def _fit(given, gradient, one_hard, one_soft, temperature):
     forms = [form for form in (one_hard, one_soft) if form is not None]
     columns = torch.stack([gradient_of(form, given, temperature).flatten() for form in forms], 1)
+    columns = columns.nan_to_num()
     weights = np.linalg.lstsq(columns.numpy(), gradient.flatten().numpy(), rcond=1e-12)[0]
     fitted = columns @ torch.from_numpy(weights)
     sizes = columns.norm(dim=0).numpy() * abs(weights)

@@ -3,15 +3,17 @@
 function rowsOf(trace) {
   const x = trace.x ?? [], y = trace.y ?? [];
   if (trace.z) {
-    return Array.from(trace.z).flatMap((row, i) => Array.from(row).map((z, j) => ["", x[j], y[i], z]));
+    return Array.from(trace.z).flatMap((row, i) => Array.from(row).map((z, j) => [x[j], y[i], z]));
   }
-  return Array.from(x).map((value, i) => [trace.name, value, y[i], ""]);
+  return Array.from(x).map((value, i) => [trace.name, value, y[i]]);
 }
 const quoted = (value) => `"${String(value ?? "").replaceAll('"', '""')}"`;
 function asTable(drawn) {
   const rows = drawn._fullData.filter((trace) => trace.showlegend !== false || trace.z).flatMap(rowsOf);
   const { xaxis, yaxis } = drawn._fullLayout;
-  return [["name", xaxis.title.text, yaxis.title.text, "value"], ...rows].map((row) => row.map(quoted).join(",")).join("\r\n");
+  const axes = [xaxis.title.text, yaxis.title.text];
+  const head = drawn._fullData.some((trace) => trace.z) ? [...axes, "value"] : ["name", ...axes];
+  return [head, ...rows].map((row) => row.map(quoted).join(",")).join("\r\n");
 }
 function keep(name, text) {
   const link = document.createElement("a");

@@ -8,26 +8,60 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from kdviz.study import sentences
-from kdviz.study.sections import sections
+from kdviz.study.comparison import FEW
+from kdviz.study.sections import Table, sections
+from kdviz.training.store import write_whole
 
 _HERE = Path(__file__).parent
+# Rows of a table of classes that a page shows; all of them are in comparison.per_class.
+_ROWS = 50
 
 
 def to_html(comparison, path, title="Teacher and student compared"):
     """Write the page by ``report.html``; its explorers and figures work without a kernel."""
+    path = Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder; name the file of the page in it, such as report.html")
+    # Before any work is done: a folder that cannot be made says so now.
+    path.parent.mkdir(parents=True, exist_ok=True)
     template = Environment(loader=FileSystemLoader(_HERE), autoescape=True).get_template("report.html")
     page = template.render(
         title=title,
         comparison=comparison,
-        sections=[
-            (part, Markup(_drawn(part.draw(comparison), part.sentence))) for part in sections(comparison)
-        ],
-        per_class=(sentences.PER_CLASS, Markup(_table(comparison.per_class))),
+        sections=[_made(part, comparison) for part in sections(comparison)],
+        tables=list(_tables(comparison)),
         plotly=Markup(get_plotlyjs()),
         saving=Markup((_HERE / "report.js").read_text(encoding="utf-8")),
     )
-    Path(path).write_text(page, encoding="utf-8")
-    return Path(path)
+    # Half of a pair of surrogates, as a broken name may hold, is no text.
+    write_whole(path, page.encode("utf-8", "replace"))
+    return path
+
+
+def _made(part, comparison):
+    sentence, picture = part.made(comparison)
+    try:
+        drawn = "" if picture is None else _drawn(picture, sentence)
+    except Exception as problem:
+        sentence, drawn = f"This part could not be drawn: {problem}", ""
+    return part, sentence, Markup(drawn)
+
+
+def _tables(comparison):
+    """Headings, sentences and tables of numbers."""
+    if len(comparison.models) > 2:
+        text = "Each student minus each other model; null is what lies within its intervals."
+        yield "Differences", text, Markup(Table(comparison.differences.set_index(["student", "minus"]))._repr_html_())
+    if len(comparison.runs) > len(comparison.table):
+        yield "Each seed", "A row for each model.", Markup(Table(comparison.runs)._repr_html_())
+    table, text = comparison.per_class, sentences.per_class(comparison)
+    if len(table) > _ROWS:
+        enough = table[table.samples >= FEW] if (table.samples >= FEW).any() else table
+        worst = enough.sort_values("gap", ascending=comparison.kind.has_numbers is False).head(_ROWS)
+        text += f" Here are {len(worst)} of {len(table):,}, the largest losses of those with {FEW} samples or more."
+        table = worst
+    if not table.empty:
+        yield "Numbers of each class", text, Markup(Table(table.rename_axis(None))._repr_html_())
 
 
 def _drawn(picture, sentence):
@@ -46,8 +80,4 @@ def _drawn(picture, sentence):
     picture.update_layout(title=None, margin={"t": 60})
     drawn = picture.to_html(full_html=False, include_plotlyjs=False, config=settings)
     named = f'<div class="title">{title}</div>'
-    return f'{named}<div role="img" aria-label="{escape(sentence, quote=True)}">{drawn}</div>'
-
-
-def _table(table):
-    return table.round(3).rename_axis(None).to_html(border=0).replace(">-", ">−")
+    return f'{named}<div class="drawn" role="img" aria-label="{escape(sentence, quote=True)}">{drawn}</div>'

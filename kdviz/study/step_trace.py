@@ -1,19 +1,24 @@
-"""A reader's own training step, run on copies and watched."""
+"""A reader's own training step, run on what is hers, watched, and everything put back."""
 
 import inspect
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 
 import torch
 
-from kdviz.study.sandbox import copies, fixed_seed, restored
-from kdviz.tracing import device_of, logits_of, to_device
+from kdviz.study.loss_calls import LossCalls
+from kdviz.study.models import logits_in
+from kdviz.study.sandbox import Snapshot, fixed_seed
+from kdviz.tracing import device_of, to_device
 
 ARGUMENTS = (
     "teacher",
     "student",
     "optimizer",
+    "optimizers",
     "batch",
+    "batch_idx",
     "inputs",
     "labels",
     "rows",
@@ -21,8 +26,10 @@ ARGUMENTS = (
     "teacher_logits",
 )
 
-# How torch's own error begins to say that a loss was cut off from all weights.
+# How torch's own errors begin to say that a loss was cut off from all weights, and that a step which hands
+# back its loss has been through it already.
 _NOTHING_TO_LEARN = "does not require grad"
+_LEARNED_ALREADY = "backward through the graph a second time"
 
 
 @dataclass
@@ -37,7 +44,7 @@ class ForwardPass:
 
 @dataclass
 class StepTrace:
-    """What one step did to copies of teacher, student and optimizer."""
+    """What one step did to teacher, student and optimizer."""
 
     loss: float | None = None
     teacher_passes: list[ForwardPass] = field(default_factory=list)
@@ -47,77 +54,101 @@ class StepTrace:
     student_changed: list[str] = field(default_factory=list)
     teacher_changed: list[str] = field(default_factory=list)
     others: list[torch.Tensor] = field(default_factory=list)
+    calls: LossCalls = field(default_factory=LossCalls)
+    hooked: list = field(default_factory=list)
+    hooked_layers: set = field(default_factory=set)
+    # Of the layers that the reader hooks, those whose output a later layer has changed.
+    overwritten: list[str] = field(default_factory=list)
     # The step called backward() on a loss that hangs on no weight.
     cut: bool = False
 
 
-def take_step(step, teacher, student, optimizer, batch, cached, disturb=False):
+def take_step(setup, disturb=False, answers=None):
     """Run the step once, with the same random numbers every time, and say what was seen.
 
     ``disturb`` exchanges what the teacher knows: its weights get noise and its answers, or the cached
-    ones, go to other samples. What the student is taught must then change.
+    ones, go to other samples. What the student is taught must then change. ``answers`` stand in place of
+    the student's logits, whose gradient is then that at these answers.
     """
-    with fixed_seed(), restored(step):
-        # All hooks are on the copies, which nobody keeps.
-        teacher, student, optimizer, batch = copies(teacher, student, optimizer, batch)
+    seen, teacher, student = StepTrace(calls=LossCalls(setup.class_axis)), setup.teacher, setup.student
+    with fixed_seed(), setup.kept, ExitStack() as hooks:
+        cached = setup.cached
         if disturb:
             cached = None if cached is None else cached.roll(1, 0)
-            _disturb(teacher)
-        seen = StepTrace()
-        _watch(teacher, student, seen)
+            _disturb(setup, hooks)
+        if answers is not None:
+            stand_in = partial(_answering, setup.pick, lambda logits: logits + (answers - logits).detach())
+            hooks.callback(student.register_forward_hook(stand_in).remove)
+        _watch(setup, seen, hooks)
         before = _state(teacher), _state(student)
         try:
-            loss = _loss(step(**_arguments(step, teacher, student, optimizer, batch, cached)))
+            with seen.calls:
+                returned = setup.step(**_arguments(setup, cached))
+            loss = _loss(returned)
         except RuntimeError as problem:
             if _NOTHING_TO_LEARN not in str(problem):
                 raise
             loss, seen.cut = None, True
         if loss is not None:
-            # Where the step left the backward pass to its caller, it is made here.
-            if loss.requires_grad and not seen.gradients:
-                loss.backward()
             seen.loss = float(loss.detach())
-            seen.others = _leaves(loss, [] if teacher is None else teacher.parameters(), student.parameters())
+            known = [] if teacher is None else teacher.parameters()
+            seen.others = _leaves(loss, known, student.parameters())
+            _backward(loss, seen)
         seen.teacher_changed, seen.student_changed = (
             _changed(before[0], teacher),
             _changed(before[1], student),
         )
-        return seen
+        seen.overwritten = _overwritten(seen.hooked)
+    seen.hooked.clear()
+    return seen
 
 
-def take_steps(step, teacher, student, optimizer, batch, cached, count=2, clear=False):
+def _backward(loss, seen):
+    """Where the step left the backward pass to its caller, it is made here."""
+    if not loss.requires_grad or seen.gradients:
+        return
+    try:
+        loss.backward()
+    except RuntimeError as problem:
+        if _LEARNED_ALREADY not in str(problem):
+            raise
+
+
+def take_steps(setup, count=2, clear=False):
     """Run the step several times in turn, and give the student's weights before and after each.
 
     ``clear`` takes away the gradients that a step has left.
     """
-    with fixed_seed(), restored(step):
-        teacher, student, optimizer, batch = copies(teacher, student, optimizer, batch)
-        states = [_parameters(student)]
+    with fixed_seed(), setup.kept:
+        states = [_parameters(setup.student)]
         for _ in range(count):
-            step(**_arguments(step, teacher, student, optimizer, batch, cached))
-            states.append(_parameters(student))
+            setup.step(**_arguments(setup, setup.cached))
+            states.append(_parameters(setup.student))
             if clear:
-                optimizer.zero_grad()
-                student.zero_grad()
+                for optimizer in setup.optimizers:
+                    optimizer.zero_grad()
+                setup.student.zero_grad()
         return states
 
 
-def _arguments(step, teacher, student, optimizer, batch, cached):
-    device = device_of(student)
+def _arguments(setup, cached):
+    device, batch = device_of(setup.student), setup.batch
     labels = None if batch.labels is None else batch.labels.to(device)
     rows = None if cached is None or batch.rows is None else batch.rows.to(cached.device)
     there = {
-        "teacher": teacher,
-        "student": student,
-        "optimizer": optimizer,
+        "teacher": setup.teacher,
+        "student": setup.student,
+        "optimizer": setup.optimizers[0] if setup.optimizers else None,
+        "optimizers": setup.optimizers,
         "batch": batch.given,
+        "batch_idx": 0,
         "inputs": to_device(batch.inputs, device),
         "labels": labels,
         "rows": batch.rows,
         "cached_logits": cached,
         "teacher_logits": None if rows is None else cached[rows].to(device),
     }
-    return {name: there[name] for name in step_arguments(step)}
+    return {name: there[name] for name in step_arguments(setup.step)}
 
 
 def step_arguments(step):
@@ -126,11 +157,12 @@ def step_arguments(step):
     asked = [one for one in asked if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)]
     unknown = [one.name for one in asked if one.name not in ARGUMENTS and one.default is one.empty]
     names = [one.name for one in asked if one.name in ARGUMENTS]
-    if unknown or "student" not in names:
+    if unknown or not {"student", "batch", "inputs"} & {*names}:
         raise TypeError(
-            "your step is called on copies, by the names of its arguments: it must take `student`, and may "
-            f"take {', '.join(f'`{name}`' for name in ARGUMENTS if name != 'student')}. Yours takes "
-            f"{', '.join(one.name for one in asked) or 'nothing'}; wrap it in a function with those names"
+            "your step is called by the names of its arguments: `student`, `batch` or `inputs`, and any of "
+            f"{', '.join(f'`{name}`' for name in ARGUMENTS if name not in ('student', 'batch', 'inputs'))}. "
+            f"Yours takes {', '.join(one.name for one in asked) or 'nothing'}; wrap it in a function with "
+            "those names"
         )
     return names
 
@@ -146,43 +178,98 @@ def _loss(returned):
     return returned if isinstance(returned, torch.Tensor) and returned.numel() == 1 else None
 
 
-def _watch(teacher, student, seen):
-    """Note every forward pass of both copies, and each gradient that reaches one of their weights."""
-    _follow(student, seen.student_passes)
-    for name, weights in student.named_parameters():
-        _on_gradient(weights, partial(_add, seen.gradients, name))
-    if teacher is not None:
-        _follow(teacher, seen.teacher_passes)
-        shared = {id(weights) for weights in student.parameters()}
-        for name, weights in teacher.named_parameters():
+def _watch(setup, seen, hooks):
+    """Note every forward pass of both models, and each gradient that reaches one of their weights."""
+    _watch_layers(setup, seen, hooks)
+    _follow(setup, setup.student, "student", seen.student_passes, seen.calls, hooks)
+    for name, weights in setup.student.named_parameters():
+        _on_gradient(weights, partial(_add, seen.gradients, name), hooks)
+    if setup.teacher is not None:
+        _follow(setup, setup.teacher, "teacher", seen.teacher_passes, seen.calls, hooks)
+        shared = {id(weights) for weights in setup.student.parameters()}
+        for name, weights in setup.teacher.named_parameters():
             if id(weights) not in shared:
-                _on_gradient(weights, lambda gradient, name=name: seen.teacher_gradients.append(name))
+                _on_gradient(weights, lambda gradient, name=name: seen.teacher_gradients.append(name), hooks)
 
 
-def _on_gradient(weights, note):
+def _on_gradient(weights, note, hooks):
     if weights.requires_grad:
-        weights.register_hook(lambda gradient: note(gradient.detach().clone()))
+        hooks.callback(weights.register_hook(lambda gradient: note(gradient.detach().clone())).remove)
 
 
-def _follow(model, passes):
+def _follow(setup, model, side, passes, calls, hooks):
+    """Note the passes of a model, or, where a step calls its parts, those of the layer that ends it."""
+    depth = [0]
+
+    def enter(module, arguments, named=None):
+        depth[0] += 1
+        calls.inside += 1
+
     def note(module, arguments, named, output):
-        logits = logits_of(output)
-        training = [path for path, each in module.named_modules() if each.training]
-        held = (*arguments, *named.values())
-        tensors = tuple(part.detach() for part in held if isinstance(part, torch.Tensor))
-        seen = ForwardPass(tensors, logits.detach().clone(), training)
-        passes.append(seen)
-        if logits.requires_grad:
-            logits.register_hook(lambda gradient: setattr(seen, "gradient", gradient.detach()))
+        depth[0] -= 1
+        calls.inside -= 1
+        _noted(setup, model, side, passes, calls, (*arguments, *named.values()), output)
 
-    model.register_forward_hook(note, with_kwargs=True)
+    def note_alone(module, arguments, output):
+        # Inside a pass of the whole model, that pass says it all.
+        if not depth[0]:
+            _noted(setup, model, side, passes, calls, (), output)
+
+    hooks.callback(model.register_forward_pre_hook(enter, with_kwargs=True).remove)
+    hooks.callback(model.register_forward_hook(note, with_kwargs=True).remove)
+    last = setup.last_layer(side)
+    if last is not None:
+        hooks.callback(last.register_forward_hook(note_alone).remove)
+
+
+def _noted(setup, model, side, passes, calls, given, output):
+    logits = logits_in(output, setup.pick)
+    training = [path for path, each in model.named_modules() if each.training]
+    tensors = tuple(part.detach() for part in given if isinstance(part, torch.Tensor))
+    seen = ForwardPass(tensors, logits.detach().clone(), training)
+    passes.append(seen)
+    calls.logits[side].append(seen.logits)
+    if logits.requires_grad:
+        logits.register_hook(lambda gradient: setattr(seen, "gradient", gradient.detach()))
+
+
+def _watch_layers(setup, seen, hooks):
+    """Keep what each layer that the reader hooks gave, to see whether what comes after it changes that."""
+    for who, model in (("teacher", setup.teacher), ("student", setup.student)):
+        for path, module in () if model is None else model.named_modules():
+            note = partial(_kept_whole, seen, f"{path!r} of the {who}")
+            hooks.callback(module.register_forward_hook(note).remove)
+
+
+def _kept_whole(seen, name, module, arguments, output):
+    theirs = [hook for hook in module._forward_hooks.values() if not _is_ours(hook)]
+    if theirs and isinstance(output, torch.Tensor):
+        seen.hooked.append((name, output, output.detach().clone(), theirs))
+        seen.hooked_layers.add(name)
+
+
+def _is_ours(hook):
+    return getattr(getattr(hook, "func", hook), "__module__", "") == __name__
+
+
+def _overwritten(hooked):
+    """Layers whose output a reader's hook keeps, and which a layer that works in place has changed since."""
+    found = []
+    for name, output, was, hooks in hooked:
+        if not torch.equal(output.detach().nan_to_num(), was.nan_to_num()):
+            held = Snapshot(hooks=hooks).of_type(torch.Tensor)
+            if any(each.data_ptr() == output.data_ptr() for each in held if each is not was):
+                low, now = float(was.min()), float(output.detach().min())
+                found.append(f"{name} (lowest value {low:.3g}, in what is kept {now:.3g})")
+    return found
 
 
 def _add(gradients, name, gradient):
     gradients[name] = gradients[name] + gradient if name in gradients else gradient
 
 
-def _disturb(teacher):
+def _disturb(setup, hooks):
+    teacher = setup.teacher
     if teacher is None:
         return
     # The step's own draws, dropout's for one, must stay the same.
@@ -191,20 +278,29 @@ def _disturb(teacher):
             if weights.is_floating_point():
                 size = weights.std() if weights.numel() > 1 else weights.abs().mean()
                 weights.add_(torch.randn_like(weights) * (size + 1e-3))
-    teacher.register_forward_hook(_to_other_samples)
+    roll = partial(_answering, setup.pick, lambda logits: logits.roll(1, 0))
+    hooks.callback(teacher.register_forward_hook(roll).remove)
 
 
-def _to_other_samples(module, arguments, output):
-    logits = logits_of(output)
-    moved = logits.roll(1, 0)
+def _answering(pick, change, module, arguments, output):
+    """The answer with other logits, in whatever form the model gives it."""
+    logits = logits_in(output, pick)
+    changed = change(logits)
+
+    def other(part):
+        return changed if part is logits else part
+
     if isinstance(output, torch.Tensor):
-        return moved
-    if isinstance(output, (tuple, list)):
-        return type(output)([moved, *output[1:]]) if type(output) in (tuple, list) else None
+        return other(output)
     if isinstance(output, dict):
-        output["logits"] = moved
+        for name, part in output.items():
+            output[name] = other(part)
         return output
-    output.logits = moved
+    if isinstance(output, (tuple, list)):
+        parts = list(map(other, output))
+        return output._make(parts) if hasattr(output, "_make") else type(output)(parts)
+    for name, part in vars(output).items():
+        setattr(output, name, other(part))
     return output
 
 

@@ -19,7 +19,7 @@ import torch
 import kdviz as kd
 from kdviz.course import cifar_pair
 from kdviz.measure import cka_map
-from kdviz.study.layers import pooled_features
+from kdviz.study._layers import pooled_features
 
 CASES = {"saved pair, 10,000 images": (None, 10_000), "widths 64 and 24, 1,000 images": ((64, 24), 1_000)}
 

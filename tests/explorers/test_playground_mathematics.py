@@ -169,7 +169,7 @@ def test_a_hundred_steps_of_adam_are_torchs(students, known):
 
 
 def examined(model, student, inputs, known, which):
-    test, truth = inputs[1200:], torch.tensor(known["truth"])[1200:]
+    test, truth = inputs[1200:1597], torch.tensor(known["truth"])[1200:1597]
     with torch.no_grad():
         logits = model(test)
     record = student["record"]

@@ -9,7 +9,7 @@ from torch.nn.functional import cross_entropy, kl_div, log_softmax, softmax
 from torch.utils.data import DataLoader, TensorDataset
 
 from kdviz.models.seeding import seeded
-from kdviz.study.batches import class_logits
+from kdviz.tracing import call, logits_of
 
 TEMPERATURE, SOFT_WEIGHT, CLASSES = 4.0, 0.9, 4
 
@@ -114,7 +114,7 @@ def trained(model, inputs, labels, steps=60, seed=0):
         optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
         model.train()
         for _ in range(steps):
-            loss = cross_entropy(class_logits(model, inputs), labels)
+            loss = cross_entropy(logits_of(call(model, inputs)), labels)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

@@ -1,10 +1,12 @@
 """Is the data there, finite, labelled within the classes, and mixed?"""
 
 import torch
+from scipy.stats import binom
 from torch.utils import _pytree as pytree
 
+from kdviz.measure.answers import as_whole
 from kdviz.study.findings import Passed, finding, verdict
-from kdviz.study.setup import CannotCheck
+from kdviz.study.setup import CannotCheck, LabelsWrong
 
 
 def empty_data(setup):
@@ -15,38 +17,66 @@ def empty_data(setup):
 
 
 def inputs_not_finite(setup):
-    bad = sum(int((~rows).sum()) for batch in setup.batches for rows in _finite_rows(batch.inputs))
-    if setup.batches:
-        passed = f"all of {setup.count} samples are finite"
-        yield verdict(bad, "inputs_not_finite", f"{bad} of {setup.count} samples", passed)
+    """Missing values are a fault where a model cannot take them, and answers with NaN itself."""
+    bad = torch.cat([_not_finite(batch) for batch in setup.batches]) if setup.batches else torch.zeros(0)
+    if not setup.batches:
+        return
+    if not bad.any():
+        yield Passed("inputs_not_finite", f"all of {setup.count} samples are finite")
+        return
+    models = [who for who in ("teacher", "student") if getattr(setup, who) is not None]
+    taken = all(torch.cat([_finite(part) for part in setup.outputs(who)])[bad].all() for who in models)
+    evidence = f"{int(bad.sum())} of {setup.count} samples"
+    passed = f"{evidence} hold NaN or infinity; the models answer them all the same"
+    yield verdict(not taken, "inputs_not_finite", evidence, passed)
 
 
-def _finite_rows(inputs):
-    for part in pytree.tree_leaves(inputs):
-        if isinstance(part, torch.Tensor) and part.is_floating_point():
-            yield part.flatten(1).isfinite().all(1) if part.ndim > 1 else part.isfinite()
+def _not_finite(batch):
+    found = torch.zeros(len(batch), dtype=torch.bool)
+    for part in pytree.tree_leaves(batch.inputs):
+        if isinstance(part, torch.Tensor) and part.is_floating_point() and len(part) == len(batch):
+            found |= ~_finite(part).cpu()
+    return found
+
+
+def _finite(part):
+    """Which samples are finite."""
+    return part.isfinite().flatten(1).all(1) if part.ndim > 1 else part.isfinite()
 
 
 def labels_out_of_range(setup):
-    highest, classes = int(setup.labels.max()), setup.classes
-    yield verdict(
-        highest >= classes,
-        "labels_out_of_range",
-        f"highest label {highest}; {classes} logits, so labels go from 0 to {classes - 1}",
-        f"labels up to {highest}, {classes} logits",
-    )
+    setup.needs_classes()
+    classes = setup.kind.positions(setup.outputs("student")[0]).shape[2]
+    try:
+        yield Passed("labels_out_of_range", f"labels up to {int(setup.labels.max())}, {classes} logits")
+    except LabelsWrong as problem:
+        low, high = (int(find(as_whole(batch.labels) for batch in setup.batches)) for find in _ENDS)
+        evidence = f"labels from {low} to {high}; {classes} logits, so they go from 0 to {classes - 1}"
+        yield finding("labels_out_of_range", evidence if high >= classes or low < -1 else str(problem))
+
+
+_ENDS = (
+    lambda parts: min(part.min() for part in parts),
+    lambda parts: max(part.max() for part in parts),
+)
 
 
 def sorted_batches(setup):
     """A loader that does not shuffle data sorted by class teaches one class after another."""
     if setup.source.loader is None:
         raise CannotCheck("a DataLoader as data: the order in which you train is not known")
+    if setup.kind.name not in ("classes", "binary"):
+        raise CannotCheck("answers of one class a sample")
     labels = [batch.labels for batch in setup.batches if batch.labels is not None and len(batch) > 3]
     alone = sum(int(part.unique().numel() == 1) for part in labels)
-    classes = len({int(label) for part in labels for label in part.unique()})
     if labels:
+        counts = torch.cat([part.flatten() for part in labels]).unique(return_counts=True)[1].double()
+        classes, size = len(counts), min(map(len, labels))
+        # Where one class is much more frequent than all others, a batch may well hold nothing else.
+        by_chance = float((counts / counts.sum()).pow(size).sum())
+        rare = binom.sf(alone - 1, len(labels), by_chance) < 1e-3
         evidence = f"{alone} of {len(labels)} batches hold one class only"
-        bad = setup.source.in_order and classes > 1 and alone > len(labels) / 2
+        bad = setup.source.in_order and classes > 1 and alone > len(labels) / 2 and rare
         yield verdict(bad, "sorted_batches", f"{evidence}; the data has {classes}", evidence)
 
 

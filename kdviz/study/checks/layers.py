@@ -5,10 +5,11 @@ from itertools import count
 import torch
 
 from kdviz.losses.objective import Loss, Objective, as_objective
-from kdviz.study.findings import Passed, finding, verdict
-from kdviz.study.sandbox import copies, fixed_seed
-from kdviz.study.setup import CannotCheck
-from kdviz.tracing import Trace, call, device_of, hooked, logits_of, to_device
+from kdviz.study.findings import finding, verdict
+from kdviz.study.models import logits_in, outputs_of
+from kdviz.study.sandbox import fixed_seed
+from kdviz.study.setup import CannotCheck, targets
+from kdviz.tracing import Trace, evaluating, hooked
 
 
 def layers_there(setup):
@@ -83,18 +84,52 @@ def objective_fails(setup):
         if not all(path in seen for path in paths):
             raise CannotCheck("layers that are there and run")
         traces.append(Trace(seen[""][0][1], {path: seen[path][0][1] for path in paths}))
-    labels = setup.labels[: len(setup.batches[0])].to(traces[0].logits.device)
+    labels = _first_labels(setup)
+    if setup.kind.is_dense:
+        if objective.student_layers:
+            raise CannotCheck("answers of one row a sample, for an objective that reads layers")
+        traces = [Trace(setup.kind.positions(trace.logits)[setup.spots[0]]) for trace in traces]
+    traces = [
+        Trace(trace.logits.detach().requires_grad_(), {p: f.detach() for p, f in trace.features.items()})
+        for trace in traces
+    ]
+    student = traces[0]
+    for feature in student.features.values():
+        feature.requires_grad_(feature.is_floating_point())
     try:
-        with torch.no_grad():
+        with torch.enable_grad():
             learned = objective.initial(*traces)
             value, _ = objective(*traces, labels, learned)
     except Exception as problem:
         yield finding("objective_fails", f"{type(problem).__name__}: {problem}")
         return
-    if torch.isfinite(value):
-        yield Passed("objective_fails", f"value {float(value):.4g} on the first batch")
-    else:
+    if not torch.isfinite(value):
         yield finding("loss_not_finite/objective", f"value {float(value)}")
+        return
+    yield _constant(setup, value, [student.logits, *student.features.values()])
+
+
+def _first_labels(setup):
+    batch = setup.batches[0]
+    outputs = setup.outputs("student")[0]
+    if batch.labels is None:
+        return None
+    found = targets(setup.kind, batch, outputs)
+    return found[setup.spots[0]] if setup.kind.is_dense else found.reshape(setup.kind.label_shape(outputs))
+
+
+def _constant(setup, value, moved):
+    """Whether an objective has no slope at all where the student is, and is no lesson there."""
+    evidence = f"value {float(value.detach()):.4g} on the first batch"
+    moved = [part for part in moved if part.requires_grad]
+    slopes = torch.autograd.grad(value, moved, allow_unused=True) if value.requires_grad else []
+    size = sum(float(slope.double().norm()) for slope in slopes if slope is not None)
+    apart = float((setup.outputs("student")[0] - setup.outputs("teacher")[0]).abs().max())
+    single = setup.outputs("student")[0][0].numel() == 1
+    evidence += f", gradient {size:.3g}"
+    bad = size == 0 and apart > 0
+    key = "one_logit" if single else "loss_constant"
+    return verdict(bad, key, f"{evidence}, though teacher and student differ by up to {apart:.3g}", evidence)
 
 
 def _objective(setup):
@@ -114,15 +149,18 @@ def _sides(setup, objective):
 
 
 def _seen(setup, model):
-    """By path every (index in the order, output) of one forward pass of a copy in eval mode."""
-    (model,) = copies(model)
+    """By path every (index in the order, output) of one forward pass in eval mode."""
     seen, order = {}, count(1)
+    if isinstance(model, torch.jit.ScriptModule):
+        raise CannotCheck("models of Python: what happens inside a ScriptModule cannot be watched")
 
     def note(path, module, output):
-        seen.setdefault(path, []).append((next(order), logits_of(output) if path == "" else output))
+        output = logits_in(output, setup.pick) if path == "" else output
+        output = output.clone() if isinstance(output, torch.Tensor) else output
+        seen.setdefault(path, []).append((next(order), output))
 
-    with torch.no_grad(), fixed_seed(), hooked(model.eval(), note):
-        call(model, to_device(setup.batches[0].inputs, device_of(model)))
+    with torch.no_grad(), fixed_seed(), setup.kept, evaluating(model), hooked(model, note):
+        outputs_of(model, setup.batches[0], pick=setup.pick)
     return seen
 
 

@@ -1,15 +1,28 @@
 """Teacher and student by themselves: two models, that answer in logits, and a teacher worth learning from."""
 
 import torch
-from scipy.optimize import linear_sum_assignment
 from scipy.stats import binom
 
+from kdviz.measure.numbering import other_numbering
 from kdviz.measure.predictions import accuracy, calibration_error
-from kdviz.study.batches import class_logits
-from kdviz.study.findings import finding, verdict
-from kdviz.study.sandbox import copies, fixed_seed
-from kdviz.study.setup import CannotCheck
-from kdviz.tracing import call, device_of, hooked, to_device
+from kdviz.study.findings import Passed, finding, verdict
+from kdviz.study.loss_calls import watched_sigmoids
+from kdviz.study.models import outputs_of
+from kdviz.study.sandbox import fixed_seed
+from kdviz.study.setup import CannotCheck, ModelStops
+from kdviz.tracing import evaluating, hooked
+
+
+def models_stop(setup):
+    """Both models must answer on this data at all."""
+    for who in ("teacher", "student"):
+        if getattr(setup, who) is not None:
+            try:
+                count = len(setup.outputs(who))
+            except ModelStops as problem:
+                yield finding(f"{who}_stops", str(problem).partition("stops with ")[2])
+            else:
+                yield Passed(f"{who}_stops", f"answers in {count} batches")
 
 
 def same_model(setup):
@@ -17,12 +30,25 @@ def same_model(setup):
         raise CannotCheck("the teacher itself, not only its logits")
     theirs = {id(weights) for weights in setup.teacher.parameters()}
     shared = [name for name, weights in setup.student.named_parameters() if id(weights) in theirs]
+    if shared and holds_teacher(setup):
+        own = len(list(setup.student.parameters())) - len(shared)
+        yield Passed(
+            "same_model", f"the student holds the teacher as a part, beside {own} parameters of its own"
+        )
+        return
     yield verdict(
         setup.student is setup.teacher or shared,
         "same_model",
         f"{len(shared)} shared parameters" + (f", among them {shared[0]}" if shared else ""),
         "no shared parameters",
     )
+
+
+def holds_teacher(setup):
+    """Whether the student is a module around both, as a training module of Lightning may be."""
+    inside = any(module is setup.teacher for module in setup.student.modules())
+    theirs = {id(weights) for weights in setup.teacher.parameters()}
+    return inside and any(id(weights) not in theirs for weights in setup.student.parameters())
 
 
 def student_frozen(setup):
@@ -37,14 +63,21 @@ def student_frozen(setup):
 
 
 def class_mismatch(setup):
-    theirs, ours = setup.teacher_logits.shape[1], setup.classes
+    if setup.teacher is None:
+        theirs, ours = setup.teacher_logits.shape[1], setup.classes
+    else:
+        shapes = [tuple(setup.outputs(who)[0].shape[1:]) for who in ("teacher", "student")]
+        theirs, ours = (shape[0] if len(shape) == 1 else shape for shape in shapes)
     evidence = f"{theirs} logits from the teacher, {ours} from the student"
-    yield verdict(theirs != ours, "class_mismatch", evidence, f"both have {ours} classes")
+    unit = "numbers" if setup.kind.has_numbers else "classes"
+    yield verdict(theirs != ours, "class_mismatch", evidence, f"both have {ours} {unit}")
 
 
 def outputs_not_finite(setup):
     for who, model, logits in _both(setup):
-        bad = int((~logits.isfinite().all(1)).sum())
+        # A class that is masked has the logit -inf, and the probability 0.
+        masked = logits.isneginf() & ~setup.kind.has_numbers
+        bad = int((~(logits.isfinite() | masked).all(1) | masked.all(1)).sum())
         yield verdict(
             bad,
             "outputs_not_finite",
@@ -56,39 +89,50 @@ def outputs_not_finite(setup):
 
 def _first_layer(setup, model):
     """The layer in which the first value that is not finite comes up."""
-    if model is None:
+    if model is None or isinstance(model, torch.jit.ScriptModule):
         return ""
-    (model,) = copies(model)
     first = []
 
     def note(path, module, output):
         if isinstance(output, torch.Tensor) and not first and not output.isfinite().all():
             first.append(path)
 
-    with torch.no_grad(), fixed_seed(), hooked(model.eval(), note):
+    with torch.no_grad(), fixed_seed(), setup.kept, evaluating(model), hooked(model, note):
         for batch in setup.batches:
-            call(model, to_device(batch.inputs, device_of(model)))
+            outputs_of(model, batch, pick=setup.pick)
     return f"; first in layer {first[0]!r}" if first and first[0] else ""
 
 
 def probabilities_for_logits(setup):
-    for who, _, logits in _both(setup):
+    setup.needs_classes()
+    for who, model, logits in _both(setup):
+        if setup.kind.name in ("binary", "labels"):
+            # Of the two logits 0 and z the second is the model's own.
+            logits = logits[:, 1:]
         low, high, off = float(logits.min()), float(logits.max()), float((logits.sum(1) - 1).abs().max())
+        evidence = f"outputs from {low:.3g} to {high:.3g}"
+        summed = logits.shape[1] > 1 and low >= 0 and off < 1e-3
+        squashed = low > 0 and high < 1 and model is not None and watched_sigmoids(setup, model)
         yield verdict(
-            low >= 0 and off < 1e-3,
-            "probabilities_for_logits",
-            f"outputs from {low:.3g} to {high:.3g}; rows sum to 1 within {off:.1g}",
-            f"{who}: outputs from {low:.3g} to {high:.3g}",
+            summed or squashed,
+            "probabilities_for_logits/sigmoid" if squashed and not summed else "probabilities_for_logits",
+            f"{evidence}; rows sum to 1 within {off:.1g}" if summed else f"{evidence}, out of a sigmoid",
+            f"{who}: {evidence}",
             who=who,
         )
 
 
 def teacher_at_chance(setup):
+    if setup.kind.has_numbers:
+        yield from _better_than_the_mean(setup)
+        return
     logits, labels = _labelled(setup)
     right, count = int((logits.argmax(1) == labels).sum()), len(labels)
     commonest = float(labels.bincount().max()) / count
     evidence = f"{right} of {count} right; always answering the commonest class gets {commonest:.3g}"
-    better, sure = _other_numbering(logits, labels, right)
+    if commonest > 0.9 and right >= binom.ppf(0.01, count, commonest):
+        raise CannotCheck(f"more samples of the rarer classes: {commonest:.3g} of {count} are of one class")
+    better, sure = other_numbering(logits.argmax(1), labels, logits.shape[1])
     if sure:
         renumbered = f"{better / count:.3g} if its classes are renumbered"
         yield finding("class_order", f"{right / count:.3g} right as they stand; {renumbered}")
@@ -96,23 +140,22 @@ def teacher_at_chance(setup):
         yield verdict(binom.sf(right - 1, count, commonest) > 0.01, "teacher_at_chance", evidence)
 
 
-def _other_numbering(logits, labels, right):
-    """How many are right under the best renumbering of the classes, and whether that is no accident."""
-    classes = max(logits.shape[1], int(labels.max()) + 1)
-    table = torch.zeros(classes, classes).index_put_(
-        (logits.argmax(1), labels), torch.ones(len(labels)), accumulate=True
-    )
-    rows, columns = linear_sum_assignment(-table.numpy())
-    better = int(table[rows, columns].sum())
-    # The best of all renumberings always gains something, so it has to gain much, on many samples.
-    return better, better > 0.7 * len(labels) and right < 0.5 * better and len(labels) >= 5 * classes
+def _better_than_the_mean(setup):
+    labels, numbers = setup.labels, setup.teacher_logits[:, 0]
+    known = labels.isfinite() & numbers.isfinite()
+    if known.sum() < 10:
+        raise CannotCheck("10 labelled samples or more, with finite answers")
+    error, spread = (numbers - labels)[known].square().mean(), labels[known].var(correction=0)
+    evidence = f"mean squared error {float(error):.3g}; always answering the mean has {float(spread):.3g}"
+    yield verdict(error >= spread, "teacher_at_chance/numbers", evidence)
 
 
 def teacher_miscalibrated(setup):
+    setup.needs_classes()
     logits, labels = _labelled(setup)
     if len(labels) < 100:
         raise CannotCheck(f"100 labelled samples or more; there are {len(labels)}")
-    if _other_numbering(logits, labels, int((logits.argmax(1) == labels).sum()))[1]:
+    if other_numbering(logits.argmax(1), labels, logits.shape[1])[1]:
         raise CannotCheck("a teacher that numbers the classes as your labels do")
     error, by_chance = calibration_error(logits, labels), _calibrated_error(logits)
     confidence = float(logits.softmax(1).amax(1).mean())
@@ -136,7 +179,7 @@ def teacher_in_training_mode(setup):
     if setup.teacher is None:
         raise CannotCheck("the teacher itself, not only its logits")
     training = _training_in_step(setup) if setup.step else _training(setup.teacher)
-    effect = mode_effect(setup, setup.teacher, training)
+    effect = mode_effect(setup, "teacher", training)
     modules = f"{len(training)} modules in train mode"
     yield verdict(
         training and effect > 1e-5,
@@ -155,15 +198,19 @@ def _training_in_step(setup):
     return passes[0].training if passes else []
 
 
-def mode_effect(setup, model, training):
+def mode_effect(setup, who, training):
     """How far the logits move, as a fraction of their size, where the modules named are in train mode."""
-    (model,) = copies(model)
-    with torch.no_grad(), fixed_seed():
-        model.eval()
-        still = class_logits(model, setup.batch.inputs).double()
+    model = getattr(setup, who)
+    # That it answers in eval mode is seen elsewhere.
+    still = setup.outputs(who)[setup.batch_number].double()
+    with torch.no_grad(), fixed_seed(), setup.kept:
         for path, module in model.named_modules():
-            module.training = path in training
-        moved = class_logits(model, setup.batch.inputs).double()
+            if module.training != (path in training):
+                module.training = path in training
+        try:
+            moved = outputs_of(model, setup.batch, pick=setup.pick).double().cpu()
+        except Exception as problem:
+            raise CannotCheck(f"the {who} to answer in train mode; it stops with {problem}") from problem
     return float((moved - still).norm() / still.norm().clamp(min=1e-12))
 
 
@@ -177,7 +224,7 @@ def _labelled(setup):
     known = labels >= 0
     if not known.any():
         raise CannotCheck("labels in the data")
-    if int(labels.max()) >= logits.shape[1] or not logits.isfinite().all():
+    if len(labels) != len(logits) or int(labels.max()) >= logits.shape[1] or not logits.isfinite().all():
         raise CannotCheck("finite logits of the teacher for every label")
     if float(logits.min()) >= 0 and float((logits.sum(1) - 1).abs().max()) < 1e-3:
         # They are probabilities, which is a finding of its own.
@@ -186,6 +233,7 @@ def _labelled(setup):
 
 
 CHECKS = (
+    models_stop,
     same_model,
     student_frozen,
     class_mismatch,

@@ -6,7 +6,6 @@ import torch
 
 from kdviz.study.checks.models import mode_effect
 from kdviz.study.findings import Passed, finding, verdict
-from kdviz.study.sandbox import copies
 from kdviz.study.setup import CannotCheck, StepFailed
 from kdviz.study.step_trace import step_arguments
 
@@ -54,6 +53,8 @@ def teacher_has_no_effect(setup):
     size = _size(seen.gradients)
     if size == 0 or not math.isfinite(size):
         raise CannotCheck("a finite gradient at the student")
+    if setup.teacher is not None and not seen.teacher_passes and not setup.step_uses("teacher"):
+        raise CannotCheck("a step that asks the teacher that was handed in; yours asks another, or a cache")
     chance = _apart(seen.gradients, again.gradients) / size
     if chance > 1e-3:
         raise CannotCheck(
@@ -91,8 +92,7 @@ def student_in_eval_mode(setup):
     if any(one.training for one in passes):
         yield Passed("student_in_eval_mode", f"{len(passes[0].training)} modules are in train mode")
         return
-    (model,) = copies(setup.student)
-    effect = mode_effect(setup, model, [path for path, _ in model.named_modules()])
+    effect = mode_effect(setup, "student", [path for path, _ in setup.student.named_modules()])
     evidence = f"0 modules in train mode; its logits would move by {effect:.2g} of their size"
     yield verdict(effect > 1e-5, "student_in_eval_mode", evidence, "the student answers alike in both modes")
 
@@ -102,10 +102,10 @@ def other_inputs(setup):
     if len(seen.teacher_passes) != 1 or len(seen.student_passes) != 1:
         raise CannotCheck("a step in which teacher and student are each called once")
     theirs, ours = (passes[0].inputs for passes in (seen.teacher_passes, seen.student_passes))
-    pairs = [(a, b) for a, b in zip(theirs, ours, strict=False) if a.shape == b.shape]
+    pairs = [(a, b) for a, b in zip(theirs, ours, strict=False) if a.shape == b.shape and a.numel()]
     if not pairs:
         raise CannotCheck("inputs of one shape for both; other sizes cannot be compared")
-    alike = min(_correlation(a.double().cpu(), b.double().cpu()) for a, b in pairs)
+    alike = min(_correlation(*(part.double().cpu().nan_to_num() for part in pair)) for pair in pairs)
     evidence = f"in the median sample the two inputs correlate at {alike:.3f}"
     yield verdict(alike < 0.98, "other_inputs", evidence)
 
@@ -156,13 +156,25 @@ def gradients_accumulate(setup):
 def _moving(setup):
     """The step, where it moves the student itself."""
     seen = setup.stepped
-    if setup.optimizer is None:
+    if not setup.moved_by:
         raise CannotCheck("optimizer=")
-    if "optimizer" not in step_arguments(setup.step):
+    takes = {"optimizer", "optimizers"} & {*step_arguments(setup.step)}
+    if not takes and not setup.step_reaches(torch.optim.Optimizer):
         raise CannotCheck("a step that takes the argument `optimizer` and moves the student with it")
     if seen.cut:
         raise CannotCheck("a gradient at the student")
     return seen
+
+
+def overwritten_layer(setup):
+    """A hook keeps the tensor itself, and a ReLU that works in place writes over it."""
+    seen = setup.stepped
+    yield verdict(
+        seen.overwritten,
+        "overwritten_layer",
+        "; ".join(seen.overwritten),
+        f"{len(seen.hooked_layers)} layers with hooks of your own",
+    )
 
 
 def _way(*states):
@@ -200,4 +212,5 @@ CHECKS = (
     other_inputs,
     student_stands_still,
     gradients_accumulate,
+    overwritten_layer,
 )
