@@ -89,7 +89,7 @@ def _parser():
         command("setup", lambda options: 0, "prepare the environment in .venv")
         test = command("test", _test, "run the tests; pytest's options are passed on")
         test.add_argument("--complete", action="store_true", help="run those that take long instead")
-        command("pages", _pages, "write the table of pages in README.md, from kdviz/course/pages.toml")
+        command("pages", _pages, "write the table of pages in README.md, and the drawings of the notebooks")
         command("benchmark", _benchmark, "measure, side by side in one run")
         command("soak", _soak, "train for ten minutes in the training theatre, under 2,000 slider moves")
         command("lint", _lint, "check the code's style")
@@ -177,8 +177,10 @@ def _test(options):
 
 
 def _pages(options):
+    from kdviz.course import drawings
     from kdviz.course.pages import with_table
 
+    drawings.write(CLONE / "notebooks" / "pictures")
     readme = CLONE / "README.md"
     readme.write_text(with_table(readme.read_text(encoding="utf-8")), encoding="utf-8")
 

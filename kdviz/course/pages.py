@@ -103,5 +103,5 @@ def _table():
         f"| {one.seconds} s |\n"
         for one in pages()
     ]
-    head = "| page | what you will understand | reading | all cells, on 2 cores |\n|---|---|---|---|\n"
+    head = "| page | what you will understand | time | all cells, on 2 cores |\n|---|---|---|---|\n"
     return head + "".join(rows)

@@ -34,6 +34,7 @@ from kdviz.course.claims.checks import cell_for
 from kdviz.course.formulas import mathml
 from kdviz.course.glossary import DEFINITIONS, anchor, with_links
 from kdviz.course.pages import Page, following, pages
+from kdviz.course.paths import course_folder
 from kdviz.course.references import references
 from kdviz.course.survey_map import survey_map
 from kdviz.explorers.base import STATIC_PAGES
@@ -254,7 +255,12 @@ class _Renderer(IPythonRenderer):
     """nbconvert's own renderer, with formulas drawn instead of left to a script from the network."""
 
     def __init__(self, name):
-        super().__init__(escape=False, exclude_anchor_links=True)
+        super().__init__(
+            escape=False,
+            exclude_anchor_links=True,
+            embed_images=True,
+            path=str(course_folder() / "notebooks"),
+        )
         self.name = name
 
     def block_math(self, body):

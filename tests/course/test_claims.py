@@ -10,7 +10,15 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from kdviz.course import results, site
 from kdviz.course.claims import Claim, checks, difference, gain, gains, table
-from kdviz.course.claims.sentences import NUMBERS, numbers, plain, sentences, split, states_a_result
+from kdviz.course.claims.sentences import (
+    NUMBERS,
+    is_prediction,
+    numbers,
+    plain,
+    sentences,
+    split,
+    states_a_result,
+)
 from kdviz.course.experiments import COLUMNS
 from kdviz.course.pages import pages
 
@@ -65,7 +73,7 @@ def falsified(sentence):
 def falsified_claims():
     for page in WRITTEN:
         for claim in checks.claims_of(page).CLAIMS:
-            if not claim.differs and " → " not in claim.quotation:
+            if not claim.differs and not is_prediction(claim.quotation):
                 yield from ((page, claim, false) for false in falsified(claim.quotation))
 
 

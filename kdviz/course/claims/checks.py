@@ -6,7 +6,7 @@ import importlib.util
 import json
 
 from kdviz.course.claims import gains
-from kdviz.course.claims.sentences import plain, sentences, split, states_a_result
+from kdviz.course.claims.sentences import is_prediction, plain, sentences, split, states_a_result
 
 HELPERS = {name: getattr(gains, name) for name in ("gain", "difference", "table")}
 
@@ -34,7 +34,7 @@ def faults_of_text(page: str, notebook, claims) -> list[str]:
 
 def quoted_sentences(quotation: str) -> list[str]:
     """The sentences of a quotation; that of a prediction is one."""
-    return [plain(quotation)] if " → " in quotation else split(quotation)
+    return [plain(quotation)] if is_prediction(quotation) else split(quotation)
 
 
 def faults_of_stored(page: str, claims) -> list[str]:

@@ -97,7 +97,7 @@ def predictions(code: str) -> list[tuple]:
         return []
     found = []
     for call in ast.walk(tree):
-        if isinstance(call, ast.Call) and getattr(call.func, "attr", "") == "prediction":
+        if isinstance(call, ast.Call) and getattr(call.func, "attr", "") in ("prediction", "guess"):
             named = {word.arg: _text(word.value) for word in call.keywords}
             found.append((_text(call.args[0]), named.get("answer"), named.get("because")))
     return found
@@ -106,6 +106,10 @@ def predictions(code: str) -> list[tuple]:
 def right_choice(question: str, answer: str) -> str:
     """How a claim quotes the right choice of a prediction."""
     return plain(f"{question} → {answer}")
+
+
+def is_prediction(sentence: str) -> bool:
+    return "? → " in sentence
 
 
 def _told(question, answer, because):
@@ -118,4 +122,4 @@ def _text(node):
 
 def states_a_result(sentence: str) -> bool:
     """Whether a sentence has a number with a unit, or a word of verdict. Questions state nothing."""
-    return " → " in sentence or (not sentence.endswith("?") and bool(RESULT.search(sentence)))
+    return is_prediction(sentence) or (not sentence.endswith("?") and bool(RESULT.search(sentence)))
