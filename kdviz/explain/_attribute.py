@@ -98,7 +98,9 @@ def attribute(
 
 @dataclass(frozen=True)
 class Asked:
-    """A model as captum asks it: ``function`` of ``inputs`` and ``others`` gives the logits, and leaves both alone."""
+    """A model as captum asks it: ``function`` of ``inputs`` and ``others`` gives the logits, and
+    leaves both alone.
+    """
 
     model: torch.nn.Module
     function: Callable
@@ -113,7 +115,9 @@ def answering(model, inputs, targets, pick=None):
     """Copies of inputs and targets where the model is, which is in eval mode meanwhile."""
     named = isinstance(inputs, Mapping)
     main = _main(inputs) if named else None
-    parts = {name: part for name, part in inputs.items() if isinstance(part, Tensor)} if named else {main: inputs}
+    parts = (
+        {name: part for name, part in inputs.items() if isinstance(part, Tensor)} if named else {main: inputs}
+    )
     _check_inputs(parts[main], targets)
     parts, targets = to_device(parts, device_of(model)), targets.detach().clone().to(device_of(model))
     parts = {name: part.detach().clone() for name, part in parts.items()}
@@ -161,7 +165,10 @@ def map_layer(model: torch.nn.Module, inputs: Tensor) -> str:
 def _integrated_gradients(asked, baseline, steps):
     inputs = asked.inputs
     settings = {"target": asked.targets, "n_steps": steps, "method": "gausslegendre"}
-    settings |= {"internal_batch_size": max(256, len(inputs)), "additional_forward_args": asked.others or None}
+    settings |= {
+        "internal_batch_size": max(256, len(inputs)),
+        "additional_forward_args": asked.others or None,
+    }
     if inputs.is_floating_point():
         method = IntegratedGradients(asked.function)
         return _summed(method.attribute(inputs, baseline_of(baseline, inputs), **settings))

@@ -149,7 +149,8 @@ def answer_kind(outputs: Tensor, labels: Tensor | None = None, declared: str | N
 def _of_one_output(outputs, labels):
     if labels is None:
         raise ValueError(
-            f"outputs of shape {tuple(outputs.shape)} without labels are one logit or a number, and a softmax "
+            f"outputs of shape {tuple(outputs.shape)} without labels are one logit or a number, and a "
+            "softmax "
             "over a single class is always 1. Say answers='binary' or answers='numbers'; a model with one "
             "logit z has the two logits 0 and z"
         )
@@ -157,7 +158,8 @@ def _of_one_output(outputs, labels):
     yes_or_no = bool(((values == 0) | (values == 1)).all())
     if not yes_or_no and not labels.is_floating_point():
         raise ValueError(
-            f"whole labels from {int(values.min())} to {int(values.max())} beside a single output: of several "
+            f"whole labels from {int(values.min())} to {int(values.max())} beside a single output: of "
+            "several "
             "classes the models need one logit each; if the labels are amounts, say answers='numbers'"
         )
     return KINDS["binary" if yes_or_no else "numbers"]
@@ -168,7 +170,8 @@ def _of_rows(outputs, labels):
         if labels is not None and labels.is_floating_point():
             raise TypeError(
                 f"labels must be whole class numbers, one for each sample; got {_described(labels)} beside "
-                f"{outputs.shape[1]} outputs. Of amounts a model has one output each; whole numbers that were "
+                f"{outputs.shape[1]} outputs. Of amounts a model has one output each; whole numbers "
+                "that were "
                 "read as fractions take .long()"
             )
         return KINDS["classes"]
@@ -186,7 +189,8 @@ def _of_rows(outputs, labels):
                 "they are one-hot. Of these take .argmax(1); if a sample may have several labels, say "
                 "answers='labels'"
                 if one_hot
-                else "they are soft labels, as mixup makes them, and nobody is right or wrong about these. Hand "
+                else "they are soft labels, as mixup makes them, and nobody is right or wrong about "
+                "these. Hand "
                 "in the true classes, or no labels"
             )
         )

@@ -64,7 +64,7 @@ def compare(
         ``"out"``, or an object with ``.logits``. They answer in eval mode and without gradient, each with its
         own copy of a batch in its own precision; modes, hooks and random generators are afterwards as before,
         also after an error.
-    data : DataLoader, torch Dataset, tensors (inputs, labels), a pandas table, or a kdviz data set (its test part)
+    data : DataLoader, torch Dataset, tensors (inputs, labels), a pandas table, or a kdviz data set (its test)
         Best samples on which nobody was trained. Labels may be missing, -1 or -100.
     students : models by name, in place of ``student``
         A list under a name holds the seeds of one student: ``{"kd": [s0, s1, s2], "hint": [h0, h1, h2]}``.
@@ -137,7 +137,9 @@ def compare(
 
 def _given(name, value):
     if value is None:
-        raise TypeError(f"pass {name}=: the samples on which all are compared, best such as nobody was trained on")
+        raise TypeError(
+            f"pass {name}=: the samples on which all are compared, best such as nobody was trained on"
+        )
     return value
 
 
@@ -173,7 +175,9 @@ def _grouped(given, default):
     if not isinstance(given, Mapping):
         given = given if isinstance(given, (list, tuple)) else [given]
         given = {f"{default} {number}": model for number, model in enumerate(given, 1)}
-    found = {str(name): list(each) if isinstance(each, (list, tuple)) else [each] for name, each in given.items()}
+    found = {
+        str(name): list(each) if isinstance(each, (list, tuple)) else [each] for name, each in given.items()
+    }
     empty = [name for name, seeds in found.items() if not seeds]
     if empty or (default == "student" and not found):
         raise ValueError(f"there is no model for {empty[0]!r}" if empty else "there is no student")
@@ -289,9 +293,17 @@ def _known(kind, outputs, labels, embeddings):
     if kind.is_dense:
         targets = {name: kind.positions(values).argmax(2).int().numpy() for name, values in outputs.items()}
         targets["label"] = labels.int().numpy()
-        return {"labels": np.full(len(labels), -1), "logits": {}, "embeddings": embeddings, "targets": targets}
+        return {
+            "labels": np.full(len(labels), -1),
+            "logits": {},
+            "embeddings": embeddings,
+            "targets": targets,
+        }
     tables = {name: kind.positions(values) for name, values in outputs.items()}
-    logits = {name: table[:, 0] if kind.name in ("classes", "binary") else table[:, :, -1] for name, table in tables.items()}
+    logits = {
+        name: table[:, 0] if kind.name in ("classes", "binary") else table[:, :, -1]
+        for name, table in tables.items()
+    }
     logits = {name: table.double() for name, table in logits.items()}
     single = kind.name in ("classes", "binary")
     return {

@@ -113,7 +113,9 @@ def check_layers(model, inputs, paths, who, pick=None):
     unknown = [path for path in paths if path not in modules]
     if unknown:
         there = "\n  ".join(path for path in modules if path)
-        raise ValueError(f"the {who} has no layer {unknown[0]!r}; kdviz.layers lists those it has:\n  {there}")
+        raise ValueError(
+            f"the {who} has no layer {unknown[0]!r}; kdviz.layers lists those it has:\n  {there}"
+        )
     seen = _outputs(model, inputs, paths, pick=pick)
     for path in paths:
         times = len(seen.get(path, ()))
@@ -180,7 +182,9 @@ def _outputs(model, inputs, paths, take=pooled, pick=None):
         seen.setdefault(path, []).append(None if tensor is None else take(tensor, module))
 
     with torch.no_grad(), hooked(model, note, paths):
-        outputs_of(model, Batch(inputs, None, None, None), pick=pick or (lambda output: _anything(output, inputs)))
+        outputs_of(
+            model, Batch(inputs, None, None, None), pick=pick or (lambda output: _anything(output, inputs))
+        )
     return seen
 
 

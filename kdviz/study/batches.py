@@ -91,7 +91,8 @@ class BatchSource:
             yield batch
         if self.total is not None and start < self.total:
             raise ValueError(
-                f"the data set gave {start:,} of its {self.total:,} samples and stopped: does its __getitem__ "
+                f"the data set gave {start:,} of its {self.total:,} samples and stopped: does its "
+                "__getitem__ "
                 "or its sampler raise StopIteration?"
             )
 
@@ -210,7 +211,8 @@ def _as_batch(given):
     if _are_indices(inputs) and labels is not None and labels.is_floating_point() and labels.ndim > 1:
         raise TypeError(
             "batches must be (inputs, labels) or (inputs, labels, row numbers), in this order; here whole "
-            f"numbers of shape {tuple(inputs.shape)} come first and fractions of shape {tuple(labels.shape)} after"
+            f"numbers of shape {tuple(inputs.shape)} come first and fractions of shape "
+            f"{tuple(labels.shape)} after"
         )
     return Batch(inputs, labels, rows, given)
 

@@ -1,4 +1,6 @@
-"""What a comparison found: numbers for each target, each class, each model, and each student over its seeds."""
+"""What a comparison found: numbers for each target, each class, each model, and each student over its
+seeds.
+"""
 
 import textwrap
 from collections.abc import Sequence
@@ -140,7 +142,9 @@ class Comparison:
 
     def score(self, group: str) -> np.ndarray:
         """How each labelled target is met, mean over seeds: 1 for right, or how far off a number is."""
-        each = [right(self.kind, self.predictions[name], self.labels)[self.known] for name in self.members(group)]
+        each = [
+            right(self.kind, self.predictions[name], self.labels)[self.known] for name in self.members(group)
+        ]
         return each[0] if len(each) == 1 else np.mean(each, 0)
 
     def closeness(self, group: str) -> np.ndarray:
@@ -156,7 +160,9 @@ class Comparison:
         samples = self.sample_of_each
         samples = samples if samples is None or of != "score" else samples[self.known]
         mean, half = paired_difference(measure(ours), measure(theirs), samples=samples)
-        column = headline(self.kind) if of == "score" else ("distance" if self.kind.has_numbers else "agreement")
+        column = (
+            headline(self.kind) if of == "score" else ("distance" if self.kind.has_numbers else "agreement")
+        )
         seeds = over_seeds(*(self.runs[column][self.members(group)] for group in (ours, theirs)))
         return mean, half, seeds
 
@@ -248,9 +254,13 @@ class Comparison:
         for name in (self.student, "teacher"):
             answer, label = self.predictions[name].answer[known], self.labels[known]
             wrong = answer != label
-            pairs, times = np.unique(label[wrong].astype(np.int64) * count + answer[wrong], return_counts=True)
+            pairs, times = np.unique(
+                label[wrong].astype(np.int64) * count + answer[wrong], return_counts=True
+            )
             columns["teacher" if name == "teacher" else "student"] = pd.Series(times, pairs)
-        table = pd.DataFrame(columns).fillna(0).astype(int).sort_values("student", ascending=False, kind="stable")
+        table = (
+            pd.DataFrame(columns).fillna(0).astype(int).sort_values("student", ascending=False, kind="stable")
+        )
         names = [(self.classes[pair // count], self.classes[pair % count]) for pair in table.index]
         table.index = pd.MultiIndex.from_tuples(names, names=["class", "taken for"])
         return table
@@ -295,7 +305,9 @@ class Comparison:
     def asked(self, names: Sequence[str]) -> dict[str, torch.nn.Module]:
         """The teacher and these models, to be asked again."""
         if self.models["teacher"] is None:
-            raise ValueError("this comparison was loaded, and its models were not kept with it; compare again")
+            raise ValueError(
+                "this comparison was loaded, and its models were not kept with it; compare again"
+            )
         return {name: self.models[name] for name in ("teacher", *names)}
 
     def units(self, count: int = 100, **settings) -> pd.DataFrame:

@@ -19,7 +19,8 @@ border-left:3px solid #c9ced6">{{ text }}</div>
 {%- endif -%}
 {%- for name, image in images.items() -%}
 <img src="{{ image }}" alt="{{ name }}: {{ said }}" width="120" \
-style="image-rendering:pixelated;display:{{ 'inline-block' if images|length > 1 else 'block' }};max-width:100%" \
+style="image-rendering:pixelated;\
+display:{{ 'inline-block' if images|length > 1 else 'block' }};max-width:100%" \
 title="{{ name }}">
 {%- endfor -%}
 {%- if sound -%}
@@ -30,7 +31,8 @@ title="{{ name }}">
     autoescape=True,
 )
 _HINT = (
-    "<p>The inputs are token numbers. Pass <code>show=tokenizer</code>, or a function that makes words of them, "
+    "<p>The inputs are token numbers. Pass <code>show=tokenizer</code>, or a function that makes "
+    "words of them, "
     "to read them.</p>"
 )
 
@@ -88,7 +90,9 @@ def _answers(comparison, chosen):
     """For each sample what each model says, by name."""
     kind, classes, names = comparison.kind, comparison.classes, list(comparison.models)
     if kind.is_dense:
-        return [{name: _differing(comparison, chosen, row, name) for name in names} for row in range(len(chosen))]
+        return [
+            {name: _differing(comparison, chosen, row, name) for name in names} for row in range(len(chosen))
+        ]
     if kind.has_numbers:
         return [{name: _list(chosen.logits[name][row]) for name in names} for row in range(len(chosen))]
     if kind.name == "labels":

@@ -12,7 +12,9 @@ from torch.utils import _pytree as pytree
 
 @dataclass(frozen=True)
 class Origin:
-    """``weights`` are the first 16 digits of a SHA-256 by model, ``data`` a description and that of its samples."""
+    """``weights`` are the first 16 digits of a SHA-256 by model, ``data`` a description and that of
+    its samples.
+    """
 
     made: str
     versions: dict[str, str]
@@ -23,7 +25,9 @@ class Origin:
     def __str__(self):
         weights = "\n".join(f"  {name}: {digits}" for name, digits in self.weights.items())
         versions = ", ".join(f"{name} {number}" for name, number in self.versions.items())
-        return f"{self.made}; {versions}\ndata: {self.data}; samples kept: {self.samples}\nweights:\n{weights}"
+        return (
+            f"{self.made}; {versions}\ndata: {self.data}; samples kept: {self.samples}\nweights:\n{weights}"
+        )
 
 
 def origin_of(models, source, samples) -> Origin:
@@ -31,7 +35,9 @@ def origin_of(models, source, samples) -> Origin:
 
     versions = {"kdviz": __version__, "python": platform.python_version()}
     versions |= {name: version(name) for name in ("torch", "numpy")}
-    inputs = [part for one in samples.inputs for part in pytree.tree_leaves(one) if isinstance(part, torch.Tensor)]
+    inputs = [
+        part for one in samples.inputs for part in pytree.tree_leaves(one) if isinstance(part, torch.Tensor)
+    ]
     return Origin(
         made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         versions=versions,

@@ -85,7 +85,9 @@ def resized(image, height, width):
 
 
 def plan(count, height, width, bytes_a_pixel, budget, least=5):
-    """How many images, and how large at most, stay within a budget: first fewer of them, then smaller ones."""
+    """How many images, and how large at most, stay within a budget: first fewer of them, then smaller
+    ones.
+    """
     side = max(height, width)
     wanted = min(side, 64)
     count = int(min(count, max(least, budget / (wanted**2 * bytes_a_pixel))))
@@ -160,7 +162,9 @@ def _of_row(names, row, far, most):
 def _single(inputs):
     """One sample out of a batch of one."""
     if isinstance(inputs, dict):
-        return {name: part[0] for name, part in inputs.items() if isinstance(part, torch.Tensor) and part.ndim}
+        return {
+            name: part[0] for name, part in inputs.items() if isinstance(part, torch.Tensor) and part.ndim
+        }
     return tuple(part[0] for part in inputs) if isinstance(inputs, tuple) else inputs[0]
 
 

@@ -51,14 +51,21 @@ def _tables(comparison):
     """Headings, sentences and tables of numbers."""
     if len(comparison.models) > 2:
         text = "Each student minus each other model; null is what lies within its intervals."
-        yield "Differences", text, Markup(Table(comparison.differences.set_index(["student", "minus"]))._repr_html_())
+        yield (
+            "Differences",
+            text,
+            Markup(Table(comparison.differences.set_index(["student", "minus"]))._repr_html_()),
+        )
     if len(comparison.runs) > len(comparison.table):
         yield "Each seed", "A row for each model.", Markup(Table(comparison.runs)._repr_html_())
     table, text = comparison.per_class, sentences.per_class(comparison)
     if len(table) > _ROWS:
         enough = table[table.samples >= FEW] if (table.samples >= FEW).any() else table
         worst = enough.sort_values("gap", ascending=comparison.kind.has_numbers is False).head(_ROWS)
-        text += f" Here are {len(worst)} of {len(table):,}, the largest losses of those with {FEW} samples or more."
+        text += (
+            f" Here are {len(worst)} of {len(table):,}, the largest losses of those with {FEW} "
+            "samples or more."
+        )
         table = worst
     if not table.empty:
         yield "Numbers of each class", text, Markup(Table(table.rename_axis(None))._repr_html_())

@@ -93,8 +93,8 @@ class SampleBuffer:
         return _joined(self._first)
 
     def add(self, batch, start, classes, apart, known):
-        """Take in a batch: the index of its first sample, its ``classes`` and how far ``apart`` the answers are
-        (n,), and what is ``known`` by name as the fields of :class:`ChosenSamples` are.
+        """Take in a batch: the index of its first sample, its ``classes`` and how far ``apart`` the answers
+        are (n,), and what is ``known`` by name as the fields of :class:`ChosenSamples` are.
         """
         if self._quota is None:
             size = sum(
@@ -115,7 +115,10 @@ class SampleBuffer:
         # Of a batch no more than can be kept.
         rows = rows[np.argsort(-apart[rows], kind="stable")[: self._disagreements]]
         rows.sort()
-        every, found = np.append(self._apart, apart[rows]), _chosen(rows, batch, start, **{**known, "embeddings": {}})
+        every, found = (
+            np.append(self._apart, apart[rows]),
+            _chosen(rows, batch, start, **{**known, "embeddings": {}}),
+        )
         order = np.argsort(-every, kind="stable")[: self._disagreements]
         joined = found if self.disagreements is None else _joined([self.disagreements, found])
         self.disagreements, self._apart = joined[order], every[order]
@@ -148,10 +151,13 @@ def _joined(parts):
 
 
 def _stacked(parts):
-    """Samples as one tensor; where their first axis after the samples differs, padded with 0 to the longest."""
+    """Samples as one tensor; where their first axis after the samples differs, padded with 0 to the
+    longest.
+    """
     longest = max(part.shape[1] for part in parts) if parts[0].ndim > 1 else 0
     if parts[0].ndim > 1 and len({part.shape[2:] for part in parts}) == 1:
         parts = [
-            torch.nn.functional.pad(part, (0, 0) * (part.ndim - 2) + (0, longest - part.shape[1])) for part in parts
+            torch.nn.functional.pad(part, (0, 0) * (part.ndim - 2) + (0, longest - part.shape[1]))
+            for part in parts
         ]
     return torch.cat(list(parts))

@@ -65,7 +65,10 @@ def sections(comparison):
     parts = (
         (Section("Each class by itself", sentences.worst_class, recall, narrow), classes),
         (Section("Calibration", sentences.calibration, reliability), classes and probable),
-        (Section("What is taken for what", sentences.confusions, confusions), classes and single and len(comparison.classes) > 2),
+        (
+            Section("What is taken for what", sentences.confusions, confusions),
+            classes and single and len(comparison.classes) > 2,
+        ),
         (Section("Where they differ most", sentences.disagreements, gallery), True),
         (Section("Layer by layer", sentences.layers, cka, 620), has_layers),
         (Section("Embeddings", sentences.embeddings, embeddings), has_layers and has_embeddings),
@@ -243,7 +246,9 @@ def attribution(comparison, count=20, methods=None):
     maps, targets = ask_all(teacher, student, inputs, baselines, methods)
     images = images_of(comparison, shown.inputs, side)
     maps = {
-        method: {name: np.stack([resized(one, *images.shape[1:3]) for one in each]) for name, each in found.items()}
+        method: {
+            name: np.stack([resized(one, *images.shape[1:3]) for one in each]) for name, each in found.items()
+        }
         for method, found in maps.items()
     }
     return AttributionExplorer.from_maps(images, shown.classes, targets.cpu(), maps, comparison.classes)
@@ -264,7 +269,8 @@ def _in_time(comparison, models, inputs):
         if sum(passes[name] for name in methods) * each < _SECONDS:
             return methods
     raise ValueError(
-        f"attributions of {len(inputs)} images would take about {sum(passes.values()) * each / 60:.0f} minutes. "
+        f"attributions of {len(inputs)} images would take about "
+        f"{sum(passes.values()) * each / 60:.0f} minutes. "
         "comparison.attribution(count, methods=[...]) makes them all the same"
     )
 
@@ -289,7 +295,9 @@ def _size(comparison):
     """Height, width and channels of the images that are looked at."""
     image = look_at(comparison, comparison.samples.inputs[:1])[0]
     if not isinstance(image, np.ndarray):
-        raise ValueError("this explorer draws images; pass kdviz.compare(show=...) that makes images of inputs")
+        raise ValueError(
+            "this explorer draws images; pass kdviz.compare(show=...) that makes images of inputs"
+        )
     return (*image.shape[:2], 1 if image.ndim == 2 else 3)
 
 

@@ -19,8 +19,10 @@ def numbering(comparison):
     if not sure:
         return ""
     return (
-        f"The teacher is right on {comparison.table.accuracy.teacher:.1%}, and on {better / len(labels):.1%} if "
-        "its classes are renumbered: it numbers them in another order than your labels. Compare the two class "
+        f"The teacher is right on {comparison.table.accuracy.teacher:.1%}, and on "
+        f"{better / len(labels):.1%} if "
+        "its classes are renumbered: it numbers them in another order than your labels. Compare the "
+        "two class "
         "lists (class_to_idx, id2label) and reorder its logits."
     )
 
@@ -35,11 +37,13 @@ def agreement(comparison):
         text = f"{_capital(student)} and teacher agree on {same[student]:.1%} of the {unit}"
         text += "".join(f", {other} on {same[other]:.1%}" for other in comparison.students[1:])
         return (
-            f"{text}. Whether that is much can be said only beside a label-only student: pass baselines=[...]."
+            f"{text}. Whether that is much can be said only beside a label-only student: pass "
+            "baselines=[...]."
         )
     parts = [f"{_capital(student)} agrees with the teacher on {same[student]:.1%}"]
     parts += [
-        f"{other} on {same[other]:.1%} (difference {_points(comparison.difference(student, other, 'closeness'))})"
+        f"{other} on {same[other]:.1%} (difference "
+        f"{_points(comparison.difference(student, other, 'closeness'))})"
         for other in (*comparison.students[1:], *comparison.baselines)
     ]
     return f"{', '.join(parts)}. {_about_seeds(comparison)}"
@@ -48,10 +52,18 @@ def agreement(comparison):
 def _distance(comparison):
     student, distance = comparison.students[0], comparison.table.distance
     correlated = comparison.table.teacher_correlation
-    text = f"{_capital(student)} is {distance[student]:.3g} from the teacher on average, correlation {correlated[student]:.3f}"
+    text = (
+        f"{_capital(student)} is {distance[student]:.3g} from the teacher on average, correlation "
+        f"{correlated[student]:.3f}"
+    )
     if not comparison.baselines:
-        return f"{text}. Whether that is near can be said only beside a label-only student: pass baselines=[...]."
-    text += "".join(f"; {other} {distance[other]:.3g}, {correlated[other]:.3f}" for other in comparison.baselines)
+        return (
+            f"{text}. Whether that is near can be said only beside a label-only student: pass "
+            "baselines=[...]."
+        )
+    text += "".join(
+        f"; {other} {distance[other]:.3g}, {correlated[other]:.3f}" for other in comparison.baselines
+    )
     return f"{text}. {_about_seeds(comparison)}"
 
 
@@ -89,7 +101,8 @@ def mcnemar(comparison):
     only, other, p = table.loc[(ours, theirs)]
     verdict = "" if p < 0.05 else ": null"
     return (
-        f"Of {int(only + other):,} samples that only one of {_the(ours)} and {theirs} gets right, it is {_the(ours)} "
+        f"Of {int(only + other):,} samples that only one of {_the(ours)} and {theirs} gets right, it "
+        f"is {_the(ours)} "
         f"on {int(only):,} (McNemar's exact test, p = {p:.2g}{verdict})."
     )
 
@@ -203,7 +216,10 @@ def embeddings(comparison, count=120):
 def soft_targets(comparison):
     text = "Move the temperature; choose an image."
     if len(comparison.classes) > 20:
-        text += f" Of {len(comparison.classes):,} classes only those that matter for these images are here, and the softmax is among them."
+        text += (
+            f" Of {len(comparison.classes):,} classes only those that matter for these images are "
+            "here, and the softmax is among them."
+        )
     return text
 
 
@@ -223,7 +239,8 @@ def per_class(comparison):
     if comparison.kind.has_numbers:
         return "The mean absolute error of each network; gap is student minus teacher."
     return (
-        "The fraction recognised by each network; gap is student minus teacher, and half the half width of its "
+        "The fraction recognised by each network; gap is student minus teacher, and half the half "
+        "width of its "
         "95 % interval over samples."
     )
 
@@ -250,7 +267,9 @@ def _plain(found):
 
 
 def _shown(found, scale, form, unit):
-    """A difference with its half width over samples, and over seeds where there are some; null within both."""
+    """A difference with its half width over samples, and over seeds where there are some; null within
+    both.
+    """
     mean, *halves = found
     halves = [half for half in halves if not np.isnan(half)]
     verdict = "" if not halves or abs(mean) > max(halves) else ", null"

@@ -60,7 +60,9 @@ def load(path, show=None):
     except FileNotFoundError:
         raise
     except Exception as problem:
-        raise ValueError(f"{path} is not a comparison that kdviz saved, or it is damaged: {problem}") from problem
+        raise ValueError(
+            f"{path} is not a comparison that kdviz saved, or it is damaged: {problem}"
+        ) from problem
 
 
 def _made(described, arrays, show):
@@ -100,11 +102,17 @@ def _pack(chosen, part, arrays):
             # numpy has no bfloat16.
             value = value.float() if value.dtype is torch.bfloat16 else value
             arrays[f"{part}/inputs/{number}/{key}"] = value.numpy()
-        shapes.append({"kind": type(one).__name__ if named or isinstance(one, tuple) else "tensor", "keys": [*parts]})
+        shapes.append(
+            {"kind": type(one).__name__ if named or isinstance(one, tuple) else "tensor", "keys": [*parts]}
+        )
     for name, values in chosen.targets.items():
         for number, value in enumerate(values):
             arrays[f"{part}/targets/{name}/{number}"] = value
-    return {"inputs": shapes, "targets": [*chosen.targets], **{k: [*getattr(chosen, k)] for k in ("logits", "embeddings")}}
+    return {
+        "inputs": shapes,
+        "targets": [*chosen.targets],
+        **{k: [*getattr(chosen, k)] for k in ("logits", "embeddings")},
+    }
 
 
 def _unpack(described, part, arrays):
@@ -114,13 +122,16 @@ def _unpack(described, part, arrays):
         values = tuple(parts.values())
         inputs.append(values[0] if one["kind"] == "tensor" else values if one["kind"] == "tuple" else parts)
     logits, embeddings = (
-        {name: arrays[f"{part}/{kind}/{name}"] for name in described[kind]} for kind in ("logits", "embeddings")
+        {name: arrays[f"{part}/{kind}/{name}"] for name in described[kind]}
+        for kind in ("logits", "embeddings")
     )
     targets = {
         name: [arrays[f"{part}/targets/{name}/{number}"] for number in range(len(inputs))]
         for name in described["targets"]
     }
-    return ChosenSamples(inputs, arrays[f"{part}/labels"], arrays[f"{part}/indices"], logits, embeddings, targets)
+    return ChosenSamples(
+        inputs, arrays[f"{part}/labels"], arrays[f"{part}/indices"], logits, embeddings, targets
+    )
 
 
 def to_csv(comparison, path, of="runs"):

@@ -158,7 +158,8 @@ def class_loss(random, classes):
     hard_name, hard = random.choice(list(hard_losses(random, classes).items()))
     soft_name, soft = random.choice(list(SOFT.items()))
     temperature = random.choice([1.0, 2.0, 3.0, 4.0, 8.0])
-    # A soft term that is next to nothing would be a fault, so its factor is left out at low temperatures only.
+    # A soft term that is next to nothing would be a fault, so its factor is left out at low
+    # temperatures only.
     squared = temperature**2 if temperature > 3 or random.random() < 0.6 else 1.0
     a, b = random.choice(
         [(0.1, 0.9), (0.5, 0.5), (1.0, 1.0), (0.2, 0.05), (0.0, 1.0), (1.0, 0.4), (0.25, 0.25)]

@@ -1,4 +1,6 @@
-"""The doctor on set-ups drawn at random: never an alarm about a healthy one, each planted fault by its name."""
+"""The doctor on set-ups drawn at random: never an alarm about a healthy one, each planted fault by
+its name.
+"""
 
 import copy
 import re
