@@ -19,7 +19,6 @@ from kdviz.course.claims.sentences import (
     split,
     states_a_result,
 )
-from kdviz.course.experiments import COLUMNS
 from kdviz.course.pages import pages
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
@@ -82,12 +81,13 @@ def test_a_false_sentence_on_a_page_fails():
     assert len(tried) >= 20
     for page, claim, false in tried:
         notebook = notebook_of(page)
-        cell = next((one for one in notebook.cells if plain(claim.quotation) in plain(one.source)), None)
-        if cell is None:  # It stands in the explanation of a prediction, in pieces.
+        cells = [cell for cell in notebook.cells if plain(claim.quotation) in plain(cell.source)]
+        for cell in cells:
+            cell.source = plain(cell.source).replace(plain(claim.quotation), plain(false))
+        if not cells:  # Its sentences stand apart, such as in two items of a list.
             continue
-        cell.source = plain(cell.source).replace(plain(claim.quotation), plain(false))
         found = checks.faults_of_text(page, notebook, checks.claims_of(page))
-        assert any(page in one and "is not on the page" in one for one in found), false
+        assert any("is not on the page" in one or "has no claim" in one for one in found), false
 
 
 def test_a_sentence_that_is_false_in_its_claim_too_is_mostly_noticed():
@@ -102,29 +102,44 @@ OTHER_NUMBERS = {
     "mirrored": lambda rows, column: 100 - rows[column],
     "constant": lambda rows, column: 0 * rows[column] + 50,
     "by place": lambda rows, column: 40 + rows.groupby("seed").cumcount() / 9,
+    "scattered": lambda rows, column: (
+        100 * ((0.618 * rows.groupby("seed").cumcount() + 0.17 * len(column)) % 1)
+    ),
 }
-MEASURES = list(COLUMNS)[list(COLUMNS).index("validation_accuracy") :]
+SETTINGS = (
+    "temperature",
+    "soft_weight",
+    "weight",
+    "target_weight",
+    "other_weight",
+    "noise",
+    "kl_temperature",
+)
 
 
 @pytest.mark.parametrize("page", WRITTEN)
 def test_claims_on_stored_tables_fail_on_other_numbers(page, monkeypatch):
     claims, real = checks.claims_of(page), gains._stored
-    still = [claim for claim in claims.CLAIMS if claim.stored]
+    still, looked = [claim for claim in claims.CLAIMS if claim.stored], []
     for number in OTHER_NUMBERS.values():
 
         def other(name, number=number):
+            looked.append(name)
             rows = real(name).copy()
-            for column in rows.select_dtypes("float").columns.intersection(MEASURES):
+            for column in rows.select_dtypes("float").columns.difference(SETTINGS):
                 rows[column] = number(rows, column)
             return rows
 
         monkeypatch.setattr(gains, "_stored", other)
-        still = [claim for claim in still if not checks.faults_of_stored(page, one_claim(claims, claim))]
+        still = [claim for claim in still if holds(page, claims, claim, looked)]
     assert not still, "whatever the tables say: " + "\n".join(claim.quotation for claim in still)
 
 
-def one_claim(claims, claim):
-    return SimpleNamespace(**{**vars(claims), "CLAIMS": [claim]})
+def holds(page, claims, claim, looked):
+    """Whether a claim holds that looked at a table; arithmetic holds whatever a table says."""
+    looked.clear()
+    faults = checks.faults_of_stored(page, SimpleNamespace(**{**vars(claims), "CLAIMS": [claim]}))
+    return bool(looked) and not faults
 
 
 # --- What the tests say
