@@ -18,13 +18,14 @@ def paired_dots(
     *,
     value: str = "accuracy",
     by: str | None = None,
+    controls: Sequence[str] | None = None,
     title: str = "",
 ) -> go.Figure:
     """Paired differences to a baseline: one row for each arm, one small dot for each seed.
 
-    The first arm is the one in question and is drawn in the student's colour; the others are controls,
-    in grey with open squares. The large mark is the mean with its 95 % interval. On the right stand
-    the mean, the number of seeds that got better, and *null* where the interval holds zero.
+    Arms with a teacher are drawn in the student's colour, and controls in grey with open squares. Seeds with
+    the same difference stand above one another. The large mark is the mean with its 95 % interval. On the
+    right stand the mean, the number of seeds that got better, and *null* where the interval holds zero.
 
     Parameters
     ----------
@@ -34,7 +35,9 @@ def paired_dots(
     arms : the arms to show
     value : the column that is compared, in percent
     by : a column; one panel is drawn for each of its values
+    controls : the arms that are controls; by default all but the first
     """
+    controls = list(arms)[1:] if controls is None else controls
     panels = {"": table} if by is None else dict(list(table.groupby(by, sort=False)))
     drawn = make_subplots(
         rows=len(panels),
@@ -43,9 +46,9 @@ def paired_dots(
         subplot_titles=[f"{key} {by}" for key in panels] if by else None,
     )
     for row, panel in enumerate(panels.values(), start=1):
-        _panel(drawn, row, panel, baseline, arms, value)
+        _panel(drawn, row, panel, baseline, arms, value, controls)
     drawn.update_xaxes(title_text=f"{value} minus that of {baseline} (percentage points)", row=len(panels))
-    height = 150 + len(panels) * (50 + 40 * len(arms))
+    height = 150 + len(panels) * (50 + 48 * len(arms))
     return _finished(drawn, arms, title=title, height=height, margin={"r": 250})
 
 
@@ -88,17 +91,18 @@ def seed_dots(
     return _finished(drawn, arms, title=title, height=140 + 45 * len(arms), margin={"r": 130})
 
 
-def _panel(drawn, panel_row, panel, baseline, arms, value):
+def _panel(drawn, panel_row, panel, baseline, arms, value, controls):
     wide = panel.pivot(index="seed", columns="arm", values=value)
     missing = [arm for arm in (baseline, *arms) if arm not in wide]
     if missing:
         raise ValueError(f"the table has no arm {missing[0]!r}; its arms are: {', '.join(wide)}")
     for row, arm in enumerate(arms):
-        look = STUDENT if row == 0 else BASELINE
-        symbol = look.symbol if row == 0 else f"{look.symbol}-open"
+        look = BASELINE if arm in controls else STUDENT
+        symbol = f"{look.symbol}-open" if arm in controls else look.symbol
         found = paired(wide[arm], wide[baseline])
         marker = {"color": look.color, "size": 6, "opacity": 0.35}
-        gains, rows = (wide[arm] - wide[baseline]).to_numpy(), np.full(len(wide), row, np.int8)
+        gains = (wide[arm] - wide[baseline]).to_numpy()
+        rows = row + _stacked(gains)
         mean = go.Scatter(
             name=f"{arm}, mean",
             x=[found.mean],
@@ -119,6 +123,17 @@ def _panel(drawn, panel_row, panel, baseline, arms, value):
         text = f"{found.mean:+.1f} ± {half:.1f}, {found.above} of {found.count} better{verdict}"
         _note(drawn, row, text, yref="y" if panel_row == 1 else f"y{panel_row}")
     drawn.add_vline(x=0, line={"color": INK, "width": 1}, layer="above", row=panel_row, col=1)
+
+
+def _stacked(values):
+    """Heights at which equal values stand above one another, around 0 and within half a row."""
+    _, which, counts = np.unique(values.round(6), return_inverse=True, return_counts=True)
+    heights, met = np.empty(len(values)), np.zeros(len(counts), int)
+    for i, group in enumerate(which):
+        step = min(0.1, 0.8 / counts[group])
+        heights[i] = step * (met[group] - (counts[group] - 1) / 2)
+        met[group] += 1
+    return heights
 
 
 def _dots(arm, x, y, seeds, marker, format):

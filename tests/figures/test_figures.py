@@ -6,6 +6,7 @@ import plotly.io as pio
 import pytest
 
 from kdviz import figures
+from kdviz.figures import template
 from kdviz.measure import paired
 from kdviz.training import Record
 
@@ -105,7 +106,7 @@ def test_paired_dots_show_each_seed_its_mean_and_its_interval():
         found = paired(wide[arm], wide["hard"])
         np.testing.assert_array_equal(dots.x, wide[arm] - wide["hard"])
         assert list(dots.customdata) == list(wide.index)
-        assert {figure.layout.yaxis.ticktext[place] for place in (*dots.y, *mean.y)} == {arm}
+        assert {figure.layout.yaxis.ticktext[round(place)] for place in (*dots.y, *mean.y)} == {arm}
         assert mean.x[0] == found.mean
         assert mean.x[0] + mean.error_x.array[0] == pytest.approx(found.high)
         assert mean.x[0] - mean.error_x.arrayminus[0] == pytest.approx(found.low)
@@ -124,6 +125,34 @@ def test_paired_dots_call_a_null_null_and_count_the_seeds():
     soft, none = texts(figures.paired_dots(table, "hard", ["soft", "none"]))
     assert soft.startswith("+5.0 ±") and "6 of 6 better" in soft and "null" not in soft
     assert "3 of 6 better" in none and none.endswith("<b>null</b>")
+
+
+def test_seeds_with_the_same_difference_do_not_hide_one_another():
+    values = {"hard": [0] * 30, "soft": [1] * 29 + [2]}
+    table = pd.DataFrame(
+        [
+            {"seed": seed, "arm": arm, "accuracy": value}
+            for arm, all_values in values.items()
+            for seed, value in enumerate(all_values)
+        ]
+    )
+    dots = figures.paired_dots(table, "hard", ["soft"]).data[0]
+    assert len({(x, y) for x, y in zip(dots.x, dots.y, strict=True)}) == 30
+    assert np.abs(dots.y).max() < 0.45 and dots.y[29] == 0
+
+
+def test_an_arm_has_the_look_of_its_part():
+    table = table_of({"hard": 0, "soft": 5, "other": 4, "control": 0})
+    arms = ["soft", "other", "control"]
+
+    def colors(**settings):
+        return [
+            trace.marker.color for trace in figures.paired_dots(table, "hard", arms, **settings).data[1::2]
+        ]
+
+    grey, orange = template.BASELINE.color, template.STUDENT.color
+    assert colors() == [orange, grey, grey]
+    assert colors(controls=["control"]) == [orange, orange, grey]
 
 
 def test_paired_dots_draw_a_panel_for_each_group():
