@@ -263,6 +263,10 @@ class _Renderer(IPythonRenderer):
         )
         self.name = name
 
+    def _html_embed_images(self, html):
+        # nbconvert would parse each piece of HTML alone, and close a <details> before what it folds.
+        return html
+
     def block_math(self, body):
         return _drawn(body.strip(), True, self.name)
 

@@ -31,6 +31,12 @@ def test_the_first_drawing_shows_what_the_teacher_answers():
     assert all(abs(float(answer[digit]) - percent) < 8 for digit, percent in drawings.ANSWER.items())
 
 
+def test_what_is_folded_stays_folded():
+    text = "<details><summary>The answer</summary>\n\n**Null**, on $T = 1$.\n\n</details>\n\nAfter."
+    html = site._markdown("00_start_here", text)
+    assert html.index("<details>") < html.index("Null") < html.index("</details>") < html.index("After")
+
+
 def test_the_static_page_holds_its_pictures():
     text = "# A\n\n![A picture](pictures/what_distillation_is.svg)"
     html = site._markdown(page("00_start_here").name, text)
