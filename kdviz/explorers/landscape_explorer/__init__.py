@@ -92,6 +92,8 @@ class Landscape(Explorer):
                     # After a stop the next training may already run.
                     if self._sweep is not mine:
                         return
+                    if "accuracy" not in table:
+                        raise ValueError(f"no student could be trained: {mine.problems.problem.iloc[0]}")
                     self.show(table, total=mine.total // (len(self.cells) + 1), **settings)
                     self.message = f"{self._seeds} of {self.shown['total']} seeds."
             ending = f"Done: {self._seeds} seeds.{_failures(mine)}"
