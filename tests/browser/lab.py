@@ -135,12 +135,15 @@ class LabPage:
         self.page.wait_for_function(
             """() => {
               const cells = [...document.querySelectorAll(".jp-Notebook .jp-CodeCell")];
-              const numbers = cells.map((c) => c.querySelector(".jp-InputPrompt")?.textContent ?? "");
+              // A cell whose code is folded shows no number.
+              const open = cells.filter((c) => !c.querySelector(".jp-InputPlaceholder"));
+              const numbers = open.map((c) => c.querySelector(".jp-InputPrompt")?.textContent ?? "");
               return numbers.every((n) => /\\[\\d+\\]/.test(n))
                 || document.querySelector(".jp-OutputArea [data-mime-type*='error']");
             }""",
             timeout=1000 * seconds,
         )
+        self.page.wait_for_selector("#jp-main-statusbar >> text=/ipykernel.*Idle/", timeout=1000 * seconds)
 
     def errors(self):
         """Texts of all error outputs and of all that was written to standard error."""
