@@ -43,7 +43,7 @@ def class_heatmaps(
     last = list(matrices)[-1]
     shades = {
         name: go.Heatmap(
-            z=matrix.round(3),
+            z=matrix.round(3).astype(np.float32),
             zmin=min(float(each.min()) for each in matrices.values()),
             zmax=max(float(each.max()) for each in matrices.values()),
             colorscale="Blues",

@@ -140,7 +140,8 @@ def _dots(arm, x, y, seeds, marker, format):
     return go.Scatter(
         name=arm,
         x=x,
-        y=y,
+        # In single precision a saved page holds half as much.
+        y=np.asarray(y, np.float32),
         mode="markers",
         marker=marker,
         customdata=np.asarray(seeds, np.int32),
