@@ -74,7 +74,8 @@ def _beside(image, maps, coloraxis, title):
     """The image and its maps in a row, all maps on one colour axis."""
     grey = {"colorscale": "gray_r", "showscale": False, "hoverinfo": "skip"}
     heats = {"image": go.Heatmap(z=image.astype(np.float32), **grey)}
-    heats |= {name: go.Heatmap(z=values.astype(np.float32), coloraxis="coloraxis") for name, values in maps.items()}
+    for name, values in maps.items():
+        heats[name] = go.Heatmap(z=values.astype(np.float32), coloraxis="coloraxis")
     drawn = side_by_side(heats, square=True, horizontal_spacing=0.03)
     drawn.update_xaxes(visible=False)
     drawn.update_yaxes(visible=False)
