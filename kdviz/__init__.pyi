@@ -23,6 +23,7 @@ from .schemes.supervised import teacher as teacher
 from .schemes.supervised import train as train
 from .study._compare import compare as compare
 from .study._diagnose import diagnose as diagnose
+from .study._layers import layers as layers
 from .tracing import Trace as Trace
 from .tracing import trace as trace
 

@@ -137,6 +137,8 @@ def answer_kind(outputs: Tensor, labels: Tensor | None = None, declared: str | N
         return _fits(KINDS[declared], outputs)
     if not outputs.is_floating_point() or outputs.ndim == 0:
         raise TypeError(f"outputs must be fractions with samples first; got {_described(outputs)}")
+    if 0 in outputs.shape:
+        raise ValueError(f"outputs must hold one class or more for each sample; got shape {tuple(outputs.shape)}")
     if outputs.ndim == 1 or (outputs.ndim == 2 and outputs.shape[1] == 1):
         return _of_one_output(outputs, labels)
     if outputs.ndim == 2:
@@ -229,7 +231,8 @@ def as_label_tensor(labels) -> Tensor:
                 f"labels must be numbers; got {type(labels).__name__} of {values.dtype}. Number the classes "
                 "from 0, for example by sklearn.preprocessing.LabelEncoder, and pass their names as classes="
             )
-        labels = torch.from_numpy(np.ascontiguousarray(values))
+        # A copy: pandas hands out what must not be written to.
+        labels = torch.from_numpy(np.array(values))
     if labels.is_complex():
         raise TypeError(f"labels must be class numbers; got {_described(labels)}")
     return labels

@@ -207,6 +207,11 @@ def _as_batch(given):
     else:
         inputs = given
     inputs, labels = as_tensors(inputs), None if labels is None else as_label_tensor(labels)
+    if labels is not None and not labels.ndim:
+        raise ValueError(
+            "each item of the data is a single sample with a single label: hand in batches, for example by "
+            "DataLoader(dataset, batch_size=64)"
+        )
     if _are_indices(inputs) and labels is not None and labels.is_floating_point() and labels.ndim > 1:
         raise TypeError(
             "batches must be (inputs, labels) or (inputs, labels, row numbers), in this order; here whole "

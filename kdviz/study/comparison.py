@@ -396,7 +396,7 @@ class Comparison:
             part = f", {self.share:.1%} of them" if self.share < 1 else ""
             head += f"{len(self.labels):,} {unit}s{part}, {labelled:,} of them labelled"
         named = {"numbers": "numbers", "labels": "labels"}.get(self.kind.name, "classes")
-        head += f", {len(self.classes):,} {named}"
+        head += f", {len(self.classes):,} {named if len(self.classes) != 1 else named[:-1]}"
         if self.kind.name != "classes":
             head += f" ({self.kind})"
         shown = self.table.drop(columns=["bytes", "log_loss"], errors="ignore").rename(columns=_SHORT)

@@ -35,6 +35,20 @@ class Answers(torch.nn.Module):
         return self
 
 
+class Program(Answers):
+    """An exported program, which wants its inputs just as it was exported with them."""
+
+    def forward(self, *inputs, **named):
+        positional, keyword = self.function._in_spec.children_specs
+        if not named:
+            # Several tensors in order may be one argument.
+            single = len(positional.children_specs) == 1 and len(inputs) > 1
+            return self.function(inputs) if single else self.function(*inputs)
+        if keyword.children_specs:
+            return self.function(**{name: named[name] for name in keyword.context})
+        return self.function({name: named[name] for name in positional.children_specs[0].context})
+
+
 class StoredAnswers(Answers):
     """Answers that are there already: logits (N, ...), a row for each sample of the data, in its order."""
 
@@ -140,7 +154,7 @@ def as_model(model, who: str, columns: Columns | None = None) -> torch.nn.Module
     # An Exported, as export_student gives it, stands for its file.
     model = getattr(model, "path", model) if hasattr(model, "difference") else model
     if isinstance(model, torch.fx.GraphModule):
-        return Answers(model)
+        return Program(model) if hasattr(model, "_in_spec") else Answers(model)
     if isinstance(model, torch.nn.Module):
         if columns is not None and columns.texts and not isinstance(model, Answers):
             raise TypeError(
@@ -151,7 +165,7 @@ def as_model(model, who: str, columns: Columns | None = None) -> torch.nn.Module
     if isinstance(model, Path) or (isinstance(model, str) and Path(model).suffix):
         return _from_file(Path(model), who)
     if isinstance(model, torch.export.ExportedProgram):
-        return Answers(model.module())
+        return Program(model.module())
     if isinstance(model, (torch.Tensor, np.ndarray)):
         return StoredAnswers(model)
     if hasattr(model, "get_inputs") and hasattr(model, "run"):
@@ -172,7 +186,7 @@ def _from_file(path, who):
     if path.suffix == ".onnx":
         return OnnxModel(path)
     if path.suffix == ".pt2":
-        return Answers(torch.export.load(path).module())
+        return Program(torch.export.load(path).module())
     if path.suffix in (".pt", ".ts", ".pth"):
         # TorchScript alone: a pickle of a module could run anything.
         return torch.jit.load(path).eval()

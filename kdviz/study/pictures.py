@@ -50,10 +50,11 @@ def look_at(comparison, inputs):
         return [_checked(show(_single(one))) for one in inputs]
     if not inputs:
         return []
-    if all(_is_image(one) for one in inputs):
-        return _stretched(inputs)
-    if all(_is_wave(one) for one in inputs):
-        return [_sound(one, comparison.sample_rate) for one in inputs]
+    parts = [_only_part(one) for one in inputs]
+    if all(_is_image(one) for one in parts):
+        return _stretched(parts)
+    if all(_is_wave(one) for one in parts):
+        return [_sound(one, comparison.sample_rate) for one in parts]
     if comparison.columns is not None:
         return _unusual(comparison, torch.cat(list(inputs)).double())
     return [_text(_single(one)) for one in inputs]
@@ -109,6 +110,12 @@ def map_uri(classes, count):
     palette = np.stack([0.5 + 0.45 * np.cos(2 * np.pi * (hues + shift)) for shift in (0, 1 / 3, 2 / 3)], 1)
     colours = np.where((classes >= 0)[..., None], palette[classes.clip(min=0)], 1.0)
     return uri(colours)
+
+
+def _only_part(one):
+    """The tensor of inputs by name that hold no other, as image processors give it."""
+    parts = [part for part in one.values() if isinstance(part, torch.Tensor)] if isinstance(one, dict) else []
+    return parts[0] if len(parts) == 1 else one
 
 
 def _is_image(one):

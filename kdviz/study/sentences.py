@@ -49,6 +49,7 @@ def _distance(comparison):
     student, distance = comparison.students[0], comparison.table.distance
     correlated = comparison.table.teacher_correlation
     text = f"{_capital(student)} is {distance[student]:.3g} from the teacher on average, correlation {correlated[student]:.3f}"
+    text = text.replace("-", "−")
     if not comparison.baselines:
         return f"{text}. Whether that is near can be said only beside a label-only student: pass baselines=[...]."
     text += "".join(f"; {other} {distance[other]:.3g}, {correlated[other]:.3f}" for other in comparison.baselines)
