@@ -138,7 +138,7 @@ def answer_kind(outputs: Tensor, labels: Tensor | None = None, declared: str | N
     if not outputs.is_floating_point() or outputs.ndim == 0:
         raise TypeError(f"outputs must be fractions with samples first; got {_described(outputs)}")
     if 0 in outputs.shape:
-        raise ValueError(f"outputs must hold one class or more for each sample; got shape {tuple(outputs.shape)}")
+        raise ValueError(f"outputs must hold one class or more a sample; got shape {tuple(outputs.shape)}")
     if outputs.ndim == 1 or (outputs.ndim == 2 and outputs.shape[1] == 1):
         return _of_one_output(outputs, labels)
     if outputs.ndim == 2:
@@ -151,16 +151,16 @@ def answer_kind(outputs: Tensor, labels: Tensor | None = None, declared: str | N
 def _of_one_output(outputs, labels):
     if labels is None:
         raise ValueError(
-            f"outputs of shape {tuple(outputs.shape)} without labels are one logit or a number, and a softmax "
-            "over a single class is always 1. Say answers='binary' or answers='numbers'; a model with one "
+            f"outputs of shape {tuple(outputs.shape)} without labels are one logit or a number, and a "
+            "softmax over a single class is always 1. Say answers='binary' or answers='numbers'; a model with one "
             "logit z has the two logits 0 and z"
         )
     values = torch.where(_unlabelled(labels), 0, labels.double())
     yes_or_no = bool(((values == 0) | (values == 1)).all())
     if not yes_or_no and not labels.is_floating_point():
         raise ValueError(
-            f"whole labels from {int(values.min())} to {int(values.max())} beside a single output: of several "
-            "classes the models need one logit each; if the labels are amounts, say answers='numbers'"
+            f"whole labels from {int(values.min())} to {int(values.max())} beside a single output: of "
+            "several classes the models need one logit each; if the labels are amounts, say answers='numbers'"
         )
     return KINDS["binary" if yes_or_no else "numbers"]
 
@@ -170,8 +170,8 @@ def _of_rows(outputs, labels):
         if labels is not None and labels.is_floating_point():
             raise TypeError(
                 f"labels must be whole class numbers, one for each sample; got {_described(labels)} beside "
-                f"{outputs.shape[1]} outputs. Of amounts a model has one output each; whole numbers that were "
-                "read as fractions take .long()"
+                f"{outputs.shape[1]} outputs. Of amounts a model has one output each; whole numbers that "
+                "were read as fractions take .long()"
             )
         return KINDS["classes"]
     if labels.shape != outputs.shape:
@@ -188,8 +188,8 @@ def _of_rows(outputs, labels):
                 "they are one-hot. Of these take .argmax(1); if a sample may have several labels, say "
                 "answers='labels'"
                 if one_hot
-                else "they are soft labels, as mixup makes them, and nobody is right or wrong about these. Hand "
-                "in the true classes, or no labels"
+                else "they are soft labels, as mixup makes them, and nobody is right or wrong about these. "
+                "Hand in the true classes, or no labels"
             )
         )
     return KINDS["labels" if bool(((values == 0) | (values == 1)).all()) else "numbers"]

@@ -82,7 +82,7 @@ def choose_layers(model, inputs, most=8, pick=None):
 
 
 def _blocks(model):
-    """Modules with parts in a list, as transformers keep theirs, or beside one more of their kind in a row."""
+    """Modules with parts in a list, as transformers keep theirs, or in a row beside one more of their kind."""
     found = []
     for path, module in model.named_modules():
         if isinstance(module, (torch.nn.ModuleList, torch.nn.Sequential)):
@@ -114,7 +114,8 @@ def check_layers(model, inputs, paths, who, pick=None):
     unknown = [path for path in paths if path not in modules]
     if unknown:
         there = "\n  ".join(path for path in modules if path)
-        raise ValueError(f"the {who} has no layer {unknown[0]!r}; kdviz.layers lists those it has:\n  {there}")
+        known = f"kdviz.layers lists those it has:\n  {there}"
+        raise ValueError(f"the {who} has no layer {unknown[0]!r}; {known}")
     seen = _outputs(model, inputs, paths, pick=pick)
     for path in paths:
         times = len(seen.get(path, ()))

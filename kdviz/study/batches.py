@@ -37,7 +37,15 @@ class Batch:
 
     def head(self, count):
         """Its first samples."""
-        rows = slice(count)
+        return self.part(slice(count))
+
+    def pieces(self, most):
+        """The same in parts of at most so many samples."""
+        count = len(self)
+        return [self] if count <= most else [self.part(slice(n, n + most)) for n in range(0, count, most)]
+
+    def part(self, rows):
+        """Some of its samples."""
         labels, numbers = (None if part is None else part[rows] for part in (self.labels, self.rows))
         return Batch(rows_of(self.inputs, rows), labels, numbers, self.given)
 
@@ -91,8 +99,8 @@ class BatchSource:
             yield batch
         if self.total is not None and start < self.total:
             raise ValueError(
-                f"the data set gave {start:,} of its {self.total:,} samples and stopped: does its __getitem__ "
-                "or its sampler raise StopIteration?"
+                f"the data set gave {start:,} of its {self.total:,} samples and stopped: does its "
+                "__getitem__ or its sampler raise StopIteration?"
             )
 
     @property
@@ -215,7 +223,8 @@ def _as_batch(given):
     if _are_indices(inputs) and labels is not None and labels.is_floating_point() and labels.ndim > 1:
         raise TypeError(
             "batches must be (inputs, labels) or (inputs, labels, row numbers), in this order; here whole "
-            f"numbers of shape {tuple(inputs.shape)} come first and fractions of shape {tuple(labels.shape)} after"
+            f"numbers of shape {tuple(inputs.shape)} come first, and fractions of shape "
+            f"{tuple(labels.shape)} after them"
         )
     return Batch(inputs, labels, rows, given)
 

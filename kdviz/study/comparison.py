@@ -1,4 +1,4 @@
-"""What a comparison found: numbers for each target, each class, each model, and each student over its seeds."""
+"""What a comparison found: numbers for each target, class and model, and for each student over its seeds."""
 
 import textwrap
 from collections.abc import Sequence
@@ -295,7 +295,7 @@ class Comparison:
     def asked(self, names: Sequence[str]) -> dict[str, torch.nn.Module]:
         """The teacher and these models, to be asked again."""
         if self.models["teacher"] is None:
-            raise ValueError("this comparison was loaded, and its models were not kept with it; compare again")
+            raise ValueError("this comparison was loaded, and its models were not kept; compare again")
         return {name: self.models[name] for name in ("teacher", *names)}
 
     def units(self, count: int = 100, **settings) -> pd.DataFrame:

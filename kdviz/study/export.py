@@ -142,8 +142,9 @@ def _check(student, path, format):
     hidden = sorted({type(part).__name__ for part in student.modules() if "quantized" in type(part).__module__})
     if hidden:
         raise ValueError(
-            f"quantised modules cannot be exported: the student has {', '.join(hidden)}. Export it before it is "
-            "quantised, and quantise the file, for example by onnxruntime.quantization.quantize_dynamic"
+            f"quantised modules cannot be exported: the student has {', '.join(hidden)}. Export it before "
+            "it is quantised, and quantise the file, for example by "
+            "onnxruntime.quantization.quantize_dynamic"
         )
     missing = [package for package in NEEDED[format] if find_spec(package) is None]
     if missing:
@@ -248,8 +249,8 @@ def _onnx(program, inputs, path):
         session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     except Exception as problem:
         raise ValueError(
-            f"onnxruntime cannot run this student on a CPU: {problem}. Of a student in bfloat16 export a copy in "
-            "single precision, student.float()"
+            f"onnxruntime cannot run this student on a CPU: {problem}. Of a student in bfloat16 export a "
+            "copy in single precision, student.float()"
         ) from problem
     slots = [slot.name for slot in session.get_inputs()]
 
@@ -284,8 +285,8 @@ def _difference(model, run, inputs, tolerance):
     # NaN is not at most anything.
     if not difference <= tolerance * max(1.0, float(wanted.abs().max())):
         raise ValueError(
-            f"the exported file gives other logits than the student: they differ by up to {difference:.3g}, more "
-            f"than {tolerance:.1g} of the largest. Nothing was written. Does the student draw random numbers in "
-            "eval mode, or are its logits not finite?"
+            f"the exported file gives other logits than the student: they differ by up to {difference:.3g}, "
+            f"more than {tolerance:.1g} of the largest. Nothing was written. Does the student draw random "
+            "numbers in eval mode, or are its logits not finite?"
         )
     return difference

@@ -59,8 +59,8 @@ class StoredAnswers(Answers):
     def of_rows(self, rows):
         if rows is None:
             raise ValueError(
-                "stored answers belong to the samples in the order of the data, and this loader shuffles: hand "
-                "in the data set itself, or a loader with shuffle=False"
+                "stored answers belong to the samples in the order of the data, and this loader shuffles: "
+                "hand in the data set itself, or a loader with shuffle=False"
             )
         if int(rows.max()) >= len(self.logits):
             raise ValueError(
@@ -159,7 +159,7 @@ def as_model(model, who: str, columns: Columns | None = None) -> torch.nn.Module
         if columns is not None and columns.texts and not isinstance(model, Answers):
             raise TypeError(
                 f"{who} is a torch module, which takes numbers, and the table has columns of texts: "
-                f"{', '.join(columns.texts)}. Encode them before, or hand in a scikit-learn pipeline that does"
+                f"{', '.join(columns.texts)}. Encode them before, or hand in a pipeline that does"
             )
         return model
     if isinstance(model, Path) or (isinstance(model, str) and Path(model).suffix):
@@ -239,7 +239,7 @@ def logits_in(output, pick=None, who="the model") -> torch.Tensor:
         axes = [part.ndim for part in output if isinstance(part, torch.Tensor) and part.ndim]
         if axes.count(axes[0] if axes else 0) > 1:
             raise TypeError(
-                f"{who} returns several tensors that may be logits: {shapes_of(output)}. Say which of them are, "
-                "for example logits=0 for the first, or logits= a function of the output"
+                f"{who} returns several tensors that may be logits: {shapes_of(output)}. Say which of them "
+                "are, for example logits=0 for the first, or logits= a function of the output"
             )
     return logits_of(output, pick)

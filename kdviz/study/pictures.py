@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+NO_IMAGES = "this explorer draws images; pass kdviz.compare(show=...) that makes images of inputs"
 # From so many numbers in a row of one channel on, inputs are waves.
 _WAVE = 256
 
@@ -67,9 +68,7 @@ def images_of(comparison, inputs, side=None):
     """
     shown = look_at(comparison, inputs)
     if not shown or any(not isinstance(one, np.ndarray) for one in shown):
-        raise ValueError(
-            "this explorer draws images; pass kdviz.compare(show=...) that makes images of inputs"
-        )
+        raise ValueError(NO_IMAGES)
     height, width = (min(image.shape[axis] for image in shown) for axis in (0, 1))
     if side is not None and max(height, width) > side:
         height, width = (max(1, round(length * side / max(height, width))) for length in (height, width))
@@ -86,7 +85,7 @@ def resized(image, height, width):
 
 
 def plan(count, height, width, bytes_a_pixel, budget, least=5):
-    """How many images, and how large at most, stay within a budget: first fewer of them, then smaller ones."""
+    """How many images, and of which side at most, stay within a budget: first fewer, then smaller ones."""
     side = max(height, width)
     wanted = min(side, 64)
     count = int(min(count, max(least, budget / (wanted**2 * bytes_a_pixel))))

@@ -93,8 +93,8 @@ class SampleBuffer:
         return _joined(self._first)
 
     def add(self, batch, start, classes, apart, known):
-        """Take in a batch: the index of its first sample, its ``classes`` and how far ``apart`` the answers are
-        (n,), and what is ``known`` by name as the fields of :class:`ChosenSamples` are.
+        """Take in a batch: the index of its first sample, its ``classes`` and how far ``apart`` the answers
+        are (n,), and what is ``known`` by name as the fields of :class:`ChosenSamples` are.
         """
         if self._quota is None:
             size = sum(
@@ -148,7 +148,7 @@ def _joined(parts):
 
 
 def _stacked(parts):
-    """Samples as one tensor; where their first axis after the samples differs, padded with 0 to the longest."""
+    """Samples as one tensor; where their first axis differs in length, padded with 0 to the longest."""
     longest = max(part.shape[1] for part in parts) if parts[0].ndim > 1 else 0
     if parts[0].ndim > 1 and len({part.shape[2:] for part in parts}) == 1:
         parts = [

@@ -67,7 +67,7 @@ class Snapshot:
     Followed are attributes, containers, bound objects, partial functions, closures, and the globals that a
     function of the reader's names, helper functions and classes of hers included. So weights, buffers, modes,
     gradients, optimizers, schedules, scalers, moving averages, memory banks, meters and counters need no word
-    of their own. ``strangers`` names what was met and cannot be put back, such as an open file or an iterator.
+    of their own. ``strangers`` names what was met and cannot be put back, such as an open file.
 
     >>> bank = [torch.zeros(2)]
     >>> with Snapshot(step=lambda: bank[0].add_(1)) as kept:

@@ -16,7 +16,7 @@ from kdviz.measure.similarity import procrustes
 from kdviz.study import sentences
 from kdviz.study.gallery import gallery
 from kdviz.study.models import Answers, logits_in, outputs_of
-from kdviz.study.pictures import images_of, look_at, plan, resized
+from kdviz.study.pictures import NO_IMAGES, images_of, look_at, plan, resized
 from kdviz.tracing import rows_of
 
 # What each explorer may put into a page, in bytes, and how long attributions may take, in seconds.
@@ -66,7 +66,10 @@ def sections(comparison):
     parts = (
         (Section("Each class by itself", sentences.worst_class, recall, narrow), classes),
         (Section("Calibration", sentences.calibration, reliability), classes and probable),
-        (Section("What is taken for what", sentences.confusions, confusions), classes and single and len(comparison.classes) > 2),
+        (
+            Section("What is taken for what", sentences.confusions, confusions),
+            classes and single and len(comparison.classes) > 2,
+        ),
         (Section("Where they differ most", sentences.disagreements, gallery), True),
         (Section("Layer by layer", sentences.layers, cka, 620), has_layers),
         (Section("Embeddings", sentences.embeddings, embeddings), has_layers and has_embeddings),
@@ -291,7 +294,7 @@ def _size(comparison):
     """Height, width and channels of the images that are looked at."""
     image = look_at(comparison, comparison.samples.inputs[:1])[0]
     if not isinstance(image, np.ndarray):
-        raise ValueError("this explorer draws images; pass kdviz.compare(show=...) that makes images of inputs")
+        raise ValueError(NO_IMAGES)
     return (*image.shape[:2], 1 if image.ndim == 2 else 3)
 
 
