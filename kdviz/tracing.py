@@ -167,17 +167,14 @@ def evaluating(*models):
 def logits_of(output, pick=None):
     """The logits in whatever a model returned: where that is not plain, the part that ``pick`` names.
 
-    ``pick`` is the number of an entry of a tuple, the name of a key or attribute, or a function of it.
+    ``pick`` is the number of an entry of a tuple, the name of a key or attribute, or a function.
     """
     found = _found_in(output) if pick is None else _picked(output, pick)
     if not isinstance(found, torch.Tensor):
-        asked = (
-            "no logits found in the model's output" if pick is None else f"logits={pick!r} is no tensor there"
-        )
+        asked = "no logits found in the model's output" if pick is None else f"logits={pick!r} is no tensor"
         raise TypeError(
-            f"{asked}: expected a tensor, a tuple that begins with one, a dictionary with 'logits' or "
-            "an object "
-            f"with .logits; wrap your model to return one of these. It returned {shapes_of(output)}"
+            f"{asked}: expected a tensor, a tuple that begins with one, a dictionary with 'logits' or an "
+            f"object with .logits; wrap your model to return one of these. It returned {shapes_of(output)}"
         )
     return found
 

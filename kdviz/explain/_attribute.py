@@ -98,8 +98,8 @@ def attribute(
 
 @dataclass(frozen=True)
 class Asked:
-    """A model as captum asks it: ``function`` of ``inputs`` and ``others`` gives the logits, and
-    leaves both alone.
+    """A model as captum asks it: ``function`` of ``inputs`` and ``others`` gives the logits and
+    changes neither.
     """
 
     model: torch.nn.Module

@@ -49,9 +49,8 @@ class AttributionComparison:
             mean, low, high = interval(gain)
             verdict = "more" if low > 0 else "less" if high < 0 else "neither more nor less"
             numbers = f"{mean:+.3f}, 95 % interval over inputs {low:+.3f} to {high:+.3f}".replace("-", "−")
-            told.append(
-                f"{verdict} like the teacher than {name} does: difference of the rank correlations {numbers}"
-            )
+            words = "does: difference of the rank correlations"
+            told.append(f"{verdict} like the teacher than {name} {words} {numbers}")
         return (
             f"The student ranks the places {'; '.join(told)}. Other seeds of the students may say otherwise."
         )

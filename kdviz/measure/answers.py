@@ -137,6 +137,8 @@ def answer_kind(outputs: Tensor, labels: Tensor | None = None, declared: str | N
         return _fits(KINDS[declared], outputs)
     if not outputs.is_floating_point() or outputs.ndim == 0:
         raise TypeError(f"outputs must be fractions with samples first; got {_described(outputs)}")
+    if 0 in outputs.shape:
+        raise ValueError(f"outputs must hold one class or more a sample; got shape {tuple(outputs.shape)}")
     if outputs.ndim == 1 or (outputs.ndim == 2 and outputs.shape[1] == 1):
         return _of_one_output(outputs, labels)
     if outputs.ndim == 2:
@@ -150,8 +152,8 @@ def _of_one_output(outputs, labels):
     if labels is None:
         raise ValueError(
             f"outputs of shape {tuple(outputs.shape)} without labels are one logit or a number, and a "
-            "softmax "
-            "over a single class is always 1. Say answers='binary' or answers='numbers'; a model with one "
+            "softmax over a single class is always 1. Say answers='binary' or answers='numbers'; a "
+            "model with one "
             "logit z has the two logits 0 and z"
         )
     values = torch.where(_unlabelled(labels), 0, labels.double())
@@ -159,8 +161,7 @@ def _of_one_output(outputs, labels):
     if not yes_or_no and not labels.is_floating_point():
         raise ValueError(
             f"whole labels from {int(values.min())} to {int(values.max())} beside a single output: of "
-            "several "
-            "classes the models need one logit each; if the labels are amounts, say answers='numbers'"
+            "several classes the models need one logit each; if the labels are amounts, say answers='numbers'"
         )
     return KINDS["binary" if yes_or_no else "numbers"]
 
@@ -170,9 +171,8 @@ def _of_rows(outputs, labels):
         if labels is not None and labels.is_floating_point():
             raise TypeError(
                 f"labels must be whole class numbers, one for each sample; got {_described(labels)} beside "
-                f"{outputs.shape[1]} outputs. Of amounts a model has one output each; whole numbers "
-                "that were "
-                "read as fractions take .long()"
+                f"{outputs.shape[1]} outputs. Of amounts a model has one output each; whole numbers that "
+                "were read as fractions take .long()"
             )
         return KINDS["classes"]
     if labels.shape != outputs.shape:
@@ -189,9 +189,8 @@ def _of_rows(outputs, labels):
                 "they are one-hot. Of these take .argmax(1); if a sample may have several labels, say "
                 "answers='labels'"
                 if one_hot
-                else "they are soft labels, as mixup makes them, and nobody is right or wrong about "
-                "these. Hand "
-                "in the true classes, or no labels"
+                else "they are soft labels, as mixup makes them, and nobody is right or wrong about these. "
+                "Hand in the true classes, or no labels"
             )
         )
     return KINDS["labels" if bool(((values == 0) | (values == 1)).all()) else "numbers"]
@@ -233,7 +232,8 @@ def as_label_tensor(labels) -> Tensor:
                 f"labels must be numbers; got {type(labels).__name__} of {values.dtype}. Number the classes "
                 "from 0, for example by sklearn.preprocessing.LabelEncoder, and pass their names as classes="
             )
-        labels = torch.from_numpy(np.ascontiguousarray(values))
+        # A copy: pandas hands out what must not be written to.
+        labels = torch.from_numpy(np.array(values))
     if labels.is_complex():
         raise TypeError(f"labels must be class numbers; got {_described(labels)}")
     return labels

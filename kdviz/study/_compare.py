@@ -22,6 +22,9 @@ from kdviz.study.sandbox import random_state_kept
 from kdviz.study.setup import kind_of, scored
 from kdviz.tracing import evaluating, rows_of
 
+# Logits of a model at a time: of long texts and large pictures fewer samples are asked about at once.
+_LOGITS_AT_ONCE = 2**25
+
 
 def compare(
     teacher,
@@ -64,8 +67,9 @@ def compare(
         ``"out"``, or an object with ``.logits``. They answer in eval mode and without gradient, each with its
         own copy of a batch in its own precision; modes, hooks and random generators are afterwards as before,
         also after an error.
-    data : DataLoader, torch Dataset, tensors (inputs, labels), a pandas table, or a kdviz data set (its test)
-        Best samples on which nobody was trained. Labels may be missing, -1 or -100.
+    data : DataLoader, torch Dataset, tensors (inputs, labels), a pandas table, or a kdviz data set
+        Of a kdviz data set the test part. Best samples on which nobody was trained.
+        Labels may be missing, -1 or -100.
     students : models by name, in place of ``student``
         A list under a name holds the seeds of one student: ``{"kd": [s0, s1, s2], "hint": [h0, h1, h2]}``.
         Intervals over seeds are then told beside those over samples.
@@ -114,10 +118,11 @@ def compare(
         first = next(iter(source), None)
         if first is None:
             raise ValueError("the data gives no sample; with drop_last=True less than one batch gives none")
-        kind, count = _kind(models, first, logits, answers)
+        kind, count, at_once = _kind(models, first, logits, answers)
         paths = _paths(compared, first.inputs, layers, teacher_layers, logits)
         costs = {name: cost_of(model, first.inputs, models["teacher"]) for name, model in models.items()}
-        found = _pass(models, main, source, paths, kind, count, progress, logits)
+        batches = (piece for batch in source for piece in batch.pieces(at_once))
+        found = _pass(models, main, source.total, batches, paths, kind, count, progress, logits)
     return Comparison(
         models=models,
         kind=kind,
@@ -137,9 +142,7 @@ def compare(
 
 def _given(name, value):
     if value is None:
-        raise TypeError(
-            f"pass {name}=: the samples on which all are compared, best such as nobody was trained on"
-        )
+        raise TypeError(f"pass {name}=: the samples to compare on, best such as nobody was trained on")
     return value
 
 
@@ -185,7 +188,7 @@ def _grouped(given, default):
 
 
 def _kind(models, first, pick, declared):
-    """The kind of the answers and how many classes or numbers there are, the same for all models."""
+    """The kind of the answers, how many classes or numbers there are, and how many samples to ask at once."""
     some = first.head(2)
     outputs = {name: outputs_of(model, some, name, pick) for name, model in models.items()}
     # Two samples may look as if they had labels of another kind.
@@ -199,7 +202,8 @@ def _kind(models, first, pick, declared):
             + ". Of a larger model keep the columns of your classes; bring maps of pixels to one size"
         )
     table = kind.positions(outputs["teacher"])
-    return kind, table.shape[1] if kind.name in ("labels", "numbers") else table.shape[2]
+    count = table.shape[1] if kind.name in ("labels", "numbers") else table.shape[2]
+    return kind, count, max(1, _LOGITS_AT_ONCE // table[0].numel())
 
 
 def _class_names(classes, count):
@@ -236,17 +240,17 @@ def _paths(models, inputs, layers, teacher_layers, pick):
     return paths if all(paths.values()) else {"teacher": [], "student": []}
 
 
-def _pass(models, main, source, paths, kind, classes, progress, pick):
+def _pass(models, main, total, batches, paths, kind, classes, progress, pick):
     """One pass over the data."""
     own_class = kind.name in ("classes", "binary")
-    collector, cka = Collector(kind, source.total), StreamedCKA()
+    collector, cka = Collector(kind, total), StreamedCKA()
     buffer = SampleBuffer(classes if own_class else 1, main)
-    bar = tqdm(total=source.total, unit=" samples", disable=not progress)
+    bar = tqdm(total=total, unit=" samples", disable=not progress)
     with bar, ExitStack() as hooks:
         compared = {"teacher": models["teacher"], "student": models[main]}
         features = {name: hooks.enter_context(pooled_features(compared[name], paths[name])) for name in paths}
         start = 0
-        for batch in source:
+        for batch in batches:
             for each in features.values():
                 each.mask = batch.mask
             outputs = {name: _outputs(model, batch, name, kind, pick) for name, model in models.items()}
@@ -300,12 +304,8 @@ def _known(kind, outputs, labels, embeddings):
             "targets": targets,
         }
     tables = {name: kind.positions(values) for name, values in outputs.items()}
-    logits = {
-        name: table[:, 0] if kind.name in ("classes", "binary") else table[:, :, -1]
-        for name, table in tables.items()
-    }
-    logits = {name: table.double() for name, table in logits.items()}
     single = kind.name in ("classes", "binary")
+    logits = {name: (table[:, 0] if single else table[:, :, -1]).double() for name, table in tables.items()}
     return {
         "labels": labels[:, 0].numpy() if single else np.full(len(labels), -1),
         "logits": logits,

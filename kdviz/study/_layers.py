@@ -69,7 +69,7 @@ def choose_layers(model, inputs, most=8, pick=None):
     seen, size = _outputs(model, inputs, [*blocks, *leaves], pick=pick), size_of(inputs)
     usable = [path for path, outputs in seen.items() if len(outputs) == 1 and _usable(outputs[0], size)]
     ends = [path for path in usable if path in blocks]
-    if len(ends) > 1:
+    if ends:
         inside = tuple(f"{path}." for path in blocks)
         rest = [path for path in usable if path not in blocks and not path.startswith(inside)]
         after = rest[-1:] if rest and usable.index(rest[-1]) > usable.index(ends[-1]) else []
@@ -82,15 +82,18 @@ def choose_layers(model, inputs, most=8, pick=None):
 
 
 def _blocks(model):
-    """Modules with parts that stand beside at least one more of their kind, in a list or a sequence."""
+    """Modules with parts in a list, as transformers keep theirs, or in a row beside one more of their
+    kind.
+    """
     found = []
     for path, module in model.named_modules():
         if isinstance(module, (torch.nn.ModuleList, torch.nn.Sequential)):
             kinds = [type(child) for child in module.children() if any(child.children())]
+            least = 1 if isinstance(module, torch.nn.ModuleList) and len(set(kinds)) == 1 else 2
             found += [
                 f"{path}.{name}".lstrip(".")
                 for name, child in module.named_children()
-                if any(child.children()) and kinds.count(type(child)) > 1
+                if any(child.children()) and kinds.count(type(child)) >= least
             ]
     # Of blocks inside blocks the outer ones.
     return [path for path in found if not any(path.startswith(f"{other}.") for other in found)]
@@ -113,9 +116,8 @@ def check_layers(model, inputs, paths, who, pick=None):
     unknown = [path for path in paths if path not in modules]
     if unknown:
         there = "\n  ".join(path for path in modules if path)
-        raise ValueError(
-            f"the {who} has no layer {unknown[0]!r}; kdviz.layers lists those it has:\n  {there}"
-        )
+        known = f"kdviz.layers lists those it has:\n  {there}"
+        raise ValueError(f"the {who} has no layer {unknown[0]!r}; {known}")
     seen = _outputs(model, inputs, paths, pick=pick)
     for path in paths:
         times = len(seen.get(path, ()))

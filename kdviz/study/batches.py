@@ -37,7 +37,15 @@ class Batch:
 
     def head(self, count):
         """Its first samples."""
-        rows = slice(count)
+        return self.part(slice(count))
+
+    def pieces(self, most):
+        """The same in parts of at most so many samples."""
+        count = len(self)
+        return [self] if count <= most else [self.part(slice(n, n + most)) for n in range(0, count, most)]
+
+    def part(self, rows):
+        """Some of its samples."""
         labels, numbers = (None if part is None else part[rows] for part in (self.labels, self.rows))
         return Batch(rows_of(self.inputs, rows), labels, numbers, self.given)
 
@@ -92,8 +100,7 @@ class BatchSource:
         if self.total is not None and start < self.total:
             raise ValueError(
                 f"the data set gave {start:,} of its {self.total:,} samples and stopped: does its "
-                "__getitem__ "
-                "or its sampler raise StopIteration?"
+                "__getitem__ or its sampler raise StopIteration?"
             )
 
     @property
@@ -208,11 +215,16 @@ def _as_batch(given):
     else:
         inputs = given
     inputs, labels = as_tensors(inputs), None if labels is None else as_label_tensor(labels)
+    if labels is not None and not labels.ndim:
+        raise ValueError(
+            "each item of the data is a single sample with a single label: hand in batches, for example by "
+            "DataLoader(dataset, batch_size=64)"
+        )
     if _are_indices(inputs) and labels is not None and labels.is_floating_point() and labels.ndim > 1:
         raise TypeError(
             "batches must be (inputs, labels) or (inputs, labels, row numbers), in this order; here whole "
-            f"numbers of shape {tuple(inputs.shape)} come first and fractions of shape "
-            f"{tuple(labels.shape)} after"
+            f"numbers of shape {tuple(inputs.shape)} come first, and fractions of shape "
+            f"{tuple(labels.shape)} after them"
         )
     return Batch(inputs, labels, rows, given)
 

@@ -1,6 +1,4 @@
-"""What a comparison found: numbers for each target, each class, each model, and each student over its
-seeds.
-"""
+"""What a comparison found: numbers for each target, class and model, and for each student over its seeds."""
 
 import textwrap
 from collections.abc import Sequence
@@ -305,9 +303,7 @@ class Comparison:
     def asked(self, names: Sequence[str]) -> dict[str, torch.nn.Module]:
         """The teacher and these models, to be asked again."""
         if self.models["teacher"] is None:
-            raise ValueError(
-                "this comparison was loaded, and its models were not kept with it; compare again"
-            )
+            raise ValueError("this comparison was loaded, and its models were not kept; compare again")
         return {name: self.models[name] for name in ("teacher", *names)}
 
     def units(self, count: int = 100, **settings) -> pd.DataFrame:
@@ -408,7 +404,7 @@ class Comparison:
             part = f", {self.share:.1%} of them" if self.share < 1 else ""
             head += f"{len(self.labels):,} {unit}s{part}, {labelled:,} of them labelled"
         named = {"numbers": "numbers", "labels": "labels"}.get(self.kind.name, "classes")
-        head += f", {len(self.classes):,} {named}"
+        head += f", {len(self.classes):,} {named if len(self.classes) != 1 else named[:-1]}"
         if self.kind.name != "classes":
             head += f" ({self.kind})"
         shown = self.table.drop(columns=["bytes", "log_loss"], errors="ignore").rename(columns=_SHORT)

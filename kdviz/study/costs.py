@@ -34,9 +34,9 @@ def cost_of(model, inputs, teacher=None):
             return nothing, {"parameters": reason, "bytes": reason, "macs": reason}
     hidden = sorted({type(part).__name__ for part in model.modules() if _hides_weights(part)})
     if hidden or (isinstance(model, Answers) and not any(True for _ in model.parameters())):
-        reason = (
-            f"{', '.join(hidden)} keeps its weights out of sight" if hidden else "a function shows no weights"
-        )
+        reason = "a function shows no weights"
+        if hidden:
+            reason = f"{', '.join(hidden)} keeps its weights out of sight"
         return nothing, {"parameters": reason, "bytes": reason, "macs": reason}
     found = _counted(model, rows_of(inputs, slice(1)))
     # A training module may hold its teacher, which is not deployed with it.

@@ -4,6 +4,7 @@ import logging
 import os
 import tempfile
 import warnings
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -15,39 +16,54 @@ from torch import nn
 from torch.utils import _pytree as pytree
 
 from kdviz.study.batches import as_tensors
-from kdviz.study.models import outputs_of as class_logits
+from kdviz.study.models import logits_in, outputs_of
 from kdviz.study.sandbox import copies, random_state_kept
-from kdviz.tracing import call, logits_of, rows_of, size_of, to_device
+from kdviz.tracing import call, rows_of, size_of, to_device
 
 NEEDED = {"onnx": ("onnx", "onnxscript", "onnxruntime"), "torch": ()}
 SUFFIXES = {"onnx": ".onnx", "torch": ".pt2"}
+# How far logits of single precision may be apart, as a fraction of the largest; of others so many roundings.
 TOLERANCE = 1e-4
+_ROUNDINGS = 16
 
 
 @dataclass(frozen=True)
 class Exported:
-    """The file written, and how far its logits were from the student's: at most, on the samples given."""
+    """The file written, and how far its logits were from the student's: at most, on the samples given.
+
+    ``free`` says by input which axes may have another length than in these samples; all others are fixed.
+    """
 
     path: Path
     format: str
     samples: int
     difference: float
+    free: dict[str, list[int]]
 
     def __repr__(self):
         size = self.path.stat().st_size / 1024
         return (
             f"{self.path} ({self.format}, {size:,.0f} KiB): on the {self.samples} samples given, and on one "
-            f"of them alone, its logits differ from the student's by at most {self.difference:.1e}"
+            f"of them alone, its logits differ from the student's by at most {self.difference:.1e}; of any "
+            f"length are {', '.join(f'{name} {axes}' for name, axes in self.free.items())}"
         )
 
 
 def export_student(
-    student: nn.Module, path: str | Path, inputs, format: Literal["onnx", "torch"] = "onnx"
+    student: nn.Module,
+    path: str | Path,
+    inputs,
+    format: Literal["onnx", "torch"] = "onnx",
+    *,
+    dynamic: Mapping[str, Sequence[int]] | Sequence[int] | None = None,
+    tolerance: float | None = None,
+    logits: int | str | Callable | None = None,
 ) -> Exported:
     """Write the student to a file that gives its logits for batches of any size, without kdviz.
 
     The file is checked before it gets its name: it must answer as the student does in eval mode, on all of
-    ``inputs`` and on the first of them alone. The student is not changed.
+    ``inputs``, on the first of them alone, and on shorter texts where their length is free. The student is
+    not changed. :func:`kdviz.compare` takes what was written as teacher or student.
 
     Parameters
     ----------
@@ -60,6 +76,13 @@ def export_student(
     format : {"onnx", "torch"}
         ``"onnx"`` needs the packages of ``pip install 'kdviz[export]'``. ``"torch"`` needs torch alone; the
         file is run by ``torch.export.load(path).module()(inputs)``.
+    dynamic : axes that may have any length beside the first, the samples
+        Axes of the one input, or a dictionary of them by name. By default the second of whole numbers, such
+        as tokens and their mask, where the student allows it.
+    tolerance : how far the logits may be from the student's, as a fraction of the largest
+        By default 1e-4, and for half precision 16 times its rounding.
+    logits : int, str or function
+        Which part of what the student returns holds the logits, where that is not plain.
 
     Returns
     -------
@@ -68,7 +91,8 @@ def export_student(
     Raises
     ------
     ValueError
-        ``torch.export`` cannot follow the student, the file answers otherwise, or there is only one sample.
+        ``torch.export`` cannot follow the student, the file answers otherwise, an axis cannot be of any
+        length, or there is only one sample.
     ImportError
         A package that the format needs is missing.
 
@@ -83,27 +107,29 @@ def export_student(
     if size_of(inputs) < 2:
         raise ValueError("inputs must be two samples or more, so that the file takes batches of any size")
     [copied] = copies(student)
-    model = _Logits(copied.cpu().eval())
-    inputs = to_device(inputs, "cpu")
+    model = _Logits(copied.cpu().eval(), logits)
+    inputs = _in_precision(model, to_device(inputs, "cpu"))
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = tempfile.TemporaryDirectory(dir=path.parent, prefix=".writing-")
     with temporary as folder, torch.no_grad(), random_state_kept():
         written = Path(folder) / path.name
-        run = {"onnx": _onnx, "torch": _torch}[format](model, inputs, written)
-        difference = max(_difference(model, run, some) for some in (inputs, rows_of(inputs, slice(0, 1))))
+        program, free = _program(model, inputs, dynamic)
+        run = {"onnx": _onnx, "torch": _torch}[format](program, inputs, written)
+        tried = [inputs, rows_of(inputs, slice(0, 1)), *_shorter(inputs, free)]
+        difference = max(_difference(model, run, some, tolerance) for some in tried)
         os.replace(written, path)
-    return Exported(path, format, size_of(inputs), difference)
+    return Exported(path, format, size_of(inputs), difference, free)
 
 
 class _Logits(nn.Module):
     """A model that returns its logits and nothing else."""
 
-    def __init__(self, student):
+    def __init__(self, student, pick):
         super().__init__()
-        self.student = student
+        self.student, self.pick = student, pick
 
     def forward(self, inputs):
-        return logits_of(call(self.student, inputs))
+        return logits_in(call(self.student, inputs), self.pick, "the student")
 
 
 def _check(student, path, format):
@@ -113,6 +139,15 @@ def _check(student, path, format):
         raise ValueError(f"a file of the format {format!r} ends in {SUFFIXES[format]}; got {path.name!r}")
     if not isinstance(student, nn.Module):
         raise TypeError(f"the student must be a torch.nn.Module; got {type(student).__name__}")
+    hidden = sorted(
+        {type(part).__name__ for part in student.modules() if "quantized" in type(part).__module__}
+    )
+    if hidden:
+        raise ValueError(
+            f"quantised modules cannot be exported: the student has {', '.join(hidden)}. Export it before "
+            "it is quantised, and quantise the file, for example by "
+            "onnxruntime.quantization.quantize_dynamic"
+        )
     missing = [package for package in NEEDED[format] if find_spec(package) is None]
     if missing:
         raise ImportError(
@@ -121,36 +156,106 @@ def _check(student, path, format):
         )
 
 
-def _program(model, inputs):
-    shapes = pytree.tree_map(lambda part: {0: torch.export.Dim.DYNAMIC}, (inputs,))
+def _in_precision(model, inputs):
+    """Fractions as precise as the student's weights, as it gets them from kdviz."""
+    weight = next((part for part in model.parameters() if part.is_floating_point()), None)
+    if weight is None:
+        return inputs
+    return pytree.tree_map(
+        lambda part: (
+            part.to(weight.dtype) if isinstance(part, torch.Tensor) and part.is_floating_point() else part
+        ),
+        inputs,
+    )
+
+
+def _named(inputs):
+    """The tensors of the inputs by name, or by their number."""
+    if isinstance(inputs, dict):
+        return inputs
+    return dict(enumerate(inputs)) if isinstance(inputs, tuple) else {"inputs": inputs}
+
+
+def _program(model, inputs, dynamic):
+    """The program, and by input the axes that may have any length."""
+    parts = _named(inputs)
+    asked = dynamic if isinstance(dynamic, Mapping) else dict.fromkeys(parts, dynamic or ())
+    unknown = [name for name in asked if name not in parts]
+    if unknown:
+        raise ValueError(f"dynamic names {unknown[0]!r}; the inputs are {', '.join(map(repr, parts))}")
+    free = {name: sorted({0, *asked.get(name, ())}) for name in parts}
+    if dynamic is not None:
+        return _exported(model, inputs, free), _told(free)
+    # Texts come in any length; a student that fixes it, by a table of positions for one, gets that length.
+    lengths = {name: [0, 1] if _is_text(part) else [0] for name, part in parts.items()}
+    if lengths != free:
+        try:
+            return _exported(model, inputs, lengths), _told(lengths)
+        except ValueError:
+            pass
+    return _exported(model, inputs, free), _told(free)
+
+
+def _is_text(part):
+    return isinstance(part, torch.Tensor) and not part.is_floating_point() and part.ndim > 1
+
+
+def _told(free):
+    return {str(name): axes for name, axes in free.items()}
+
+
+def _exported(model, inputs, free):
+    shapes = {name: dict.fromkeys(axes, torch.export.Dim.DYNAMIC) for name, axes in free.items()}
+    if isinstance(inputs, tuple):
+        shapes = tuple(shapes.values())
+    elif not isinstance(inputs, dict):
+        shapes = shapes["inputs"]
     try:
-        return torch.export.export(model, (inputs,), dynamic_shapes=shapes)
+        return torch.export.export(model, (inputs,), dynamic_shapes=(shapes,))
     except Exception as problem:
         raise ValueError(
             "torch.export cannot follow this student. Does its forward branch on the values of its inputs, "
-            f"or fix the size of a batch? {type(problem).__name__}: {problem}"
+            f"or fix the size of a batch or of an axis? {type(problem).__name__}: {problem}"
         ) from problem
 
 
-def _torch(model, inputs, path):
-    torch.export.save(_program(model, inputs), path)
+def _shorter(inputs, free):
+    """The same with half the length, where all that is free has one."""
+    parts = _named(inputs)
+    lengths = {parts[name].shape[1] for name in parts if 1 in free[str(name)]}
+    if len(lengths) != 1 or (length := lengths.pop()) < 4:
+        return []
+    cut = {name: part[:, : length // 2] if 1 in free[str(name)] else part for name, part in parts.items()}
+    if isinstance(inputs, dict):
+        return [cut]
+    return [tuple(cut.values()) if isinstance(inputs, tuple) else cut["inputs"]]
+
+
+def _torch(program, inputs, path):
+    torch.export.save(program, path)
     return torch.export.load(path).module()
 
 
-def _onnx(model, inputs, path):
+def _onnx(program, inputs, path):
     import onnxruntime
 
     names = list(inputs) if isinstance(inputs, dict) else None
     with _quiet("torch.onnx"):
         exported = torch.onnx.export(
-            _program(model, inputs),
+            program,
             input_names=names,
             output_names=["logits"],
             dynamo=True,
             verbose=False,
         )
     exported.save(path)
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    try:
+        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    except Exception as problem:
+        raise ValueError(
+            f"onnxruntime cannot run this student on a CPU: {problem}. Of a student in bfloat16 export a "
+            "copy in single precision, student.float()"
+        ) from problem
     slots = [slot.name for slot in session.get_inputs()]
 
     def run(inputs):
@@ -174,14 +279,18 @@ def _quiet(name):
         logger.setLevel(level)
 
 
-def _difference(model, run, inputs):
-    wanted, given = class_logits(model.student, inputs, "the student"), run(inputs)
+def _difference(model, run, inputs, tolerance):
+    wanted = outputs_of(model.student, inputs, "the student", model.pick)
+    given = run(inputs)
     difference = float((wanted - given).abs().max()) if wanted.shape == given.shape else float("inf")
+    if tolerance is None:
+        # In half precision another order of sums is another rounding.
+        tolerance = max(TOLERANCE, _ROUNDINGS * torch.finfo(wanted.dtype).eps)
     # NaN is not at most anything.
-    if not difference <= TOLERANCE * max(1.0, float(wanted.abs().max())):
+    if not difference <= tolerance * max(1.0, float(wanted.abs().max())):
         raise ValueError(
-            f"the exported file gives other logits than the student: they differ by up to {difference:.3g}. "
-            "Nothing was written. Does the student draw random numbers in eval mode, or are its logits not "
-            "finite?"
+            f"the exported file gives other logits than the student: they differ by up to {difference:.3g}, "
+            f"more than {tolerance:.1g} of the largest. Nothing was written. Does the student draw random "
+            "numbers in eval mode, or are its logits not finite?"
         )
     return difference

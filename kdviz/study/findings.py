@@ -28,9 +28,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Question(Finding):
-    """What may be meant so, and would be a fault if not: an ``objective=`` that says what is meant
-    decides.
-    """
+    """What may be meant so, and is a fault if not: an ``objective=`` that says what is meant decides."""
 
 
 @dataclass(frozen=True)

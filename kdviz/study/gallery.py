@@ -31,9 +31,8 @@ title="{{ name }}">
     autoescape=True,
 )
 _HINT = (
-    "<p>The inputs are token numbers. Pass <code>show=tokenizer</code>, or a function that makes "
-    "words of them, "
-    "to read them.</p>"
+    "<p>The inputs are token numbers. To read them pass <code>show=tokenizer</code>, or a function that "
+    "makes words of them.</p>"
 )
 
 

@@ -84,7 +84,6 @@ class Form:
     soft_weight: float
     temperature: float
     left_over: float
-    soft_fraction: float
 
     def __str__(self):
         names = {soft: f"soft targets at T = {self.temperature:.3g}", matching: "logit matching"}
@@ -131,6 +130,20 @@ def read(student, teacher, labels, gradient, limit=LEFT_OVER, temperatures=()):
     return found
 
 
+def sizes(form, student, teacher, labels):
+    """The fractions of a gradient's length that both terms have, the soft one at the larger of two: with the
+    teacher's answers, and with those of other samples. Where a student agrees, it feels no soft term.
+    """
+    ways = [(student, teacher, labels), (student, teacher.roll(1, 0), labels)]
+    soft_term = max(
+        float(abs(form.soft_weight) * gradient_of(form.soft, given, form.temperature).norm())
+        for given in ways
+    )
+    hard_term = float(abs(form.hard_weight) * gradient_of(form.hard, ways[0], form.temperature).norm())
+    whole = max(soft_term + hard_term, 1e-300)
+    return {"hard": hard_term / whole, "soft": soft_term / whole}
+
+
 def beside_labels(logits, labels, gradient):
     """What is left of a gradient at these logits beside all that a loss of the labels alone may leave.
 
@@ -170,7 +183,6 @@ def _fit(given, gradient, one_hard, one_soft, temperature):
     columns = columns.nan_to_num()
     weights = np.linalg.lstsq(columns.numpy(), gradient.flatten().numpy(), rcond=1e-12)[0]
     fitted = columns @ torch.from_numpy(weights)
-    sizes = columns.norm(dim=0).numpy() * abs(weights)
     return Form(
         hard=one_hard,
         soft=one_soft,
@@ -178,7 +190,6 @@ def _fit(given, gradient, one_hard, one_soft, temperature):
         soft_weight=float(weights[1]) if one_soft else 0.0,
         temperature=temperature,
         left_over=float((fitted - gradient.flatten()).norm() / gradient.norm()),
-        soft_fraction=float(sizes[1] / max(sizes.sum(), 1e-300)) if one_soft else 0.0,
     )
 
 

@@ -35,6 +35,20 @@ class Answers(torch.nn.Module):
         return self
 
 
+class Program(Answers):
+    """An exported program, which wants its inputs just as it was exported with them."""
+
+    def forward(self, *inputs, **named):
+        positional, keyword = self.function._in_spec.children_specs
+        if not named:
+            # Several tensors in order may be one argument.
+            single = len(positional.children_specs) == 1 and len(inputs) > 1
+            return self.function(inputs) if single else self.function(*inputs)
+        if keyword.children_specs:
+            return self.function(**{name: named[name] for name in keyword.context})
+        return self.function({name: named[name] for name in positional.children_specs[0].context})
+
+
 class StoredAnswers(Answers):
     """Answers that are there already: logits (N, ...), a row for each sample of the data, in its order."""
 
@@ -45,9 +59,8 @@ class StoredAnswers(Answers):
     def of_rows(self, rows):
         if rows is None:
             raise ValueError(
-                "stored answers belong to the samples in the order of the data, and this loader "
-                "shuffles: hand "
-                "in the data set itself, or a loader with shuffle=False"
+                "stored answers belong to the samples in the order of the data, and this loader shuffles: "
+                "hand in the data set itself, or a loader with shuffle=False"
             )
         if int(rows.max()) >= len(self.logits):
             raise ValueError(
@@ -141,19 +154,18 @@ def as_model(model, who: str, columns: Columns | None = None) -> torch.nn.Module
     # An Exported, as export_student gives it, stands for its file.
     model = getattr(model, "path", model) if hasattr(model, "difference") else model
     if isinstance(model, torch.fx.GraphModule):
-        return Answers(model)
+        return Program(model) if hasattr(model, "_in_spec") else Answers(model)
     if isinstance(model, torch.nn.Module):
         if columns is not None and columns.texts and not isinstance(model, Answers):
             raise TypeError(
                 f"{who} is a torch module, which takes numbers, and the table has columns of texts: "
-                f"{', '.join(columns.texts)}. Encode them before, or hand in a scikit-learn pipeline "
-                "that does"
+                f"{', '.join(columns.texts)}. Encode them before, or hand in a pipeline that does"
             )
         return model
     if isinstance(model, Path) or (isinstance(model, str) and Path(model).suffix):
         return _from_file(Path(model), who)
     if isinstance(model, torch.export.ExportedProgram):
-        return Answers(model.module())
+        return Program(model.module())
     if isinstance(model, (torch.Tensor, np.ndarray)):
         return StoredAnswers(model)
     if hasattr(model, "get_inputs") and hasattr(model, "run"):
@@ -174,7 +186,7 @@ def _from_file(path, who):
     if path.suffix == ".onnx":
         return OnnxModel(path)
     if path.suffix == ".pt2":
-        return Answers(torch.export.load(path).module())
+        return Program(torch.export.load(path).module())
     if path.suffix in (".pt", ".ts", ".pth"):
         # TorchScript alone: a pickle of a module could run anything.
         return torch.jit.load(path).eval()
@@ -227,8 +239,7 @@ def logits_in(output, pick=None, who="the model") -> torch.Tensor:
         axes = [part.ndim for part in output if isinstance(part, torch.Tensor) and part.ndim]
         if axes.count(axes[0] if axes else 0) > 1:
             raise TypeError(
-                f"{who} returns several tensors that may be logits: {shapes_of(output)}. Say which of "
-                "them are, "
-                "for example logits=0 for the first, or logits= a function of the output"
+                f"{who} returns several tensors that may be logits: {shapes_of(output)}. Say which of them "
+                "are, for example logits=0 for the first, or logits= a function of the output"
             )
     return logits_of(output, pick)

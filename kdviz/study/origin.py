@@ -12,8 +12,9 @@ from torch.utils import _pytree as pytree
 
 @dataclass(frozen=True)
 class Origin:
-    """``weights`` are the first 16 digits of a SHA-256 by model, ``data`` a description and that of
-    its samples.
+    """When and with what it was made, what the data is, and by model the first 16 digits of a SHA-256.
+
+    ``samples`` is that of the samples kept.
     """
 
     made: str

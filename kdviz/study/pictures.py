@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+NO_IMAGES = "this explorer draws images; pass kdviz.compare(show=...) that makes images of inputs"
 # From so many numbers in a row of one channel on, inputs are waves.
 _WAVE = 256
 
@@ -50,10 +51,11 @@ def look_at(comparison, inputs):
         return [_checked(show(_single(one))) for one in inputs]
     if not inputs:
         return []
-    if all(_is_image(one) for one in inputs):
-        return _stretched(inputs)
-    if all(_is_wave(one) for one in inputs):
-        return [_sound(one, comparison.sample_rate) for one in inputs]
+    parts = [_only_part(one) for one in inputs]
+    if all(_is_image(one) for one in parts):
+        return _stretched(parts)
+    if all(_is_wave(one) for one in parts):
+        return [_sound(one, comparison.sample_rate) for one in parts]
     if comparison.columns is not None:
         return _unusual(comparison, torch.cat(list(inputs)).double())
     return [_text(_single(one)) for one in inputs]
@@ -66,9 +68,7 @@ def images_of(comparison, inputs, side=None):
     """
     shown = look_at(comparison, inputs)
     if not shown or any(not isinstance(one, np.ndarray) for one in shown):
-        raise ValueError(
-            "this explorer draws images; pass kdviz.compare(show=...) that makes images of inputs"
-        )
+        raise ValueError(NO_IMAGES)
     height, width = (min(image.shape[axis] for image in shown) for axis in (0, 1))
     if side is not None and max(height, width) > side:
         height, width = (max(1, round(length * side / max(height, width))) for length in (height, width))
@@ -85,9 +85,7 @@ def resized(image, height, width):
 
 
 def plan(count, height, width, bytes_a_pixel, budget, least=5):
-    """How many images, and how large at most, stay within a budget: first fewer of them, then smaller
-    ones.
-    """
+    """How many images, and of which side at most, stay within a budget: first fewer, then smaller ones."""
     side = max(height, width)
     wanted = min(side, 64)
     count = int(min(count, max(least, budget / (wanted**2 * bytes_a_pixel))))
@@ -111,6 +109,12 @@ def map_uri(classes, count):
     palette = np.stack([0.5 + 0.45 * np.cos(2 * np.pi * (hues + shift)) for shift in (0, 1 / 3, 2 / 3)], 1)
     colours = np.where((classes >= 0)[..., None], palette[classes.clip(min=0)], 1.0)
     return uri(colours)
+
+
+def _only_part(one):
+    """The tensor of inputs by name that hold no other, as image processors give it."""
+    parts = [part for part in one.values() if isinstance(part, torch.Tensor)] if isinstance(one, dict) else []
+    return parts[0] if len(parts) == 1 else one
 
 
 def _is_image(one):

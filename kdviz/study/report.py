@@ -63,8 +63,7 @@ def _tables(comparison):
         enough = table[table.samples >= FEW] if (table.samples >= FEW).any() else table
         worst = enough.sort_values("gap", ascending=comparison.kind.has_numbers is False).head(_ROWS)
         text += (
-            f" Here are {len(worst)} of {len(table):,}, the largest losses of those with {FEW} "
-            "samples or more."
+            f" Here are {len(worst)} of {len(table):,}: the largest losses of those that have {FEW} samples."
         )
         table = worst
     if not table.empty:

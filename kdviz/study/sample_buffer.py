@@ -151,9 +151,7 @@ def _joined(parts):
 
 
 def _stacked(parts):
-    """Samples as one tensor; where their first axis after the samples differs, padded with 0 to the
-    longest.
-    """
+    """Samples as one tensor; where their first axis differs in length, padded with 0 to the longest."""
     longest = max(part.shape[1] for part in parts) if parts[0].ndim > 1 else 0
     if parts[0].ndim > 1 and len({part.shape[2:] for part in parts}) == 1:
         parts = [

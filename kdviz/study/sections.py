@@ -16,7 +16,8 @@ from kdviz.measure.similarity import procrustes
 from kdviz.study import sentences
 from kdviz.study.gallery import gallery
 from kdviz.study.models import Answers, logits_in, outputs_of
-from kdviz.study.pictures import images_of, look_at, plan, resized
+from kdviz.study.pictures import NO_IMAGES, images_of, look_at, plan, resized
+from kdviz.tracing import rows_of
 
 # What each explorer may put into a page, in bytes, and how long attributions may take, in seconds.
 _BUDGET = 600_000
@@ -238,9 +239,10 @@ def attribution(comparison, count=20, methods=None):
     count, side = plan(count, height, width, kinds * len(models) * 1.5 + channels * 4 / 3, _BUDGET)
     shown = comparison.samples.of_every_class(count)
     inputs = shown.batch()
-    inputs = inputs if inputs.is_floating_point() else inputs.float()
+    if isinstance(inputs, torch.Tensor) and not inputs.is_floating_point():
+        inputs = inputs.float()
     if methods is None:
-        methods = _in_time(comparison, models, inputs)
+        methods = _in_time(comparison, models, inputs, count)
     teacher, student, *others = (_picked(model, comparison.pick) for model in models.values())
     baselines = dict(zip(list(models)[2:], others, strict=True))
     maps, targets = ask_all(teacher, student, inputs, baselines, methods)
@@ -254,13 +256,13 @@ def attribution(comparison, count=20, methods=None):
     return AttributionExplorer.from_maps(images, shown.classes, targets.cpu(), maps, comparison.classes)
 
 
-def _in_time(comparison, models, inputs):
+def _in_time(comparison, models, inputs, count):
     """The methods for which the time will do, judged by one forward pass of each model; None for all."""
     begun = time.perf_counter()
     for model in models.values():
         with torch.no_grad():
-            outputs_of(model, inputs[:1], pick=comparison.pick)
-    each = (time.perf_counter() - begun) * len(inputs)
+            outputs_of(model, rows_of(inputs, slice(1)), pick=comparison.pick)
+    each = (time.perf_counter() - begun) * count
     # So many passes a method takes, forward and backward.
     passes = {"occlusion": 64, "integrated_gradients": 3 * 64, "grad_cam": 3}
     if sum(passes.values()) * each < _SECONDS:
@@ -269,8 +271,7 @@ def _in_time(comparison, models, inputs):
         if sum(passes[name] for name in methods) * each < _SECONDS:
             return methods
     raise ValueError(
-        f"attributions of {len(inputs)} images would take about "
-        f"{sum(passes.values()) * each / 60:.0f} minutes. "
+        f"attributions of {count} images would take about {sum(passes.values()) * each / 60:.0f} minutes. "
         "comparison.attribution(count, methods=[...]) makes them all the same"
     )
 
@@ -295,9 +296,7 @@ def _size(comparison):
     """Height, width and channels of the images that are looked at."""
     image = look_at(comparison, comparison.samples.inputs[:1])[0]
     if not isinstance(image, np.ndarray):
-        raise ValueError(
-            "this explorer draws images; pass kdviz.compare(show=...) that makes images of inputs"
-        )
+        raise ValueError(NO_IMAGES)
     return (*image.shape[:2], 1 if image.ndim == 2 else 3)
 
 

@@ -20,10 +20,8 @@ def numbering(comparison):
         return ""
     return (
         f"The teacher is right on {comparison.table.accuracy.teacher:.1%}, and on "
-        f"{better / len(labels):.1%} if "
-        "its classes are renumbered: it numbers them in another order than your labels. Compare the "
-        "two class "
-        "lists (class_to_idx, id2label) and reorder its logits."
+        f"{better / len(labels):.1%} if its classes are renumbered: it numbers them in another order than "
+        "your labels. Compare the two class lists (class_to_idx, id2label) and reorder its logits."
     )
 
 
@@ -52,15 +50,11 @@ def agreement(comparison):
 def _distance(comparison):
     student, distance = comparison.students[0], comparison.table.distance
     correlated = comparison.table.teacher_correlation
-    text = (
-        f"{_capital(student)} is {distance[student]:.3g} from the teacher on average, correlation "
-        f"{correlated[student]:.3f}"
-    )
+    text = f"{_capital(student)} is {distance[student]:.3g} from the teacher on average, "
+    text += f"correlation {correlated[student]:.3f}"
+    text = text.replace("-", "−")
     if not comparison.baselines:
-        return (
-            f"{text}. Whether that is near can be said only beside a label-only student: pass "
-            "baselines=[...]."
-        )
+        return f"{text}. Whether that is near can be said only beside a label-only student: baselines=[...]."
     text += "".join(
         f"; {other} {distance[other]:.3g}, {correlated[other]:.3f}" for other in comparison.baselines
     )
@@ -101,9 +95,8 @@ def mcnemar(comparison):
     only, other, p = table.loc[(ours, theirs)]
     verdict = "" if p < 0.05 else ": null"
     return (
-        f"Of {int(only + other):,} samples that only one of {_the(ours)} and {theirs} gets right, it "
-        f"is {_the(ours)} "
-        f"on {int(only):,} (McNemar's exact test, p = {p:.2g}{verdict})."
+        f"Of {int(only + other):,} samples that only one of {_the(ours)} and {theirs} gets right, it is "
+        f"{_the(ours)} on {int(only):,} (McNemar's exact test, p = {p:.2g}{verdict})."
     )
 
 
@@ -217,8 +210,8 @@ def soft_targets(comparison):
     text = "Move the temperature; choose an image."
     if len(comparison.classes) > 20:
         text += (
-            f" Of {len(comparison.classes):,} classes only those that matter for these images are "
-            "here, and the softmax is among them."
+            f" Of {len(comparison.classes):,} classes only those that matter for these images are here, and "
+            "the softmax is among them."
         )
     return text
 
@@ -267,9 +260,7 @@ def _plain(found):
 
 
 def _shown(found, scale, form, unit):
-    """A difference with its half width over samples, and over seeds where there are some; null within
-    both.
-    """
+    """A difference with its half width over samples, and over seeds if there are some; null within both."""
     mean, *halves = found
     halves = [half for half in halves if not np.isnan(half)]
     verdict = "" if not halves or abs(mean) > max(halves) else ", null"

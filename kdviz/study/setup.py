@@ -232,7 +232,11 @@ class Setup:
         """The same with the teacher's logits in place of the student's."""
         if len(self.stepped.student_passes) != 1 or len(self.stepped.teacher_passes) != 1:
             raise CannotCheck("a step in which teacher and student are each called once")
-        return self._run(take_step, answers=self.stepped.teacher_passes[0].logits)
+        answers = self.stepped.teacher_passes[0].logits
+        found = self._run(take_step, answers=answers)
+        if not all(torch.equal(one.logits, answers.to(one.logits)) for one in found.student_passes):
+            raise CannotCheck("a step that calls the whole student, so that others can answer in its place")
+        return found
 
     @cached_property
     def stepped_twice(self):

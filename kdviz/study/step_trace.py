@@ -77,7 +77,7 @@ def take_step(setup, disturb=False, answers=None):
             cached = None if cached is None else cached.roll(1, 0)
             _disturb(setup, hooks)
         if answers is not None:
-            stand_in = partial(_answering, setup.pick, lambda logits: logits + (answers - logits).detach())
+            stand_in = partial(_answering, setup.pick, lambda logits: answers + (logits - logits.detach()))
             hooks.callback(student.register_forward_hook(stand_in).remove)
         _watch(setup, seen, hooks)
         before = _state(teacher), _state(student)

@@ -60,9 +60,8 @@ def load(path, show=None):
     except FileNotFoundError:
         raise
     except Exception as problem:
-        raise ValueError(
-            f"{path} is not a comparison that kdviz saved, or it is damaged: {problem}"
-        ) from problem
+        what = f"{path} is not a comparison that kdviz saved, or it is damaged: {problem}"
+        raise ValueError(what) from problem
 
 
 def _made(described, arrays, show):

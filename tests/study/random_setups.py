@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
+import kdviz as kd
 from kdviz.losses import response
 from kdviz.losses.response.logits import ResponseLoss
 from kdviz.models.seeding import seeded
@@ -136,6 +137,12 @@ SOFT = {
 }
 
 
+# Those that are the soft targets of the paper, up to a constant.
+SAME = [
+    name for name in SOFT if name.startswith(("kl_div", "by hand", "log_target", "cross-", "nn.", "kdviz"))
+]
+
+
 def _focal(z, y):
     p = F.log_softmax(z, -1).gather(-1, y.unsqueeze(-1)).squeeze(-1)
     return (-((1 - p.exp()) ** 2) * p).mean()
@@ -169,7 +176,10 @@ def class_loss(random, classes):
         value = b * squared * soft(z, t, temperature)
         return value + a * hard(z, y) if a else value
 
-    return loss, f"{a} {hard_name} + {b * squared:g} {soft_name} at T = {temperature:g}"
+    meant = None
+    if a and hard_name in ("cross-entropy", "nll", "summed and divided") and soft_name in SAME:
+        meant = a * kd.CrossEntropy() + b * squared / temperature**2 * kd.SoftTargets(temperature)
+    return loss, f"{a} {hard_name} + {b * squared:g} {soft_name} at T = {temperature:g}", meant
 
 
 # kdviz's own losses on logits that learn nothing themselves.
@@ -183,7 +193,7 @@ def own_loss(random, classes):
     def loss(z, t, y):
         return F.cross_entropy(z, y) + 0.5 * own(Trace(z), Trace(t), y)
 
-    return loss, f"cross-entropy + {own.name}"
+    return loss, f"cross-entropy + {own.name}", kd.CrossEntropy() + 0.5 * own
 
 
 # Ways to write a step --------------------------------------------------------------------------------
@@ -480,8 +490,10 @@ def of_classes(random, generator):
         last = [one for one in student.modules() if isinstance(one, nn.Linear)][-1]
         last.weight.mul_(scale)
         last.bias.mul_(scale)
-    loss, words = (own_loss if random.random() < 0.2 and classes > 3 else class_loss)(random, classes)
-    return {"teacher": teacher, "student": student, "inputs": inputs, "labels": labels, "loss": loss}, (
+    loss, words, meant = (own_loss if random.random() < 0.2 and classes > 3 else class_loss)(random, classes)
+    meant = meant if random.random() < 0.6 else None
+    made_so = {"teacher": teacher, "student": student, "inputs": inputs, "labels": labels}
+    return {**made_so, "loss": loss, "objective": meant}, (
         f"{name} of {classes} classes, logits × {scale:g}, {words}"
     )
 
@@ -621,4 +633,6 @@ def healthy_setup(number):
         [lambda: DataLoader(rows, size, shuffle=True), lambda: DataLoader(rows, size)]
     )()
     things = setup.pop("things", [])
+    if made_so.get("objective") is not None:
+        setup["objective"], words = made_so["objective"], f"{words}, as meant"
     return {"teacher": teacher, **setup}, things, f"{words}; {write.__name__}"

@@ -134,3 +134,107 @@ def test_what_cannot_be_exported_says_so(changed, problem, message, tmp_path):
     path = tmp_path / settings.pop("path", "student.pt2")
     with pytest.raises(problem, match=message):
         export_student(path=path, **settings)
+
+
+class Words(nn.Module):
+    """Texts of any length."""
+
+    def __init__(self):
+        super().__init__()
+        self.vectors, self.head = nn.Embedding(20, 8), nn.Linear(8, 3)
+
+    def forward(self, tokens):
+        return self.head(self.vectors(tokens).mean(1))
+
+
+class OfOneLength(Words):
+    """A table of positions of just so many tokens."""
+
+    def __init__(self):
+        super().__init__()
+        self.positions = nn.Parameter(torch.randn(12, 8))
+
+    def forward(self, tokens):
+        return self.head((self.vectors(tokens) + self.positions).mean(1))
+
+
+def test_texts_may_have_any_length_where_the_student_allows_it(format, tmp_path):
+    tokens = torch.randint(20, (6, 12))
+    free = export_student(made(Words), file_in(tmp_path, format), tokens, format)
+    assert free.free == {"inputs": [0, 1]} and "of any length are inputs [0, 1]" in repr(free)
+    other = torch.randint(20, (3, 30))
+    torch.testing.assert_close(
+        read(free.path, format)(other), made(Words).eval()(other), atol=1e-5, rtol=1e-5
+    )
+    fixed = export_student(made(OfOneLength), file_in(tmp_path, format), tokens, format)
+    assert fixed.free == {"inputs": [0]}
+
+
+def test_axes_are_free_that_the_reader_names(tmp_path):
+    class Anywhere(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.c = nn.Conv2d(1, 3, 3)
+
+        def forward(self, x):
+            return self.c(x).mean((2, 3))
+
+    student, images = made(Anywhere).eval(), torch.rand(4, 1, 8, 8)
+    exported = export_student(student, tmp_path / "a.pt2", images, "torch", dynamic=[2, 3])
+    assert exported.free == {"inputs": [0, 2, 3]}
+    run, other = read(exported.path, "torch"), torch.rand(3, 1, 10, 14)
+    torch.testing.assert_close(run(other), student(other))
+    with pytest.raises(ValueError, match="dynamic names 'image'; the inputs are 'inputs'"):
+        export_student(student, tmp_path / "b.pt2", images, "torch", dynamic={"image": [2]})
+    with pytest.raises(ValueError, match="fix the size of a batch or of an axis"):
+        export_student(made(OfOneLength), tmp_path / "c.pt2", torch.zeros(4, 12).long(), "torch", dynamic=[1])
+
+
+def test_half_precision_is_judged_by_its_own_rounding(format, tmp_path):
+    student = made(mlp, 8).half().eval()
+    exported = export_student(student, file_in(tmp_path, format), points(20)[0], format)
+    assert exported.difference < 16 * torch.finfo(torch.half).eps * 30
+    # Too far is too far, in half precision too.
+    with pytest.raises(ValueError, match="other logits than the student"):
+        export_student(Noisy(), file_in(tmp_path, format), torch.zeros(5, 3).half(), format)
+    with pytest.raises(ValueError, match="more than 1e-12 of the largest"):
+        export_student(made(conv, 4), file_in(tmp_path, format), pictures(20)[0], format, tolerance=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_quantised_modules_say_that_they_cannot_be_exported(format, tmp_path):
+    small = torch.ao.quantization.quantize_dynamic(made(mlp, 8).eval(), {nn.Linear})
+    with pytest.raises(ValueError, match="quantised modules cannot be exported: the student has .*Linear"):
+        export_student(small, file_in(tmp_path, format), points(20)[0], format)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_part_that_holds_the_logits_is_exported(tmp_path):
+    class Both(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = made(mlp, 8)
+
+        def forward(self, x):
+            return x[:, :4], self.inner(x)
+
+    student, (inputs, _) = Both().eval(), points(20)
+    exported = export_student(student, tmp_path / "both.pt2", inputs, "torch", logits=1)
+    torch.testing.assert_close(read(exported.path, "torch")(inputs), student(inputs)[1])
+    with pytest.raises(TypeError, match="logits=0 for the first"):
+        export_student(student, tmp_path / "asked.pt2", inputs, "torch")
+
+
+def test_what_was_exported_to_onnx_is_compared_again(tmp_path):
+    for package in export.NEEDED["onnx"]:
+        pytest.importorskip(package)
+    import onnxruntime
+
+    import kdviz as kd
+
+    student, (inputs, labels) = made(mlp, 8).eval(), points(60)
+    exported = export_student(student, tmp_path / "student.onnx", inputs[:8])
+    session = onnxruntime.InferenceSession(exported.path, providers=["CPUExecutionProvider"])
+    for form in (exported, exported.path, str(exported.path), session):
+        found = kd.compare(student, form, (inputs, labels), progress=False)
+        assert found.table.agreement["student"] == 1 and "it runs in onnxruntime" in found.numbers

@@ -80,9 +80,9 @@ def size_of_the_terms(setup):
         forms = loss_forms.read(*_loss_point(setup), temperatures=_calls(setup).at_both())
         if not forms or forms[0].soft is None:
             raise CannotCheck("a loss made of cross-entropy and a soft term on logits; yours is another")
-        sizes = {"hard": 1 - forms[0].soft_fraction, "soft": forms[0].soft_fraction}
+        sizes = loss_forms.sizes(forms[0], *_loss_point(setup)[:3])
     listed = ", ".join(f"{name} {fraction:.2%}" for name, fraction in sizes.items())
-    evidence = f"shares of the gradient's length at the student's logits: {listed}"
+    evidence = f"shares of the gradient's length, were the teacher's answers others: {listed}"
     small = [name for name, fraction in sizes.items() if name not in _HARD and fraction < 0.01]
     yield verdict(small, "soft_term_small", evidence, term=repr("".join(small[:1])))
 
@@ -430,8 +430,11 @@ def _claimed_gradients(objective, given):
 
 
 def _claimed_sizes(setup):
-    terms = _claimed_gradients(as_objective(setup.objective), _first(setup))
-    sizes = {name: float(part.norm()) for name, part in terms.items()}
+    student, teacher, labels = _first(setup)
+    # A student that agrees with its teacher feels no soft term, whatever its weight.
+    ways = [(student, teacher, labels), (student, teacher.roll(1, 0), labels)]
+    every = [_claimed_gradients(as_objective(setup.objective), given) for given in ways]
+    sizes = {name: max(float(terms[name].norm()) for terms in every) for name in every[0]}
     whole = sum(sizes.values())
     if not whole:
         raise CannotCheck("a term that acts on the logits")

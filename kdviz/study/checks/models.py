@@ -63,14 +63,19 @@ def student_frozen(setup):
 
 
 def class_mismatch(setup):
+    ours = setup.kind.positions(setup.outputs("student")[0]).shape[1:]
     if setup.teacher is None:
-        theirs, ours = setup.teacher_logits.shape[1], setup.classes
+        theirs = (1, setup.teacher_logits.shape[1])
     else:
-        shapes = [tuple(setup.outputs(who)[0].shape[1:]) for who in ("teacher", "student")]
-        theirs, ours = (shape[0] if len(shape) == 1 else shape for shape in shapes)
-    evidence = f"{theirs} logits from the teacher, {ours} from the student"
-    unit = "numbers" if setup.kind.has_numbers else "classes"
-    yield verdict(theirs != ours, "class_mismatch", evidence, f"both have {ours} {unit}")
+        outputs = setup.outputs("teacher")[0]
+        theirs = outputs.shape[1:] if outputs.ndim < 2 else setup.kind.positions(outputs).shape[1:]
+    unit = f"{setup.kind.unit}s" if setup.kind.name in ("labels", "numbers") else "classes"
+    # Of several labels and of numbers the positions are what is answered.
+    place = 0 if setup.kind.name in ("labels", "numbers") else -1
+    evidence = f"{theirs[place]} logits from the teacher, {ours[place]} from the student"
+    if tuple(theirs) != tuple(ours) and theirs[place] == ours[place]:
+        evidence = f"answers at {theirs[0]} positions from the teacher, at {ours[0]} from the student"
+    yield verdict(tuple(theirs) != tuple(ours), "class_mismatch", evidence, f"both have {ours[place]} {unit}")
 
 
 def outputs_not_finite(setup):
