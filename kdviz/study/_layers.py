@@ -21,13 +21,8 @@ def layers(model: torch.nn.Module, inputs, blocks: bool = False) -> pd.DataFrame
     choose by itself. A shape of several tensors, as recurrent layers give them, is that of the first.
 
     >>> import kdviz as kd
-    >>> kd.layers(kd.models.mlp(64, 16, 10), torch.zeros(2, 1, 8, 8))
-                    type    shape  runs
-    path
-    flatten      Flatten  (2, 64)     1
-    hidden1       Linear  (2, 16)     1
-    activation1     ReLU  (2, 16)     1
-    logits        Linear  (2, 10)     1
+    >>> kd.layers(kd.models.mlp(64, 16, 10), torch.zeros(2, 1, 8, 8)).type.to_dict()
+    {'flatten': 'Flatten', 'hidden1': 'Linear', 'activation1': 'ReLU', 'logits': 'Linear'}
     """
     inputs = as_tensors(inputs)
     modules = {path: module for path, module in model.named_modules() if path}
