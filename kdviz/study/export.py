@@ -112,6 +112,8 @@ def export_student(
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = tempfile.TemporaryDirectory(dir=path.parent, prefix=".writing-")
     with temporary as folder, torch.no_grad(), random_state_kept():
+        # What it cannot answer it says in its own words, not in those of the exporter.
+        outputs_of(model.student, inputs, "the student", logits)
         written = Path(folder) / path.name
         program, free = _program(model, inputs, dynamic)
         run = {"onnx": _onnx, "torch": _torch}[format](program, inputs, written)

@@ -18,10 +18,9 @@ _CARD = Template(
 border-left:3px solid #c9ced6">{{ text }}</div>
 {%- endif -%}
 {%- for name, image in images.items() -%}
-<img src="{{ image }}" alt="{{ name }}: {{ said }}" width="120" \
-style="image-rendering:pixelated;\
-display:{{ 'inline-block' if images|length > 1 else 'block' }};max-width:100%" \
-title="{{ name }}">
+<span style="display:{{ 'inline-block' if images|length > 1 else 'block' }};margin-right:6px">\
+<img src="{{ image }}" alt="{{ name }}: {{ said }}" width="{{ 100 if images|length > 1 else 120 }}" \
+style="image-rendering:pixelated;display:block;max-width:100%">{{ name if images|length > 1 }}</span>
 {%- endfor -%}
 {%- if sound -%}
 <audio controls preload="none" style="width:100%;height:32px" src="{{ sound }}"></audio>
@@ -75,7 +74,7 @@ def _card(comparison, chosen, row, shown, answers):
     if isinstance(shown, Sound):
         images, sound = {"wave": uri(shown.image(), 180)}, shown.uri() if shown.rate else None
     elif text is None:
-        images = {head: uri(shown)}
+        images = {"input": uri(shown)}
     if comparison.kind.name == "pixels":
         images |= _maps(comparison, chosen, row, shown)
     said = f"teacher {answers['teacher']}, student {answers[comparison.student]}"
@@ -136,7 +135,7 @@ def _maps(comparison, chosen, row, shown):
             continue
         grid = _grid(values, shape)
         if grid is not None:
-            found[f"map of {name}"] = map_uri(grid, len(comparison.classes))
+            found[name] = map_uri(grid, len(comparison.classes))
     return found
 
 

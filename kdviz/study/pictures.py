@@ -23,12 +23,13 @@ class Sound:
 
     def image(self, height=60, width=180):
         """The wave as an image with dark ink: from the lowest to the highest value of each column."""
-        columns = np.array_split(self.samples, width)
-        found = np.zeros((height, width))
-        for x, part in enumerate(columns):
-            if len(part):
-                low, high = ((1 - value) / 2 * (height - 1) for value in (part.max(), part.min()))
-                found[int(low) : int(high) + 1, x] = 1
+        found, end = np.zeros((height, width)), []
+        for x, part in enumerate(np.array_split(self.samples, width)):
+            # From where the column before ended, so that the line has no gaps.
+            values = [*end, *part]
+            low, high = ((1 - value) / 2 * (height - 1) for value in (max(values), min(values)))
+            found[int(low) : int(high) + 1, x] = 1
+            end = part[-1:]
         return found
 
     def uri(self):

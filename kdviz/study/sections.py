@@ -171,7 +171,7 @@ class Table:
 
 
 def confusions(comparison, most=10):
-    return Table(comparison.confusions.head(most))
+    return None if comparison.confusions.empty else Table(comparison.confusions.head(most))
 
 
 def embeddings(comparison, count=120):

@@ -62,10 +62,10 @@ def _distance(comparison):
 
 
 def _about_seeds(comparison):
-    seeds = min(len(comparison.members(group)) for group in comparison.all_groups[1:])
-    if seeds > 1:
-        return "Where two intervals stand, the first is over samples and the second over seeds."
-    return "That is for these trained models; other seeds may say otherwise."
+    seeds = [len(comparison.members(group)) for group in comparison.all_groups[1:]]
+    if max(seeds) == 1:
+        return "That is for these trained models; other seeds may say otherwise."
+    return "Intervals over seeds are for students of two seeds or more; a single one may be another tomorrow."
 
 
 def accuracy(comparison):
@@ -93,6 +93,8 @@ def mcnemar(comparison):
     ours, theirs = comparison.student, comparison.members(comparison.baselines[0])[0]
     table = comparison.paired_tests.set_index(["model", "other"])
     only, other, p = table.loc[(ours, theirs)]
+    if not only + other:
+        return ""
     verdict = "" if p < 0.05 else ": null"
     return (
         f"Of {int(only + other):,} samples that only one of {_the(ours)} and {theirs} gets right, it is "
@@ -264,7 +266,9 @@ def _shown(found, scale, form, unit):
     mean, *halves = found
     halves = [half for half in halves if not np.isnan(half)]
     verdict = "" if not halves or abs(mean) > max(halves) else ", null"
-    kinds = ("", " (seeds)") if len(halves) > 1 else ("",)
-    intervals = "".join(f" ± {scale * half:{form}}{kind}" for half, kind in zip(halves, kinds, strict=False))
-    sign = "+" if mean >= 0 else "−"
-    return f"{sign}{abs(scale * mean):{form}}{intervals}{unit}{verdict}"
+    number = f"{'+' if mean >= 0 else '−'}{abs(scale * mean):{form}}"
+    if len(halves) < 2:
+        interval = f" ± {scale * halves[0]:{form}}" if halves else ""
+        return f"{number}{interval}{unit}{verdict}"
+    samples, seeds = (f"± {scale * half:{form}}" for half in halves)
+    return f"{number}{unit} {samples} over samples {seeds} over seeds{verdict}"

@@ -197,6 +197,9 @@ def test_half_precision_is_judged_by_its_own_rounding(format, tmp_path):
     # Too far is too far, in half precision too.
     with pytest.raises(ValueError, match="other logits than the student"):
         export_student(Noisy(), file_in(tmp_path, format), torch.zeros(5, 3).half(), format)
+    if format == "torch":
+        # There not a bit is another.
+        return
     with pytest.raises(ValueError, match="more than 1e-12 of the largest"):
         export_student(made(conv, 4), file_in(tmp_path, format), pictures(20)[0], format, tolerance=1e-12)
 

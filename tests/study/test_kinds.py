@@ -108,8 +108,8 @@ def test_pixels(tmp_path):
     recall = metrics.recall_score(labels[known], p[known], average=None, labels=range(4))
     np.testing.assert_allclose(found.per_class.student, recall)
     cards = found.gallery().cards
-    assert cards[0].count("<img") == 4 and "map of teacher" in cards[0] and "% right" in cards[0]
-    assert "could not be drawn" not in found.to_html(tmp_path / "maps.html").read_text()
+    assert cards[0].count("<img") == 4 and ">teacher</span>" in cards[0] and "% right" in cards[0]
+    assert "This part could not be drawn" not in found.to_html(tmp_path / "maps.html").read_text()
 
 
 def test_several_labels(tmp_path):
@@ -128,7 +128,7 @@ def test_several_labels(tmp_path):
     np.testing.assert_allclose(found.per_class.student, recall)
     assert list(found.per_class.index) == ["red", "round", "ripe"]
     assert "labels" in found.gallery().cards[0]
-    assert "could not be drawn" not in found.to_html(tmp_path / "labels.html").read_text()
+    assert "This part could not be drawn" not in found.to_html(tmp_path / "labels.html").read_text()
 
 
 @pytest.mark.parametrize("shape", [(90,), (90, 1)])
@@ -143,7 +143,7 @@ def test_one_logit(shape, tmp_path):
     assert table.log_loss == pytest.approx(float(wanted), rel=1e-5)
     assert table.average_precision == pytest.approx(metrics.average_precision_score(labels.flatten(), z))
     assert found.table.kl["student"] > 0 and found.table.agreement["student"] < 1
-    assert "could not be drawn" not in found.to_html(tmp_path / "one.html").read_text()
+    assert "This part could not be drawn" not in found.to_html(tmp_path / "one.html").read_text()
 
 
 @pytest.mark.parametrize("width", [1, 2])
@@ -165,7 +165,7 @@ def test_numbers(width, tmp_path):
     )
     words = " ".join(found.sentences)
     assert "Mean absolute error of the student minus that of: teacher" in words and "points" not in words
-    assert "could not be drawn" not in found.to_html(tmp_path / "numbers.html").read_text()
+    assert "This part could not be drawn" not in found.to_html(tmp_path / "numbers.html").read_text()
     with pytest.raises(ValueError, match="here is numbers"):
         _ = found.confusions
 

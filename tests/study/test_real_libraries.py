@@ -89,7 +89,7 @@ def test_bert_and_distilbert(transformers, tmp_path):
     assert list(told.maps) == ["teacher", "student", "distilbert"]
     assert (told.maps["teacher"][masks.numpy() == 0] == 0).all() and np.abs(told.maps["teacher"]).max() > 0
     page = found.to_html(tmp_path / "bert.html").read_text()
-    assert "could not be drawn" not in page and "show=tokenizer" in page
+    assert "This part could not be drawn" not in page and "show=tokenizer" in page
 
     class Tokenizer:
         def decode(self, tokens):
@@ -177,7 +177,7 @@ def test_a_language_model_is_measured_token_by_token(transformers, tmp_path):
         found.layers["student"] == ["transformer.h.0", "lm_head"]
         or "transformer.h.0" in found.layers["student"]
     )
-    assert "could not be drawn" not in found.to_html(tmp_path / "gpt.html").read_text()
+    assert "This part could not be drawn" not in found.to_html(tmp_path / "gpt.html").read_text()
 
     def step(teacher, student, optimizer, batch):
         with torch.no_grad():
@@ -222,7 +222,7 @@ def test_a_vision_transformer(transformers, tmp_path):
     found = kd.compare(vit(3), vit(2), data, progress=False)
     assert [path.rpartition(".")[2] for path in found.layers["teacher"]] == ["0", "1", "2", "classifier"]
     page = found.to_html(tmp_path / "vit.html").read_text()
-    assert "could not be drawn" not in page and page.count("data-kdviz-explorer") >= 3
+    assert "This part could not be drawn" not in page and page.count("data-kdviz-explorer") >= 3
 
 
 def people(count=200):

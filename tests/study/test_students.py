@@ -72,7 +72,8 @@ def test_intervals_over_seeds_and_over_samples_stand_apart(several):
     apart = scores[0] - scores[1]
     assert half == pytest.approx(1.959964 * apart.std(ddof=1) / len(apart) ** 0.5, rel=1e-5)
     words = " ".join(found.sentences)
-    assert "(seeds)" in words and "the second over seeds" in words
+    told = f"points ± {100 * half:.1f} over samples ± {100 * seeds:.1f} over seeds"
+    assert told in words and "Intervals over seeds" in words
     assert len(found.differences) == 2 * 4
 
 
@@ -152,7 +153,7 @@ def test_a_thousand_classes_stay_readable(tmp_path):
     )
     assert len(found.confusions) and found.confusions.index.names == ["class", "taken for"]
     page = found.to_html(tmp_path / "many.html").read_text()
-    assert "could not be drawn" not in page and "Here are 50 of" in page
+    assert "This part could not be drawn" not in page and "Here are 50 of" in page
     assert page.count("<tr>") < 120
 
 
@@ -222,7 +223,7 @@ def test_a_comparison_is_kept_and_loaded_again(build, tmp_path):
         assert len(chosen.inputs) == len(kept.inputs) and type(chosen.inputs[0]) is type(kept.inputs[0])
     assert again.gallery().cards == found.gallery().cards
     page = again.to_html(tmp_path / "again.html").read_text()
-    assert "could not be drawn" not in page
+    assert "This part could not be drawn" not in page
     with pytest.raises(ValueError, match="models were not kept"):
         again.attributions()
     path.write_bytes(path.read_bytes()[:-200])

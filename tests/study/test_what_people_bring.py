@@ -131,7 +131,7 @@ REFUSED = {
         "above 2^63",
     ),
     "complex labels": ({"data": (INPUTS, LABELS.to(torch.complex64))}, TypeError, "complex64"),
-    "a data set that ends early": ({"data": Ends()}, ValueError, "150 of its 200 samples"),
+    "a data set that ends early": ({"data": Ends(), "batch_size": 50}, ValueError, "150 of its 200 samples"),
     "samples without batches": (
         {"data": DataLoader(Stream(), batch_size=None)},
         ValueError,
