@@ -90,9 +90,29 @@ def check_labels(logits, labels):
             )
 
 
+def check_masks(loss, value, student, teacher):
+    """A loss that is no number since it compares masked classes is an error that names them."""
+    if not _can_be_read(value) or not value.isnan().any():
+        return
+    for whose, trace in (("student", student), ("teacher", teacher)):
+        if trace is None:
+            continue
+        masked = trace.logits.isneginf()
+        # What is no number itself, or no distribution, stays so in the value, as torch has it.
+        if masked.any() and not (trace.logits.isnan().any() or masked.all(-1).any()):
+            raise ValueError(
+                f"{loss} is not a number, since the {whose}'s logits are -inf in {int(masked.sum())} of "
+                f"{masked.numel()} places; it compares the logits themselves, not probabilities, which are 0 "
+                "where a class is masked. Leave masked classes out, or use a loss of probabilities such as "
+                "SoftTargets"
+            )
+
+
 def _can_be_read(tensor):
     """Whether its values may be looked at: not on a GPU, which would stall at every step, nor under vmap.
 
     There the scheme checks labels once, and settings are checked when their loss is made.
     """
+    while torch._C._functorch.is_gradtrackingtensor(tensor):
+        tensor = torch._C._functorch.get_unwrapped(tensor)
     return tensor.device.type == "cpu" and not torch._C._functorch.is_batchedtensor(tensor)
