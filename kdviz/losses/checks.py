@@ -94,16 +94,16 @@ def check_masks(loss, value, student, teacher):
     """A loss that is no number since it compares masked classes is an error that names them."""
     if not _can_be_read(value) or not value.isnan().any():
         return
-    for whose, trace in (("student", student), ("teacher", teacher)):
-        if trace is None:
-            continue
-        masked = trace.logits.isneginf()
-        # What is no number itself, or no distribution, stays so in the value, as torch has it.
-        if masked.any() and not (trace.logits.isnan().any() or masked.all(-1).any()):
+    logits = {"student": student.logits} | ({} if teacher is None else {"teacher": teacher.logits})
+    # What is no number itself, or no distribution, stays so in the value, as torch has it.
+    if any(part.isnan().any() or part.isneginf().all(-1).any() for part in logits.values()):
+        return
+    for whose, part in logits.items():
+        if part.isneginf().any():
             raise ValueError(
-                f"{loss} is not a number, since the {whose}'s logits are -inf in {int(masked.sum())} of "
-                f"{masked.numel()} places; it compares the logits themselves, not probabilities, which are 0 "
-                "where a class is masked. Leave masked classes out, or use a loss of probabilities such as "
+                f"{loss} is not a number, since the {whose}'s logits are -inf in {int(part.isneginf().sum())} "
+                f"of {part.numel()} places; it compares the logits themselves, not probabilities, which are "
+                "0 where a class is masked. Leave masked classes out, or use a loss of probabilities such as "
                 "SoftTargets"
             )
 
