@@ -99,10 +99,11 @@ def check_masks(loss, value, student, teacher):
     if any(part.isnan().any() or part.isneginf().all(-1).any() for part in logits.values()):
         return
     for whose, part in logits.items():
-        if part.isneginf().any():
+        masked = int(part.isneginf().sum())
+        if masked:
             raise ValueError(
-                f"{loss} is not a number, since the {whose}'s logits are -inf in {int(part.isneginf().sum())} "
-                f"of {part.numel()} places; it compares the logits themselves, not probabilities, which are "
+                f"{loss} is not a number, since the {whose}'s logits are -inf in {masked} of "
+                f"{part.numel()} places; it compares the logits themselves, not probabilities, which are "
                 "0 where a class is masked. Leave masked classes out, or use a loss of probabilities such as "
                 "SoftTargets"
             )
