@@ -1,8 +1,11 @@
 """The checks that every loss makes of its inputs, with errors that say what to do."""
 
 import math
+from collections.abc import Mapping
 
 import torch
+
+from kdviz.tracing import Trace
 
 
 def check_temperature(temperature):
@@ -63,7 +66,7 @@ def check_same_shape(student, teacher, what="logits"):
             f"{what} must have shape (samples, classes); the student's have {tuple(student.shape)}, "
             f"the teacher's {tuple(teacher.shape)}"
         )
-    if student.shape[-2:] != teacher.shape[-2:]:
+    if student.shape[-2:] != teacher.shape[-2:] or student.ndim != teacher.ndim:
         raise ValueError(
             f"the student's {what} have shape {tuple(student.shape)} and the teacher's "
             f"{tuple(teacher.shape)}; the samples and classes must be the same. Check that both saw the "
@@ -71,16 +74,45 @@ def check_same_shape(student, teacher, what="logits"):
         )
 
 
+def check_given(loss, student, teacher, labels):
+    """What a loss is called with: traces, or tensors; one alone, in order, or by layer."""
+    for name, given in (("student", student), ("teacher", teacher)):
+        if name == "teacher" and given is None:
+            continue
+        if not isinstance(given, (Trace, torch.Tensor, Mapping, list, tuple)):
+            raise TypeError(
+                f"{loss} compares tensors, or what kdviz.trace returns; its {name} is "
+                f"{type(given).__name__}. Hand it the logits or the features, as torch tensors"
+            )
+        if isinstance(student, Trace) != isinstance(given, Trace):
+            raise TypeError(
+                f"{loss} needs traces of both student and teacher, or tensors of both; got "
+                f"{type(student).__name__} and {type(given).__name__}"
+            )
+    if labels is not None and not (isinstance(labels, torch.Tensor) and labels.layout == torch.strided):
+        kind = f"{labels.layout} tensor" if isinstance(labels, torch.Tensor) else type(labels).__name__
+        raise TypeError(f"labels must be a dense torch tensor of class numbers; got {kind}")
+
+
+def check_numbers_of(what, tensor):
+    """Logits and features are dense tensors of fractions, and of something."""
+    if not isinstance(tensor, torch.Tensor):
+        raise TypeError(
+            f"{what} must be a torch tensor; got {type(tensor).__name__}. Use torch.as_tensor(...)"
+        )
+    if not tensor.is_floating_point() or tensor.layout != torch.strided:
+        kind = f"{tensor.layout}, {tensor.dtype}".replace("torch.strided, ", "")
+        raise TypeError(
+            f"{what} must be a dense tensor of fractions; got {kind}. Use .to_dense() or .float()"
+        )
+    if tensor.ndim < 1 or not tensor.numel():
+        raise ValueError(f"{what} must have numbers for each sample; got shape {tuple(tensor.shape)}")
+
+
 def check_labels(logits, labels):
     """Labels are class numbers, or -1 where the label is not known."""
+    check_labels_of(logits, labels)
     classes = logits.shape[-1]
-    if labels.is_floating_point() or labels.dtype == torch.bool:
-        raise TypeError(f"labels must be whole class numbers (torch.long); got {labels.dtype}. Use .long()")
-    if labels.shape[-1] != logits.shape[-2]:
-        raise ValueError(
-            f"there are {labels.shape[-1]} labels for {logits.shape[-2]} samples "
-            f"(labels {tuple(labels.shape)}, logits {tuple(logits.shape)})"
-        )
     if _can_be_read(labels) and labels.numel():
         low, high = int(labels.min()), int(labels.max())
         if low < -1 or high >= classes:
@@ -88,6 +120,22 @@ def check_labels(logits, labels):
                 f"labels must be from 0 to {classes - 1}, or -1 for unlabelled (torch's -100); "
                 f"got values from {low} to {high}"
             )
+
+
+def check_labels_of(logits, labels):
+    """Labels are whole numbers, one for each sample of logits or features."""
+    if logits.ndim < 2 or labels.ndim != logits.ndim - 1:
+        raise ValueError(
+            "there must be one label for each sample and a row of numbers for each; got labels of shape "
+            f"{tuple(labels.shape)} for {tuple(logits.shape)}"
+        )
+    if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:
+        raise TypeError(f"labels must be whole class numbers (torch.long); got {labels.dtype}. Use .long()")
+    if labels.shape[-1] != logits.shape[-2]:
+        raise ValueError(
+            f"there are {labels.shape[-1]} labels for {logits.shape[-2]} samples "
+            f"(labels {tuple(labels.shape)}, logits {tuple(logits.shape)})"
+        )
 
 
 def check_masks(loss, value, student, teacher):

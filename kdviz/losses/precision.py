@@ -9,15 +9,19 @@ import torch
 from kdviz.tracing import Trace
 
 
-def at_least_single(given):
-    """A tensor, several by name or a trace, with what comes in half precision in single precision."""
+def precision_for(logits):
+    """The precision that a loss of these logits is computed in: theirs, or single where theirs is lower."""
+    return torch.float32 if logits.element_size() < 4 else logits.dtype
+
+
+def in_precision(given, dtype):
+    """A tensor, several by name or a trace, with all fractions in one precision."""
     if isinstance(given, Trace):
-        logits, features = at_least_single(given.logits), at_least_single(given.features)
+        logits, features = in_precision(given.logits, dtype), in_precision(given.features, dtype)
         return replace(given, logits=logits, features=features)
     if isinstance(given, Mapping):
-        return {name: at_least_single(part) for name, part in given.items()}
-    low = isinstance(given, torch.Tensor) and given.is_floating_point() and given.element_size() < 4
-    return given.float() if low else given
+        return {name: in_precision(part, dtype) for name, part in given.items()}
+    return given.to(dtype) if isinstance(given, torch.Tensor) and given.is_floating_point() else given
 
 
 def without_autocast(tensor):
