@@ -10,7 +10,7 @@ import torch
 
 from kdviz.losses.objective import Objective, as_objective
 from kdviz.models.frozen import in_train_mode
-from kdviz.models.seeding import seeded
+from kdviz.seeding import seeded
 from kdviz.tracing import Trace
 from kdviz.training.lesson import Lesson
 from kdviz.training.mapped import each_memory, each_value, over_teachers
