@@ -90,9 +90,30 @@ def check_labels(logits, labels):
             )
 
 
+def check_masks(loss, value, student, teacher):
+    """A loss that is no number since it compares masked classes is an error that names them."""
+    if not _can_be_read(value) or not value.isnan().any():
+        return
+    logits = {"student": student.logits} | ({} if teacher is None else {"teacher": teacher.logits})
+    # What is no number itself, or no distribution, stays so in the value, as torch has it.
+    if any(part.isnan().any() or part.isneginf().all(-1).any() for part in logits.values()):
+        return
+    for whose, part in logits.items():
+        masked = int(part.isneginf().sum())
+        if masked:
+            raise ValueError(
+                f"{loss} is not a number, since the {whose}'s logits are -inf in {masked} of "
+                f"{part.numel()} places; it compares the logits themselves, not probabilities, which are "
+                "0 where a class is masked. Leave masked classes out, or use a loss of probabilities such as "
+                "SoftTargets"
+            )
+
+
 def _can_be_read(tensor):
     """Whether its values may be looked at: not on a GPU, which would stall at every step, nor under vmap.
 
     There the scheme checks labels once, and settings are checked when their loss is made.
     """
+    while torch._C._functorch.is_gradtrackingtensor(tensor):
+        tensor = torch._C._functorch.get_unwrapped(tensor)
     return tensor.device.type == "cpu" and not torch._C._functorch.is_batchedtensor(tensor)

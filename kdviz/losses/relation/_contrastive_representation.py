@@ -9,6 +9,7 @@ from torch import Tensor
 from kdviz.losses.adapters import even
 from kdviz.losses.checks import check_form, check_share, check_temperature, check_whole
 from kdviz.losses.objective import Loss
+from kdviz.losses.precision import at_least_single
 from kdviz.losses.relation._info_nce import Headed, check_widths, headed
 from kdviz.losses.relation.relations import check_samples
 from kdviz.losses.vectors import seeded, unit
@@ -255,7 +256,7 @@ class ContrastiveRepresentation(Headed, Loss):
 
     def _taken(self, student, teacher, labels, learned):
         """The embeddings after their heads, the batch's rows, and the negatives drawn for each."""
-        ours, theirs = self.embeddings(student, teacher)
+        ours, theirs = map(at_least_single, self.embeddings(student, teacher))
         check_samples(ours, theirs, least=1)
         student_head, teacher_head = self.heads(learned)
         embeddings = headed(ours, student_head), headed(theirs.detach(), teacher_head)
