@@ -21,6 +21,8 @@ class Page:
     title: str
     kind: str = "walk"
     topics: tuple[str, ...] = ()
+    sections: tuple[tuple[str, str], ...] = ()
+    parts: tuple[tuple[str, str], ...] = ()
     teaches: str = ""
     minutes: int = 0
     seconds: int = 0
@@ -67,11 +69,16 @@ def regions() -> list[Region]:
 
 def pages(planned: bool = False) -> list[Page]:
     """The pages in order; those that are only planned too, if asked for."""
-    tuples = [
-        {key: tuple(value) if isinstance(value, list) else value for key, value in one.items()}
-        for one in _declared()["pages"]
-    ]
+    tuples = [{key: _hashable(value) for key, value in one.items()} for one in _declared()["pages"]]
     return [Page(**one) for one in tuples if planned or not one.get("planned")]
+
+
+def _hashable(value):
+    return (
+        tuple(value.items() if isinstance(value, dict) else value)
+        if isinstance(value, (list, dict))
+        else value
+    )
 
 
 def page(name: str) -> Page:

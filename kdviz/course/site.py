@@ -37,6 +37,7 @@ from kdviz.course.pages import Page, following, pages
 from kdviz.course.paths import course_folder
 from kdviz.course.references import references
 from kdviz.course.survey_map import survey_map
+from kdviz.course.thumbnails import thumbnail
 from kdviz.explorers.base import STATIC_PAGES
 from kdviz.explorers.playground_explorer import playground_page
 from kdviz.files import write_whole
@@ -241,6 +242,7 @@ def index(course: list[Page]) -> str:
         "index.html.j2",
         pages=course,
         labels={page.name: page.label for page in course},
+        pictures={page.name: thumbnail(page) for page in course},
         map=_to_pages(survey_map()._repr_html_()),
         picture=f"data:image/webp;base64,{picture}",
     )

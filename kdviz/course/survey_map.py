@@ -7,16 +7,18 @@ from dataclasses import dataclass
 
 from kdviz.course.pages import Region, pages, regions
 from kdviz.course.templates import render
+from kdviz.course.thumbnails import thumbnail
 
 
 @dataclass(frozen=True)
 class Place:
-    """A topic on the map, and the notebook that it leads to, if there is one."""
+    """A topic on the map, and the notebook that it leads to, if there is one, with its picture."""
 
     topic: str
     says: str
     status: str
     notebook: str = ""
+    picture: str = ""
 
 
 def survey_map() -> "SurveyMap":
@@ -25,17 +27,31 @@ def survey_map() -> "SurveyMap":
 
 
 def places(region: Region) -> list[Place]:
-    """What a region shows: each topic once for every page about it, or as planned."""
+    """What a region shows: each topic once for every page about it or a part of it, or as not there."""
     return [place for topic, says in region.topics.items() for place in _places_of(topic, says)]
 
 
 def _places_of(topic, says):
-    about = [page for page in pages() if topic in page.topics]
+    about = [
+        (page, f"notebook {page.number}", dict(page.sections)) for page in pages() if topic in page.topics
+    ]
+    about += [
+        (page, f"part: notebook {page.number}", dict(page.parts))
+        for page in pages()
+        if topic in dict(page.parts)
+    ]
     if not about:
-        return [Place(topic, says, "planned")]
+        coming = any(topic in page.topics for page in pages(planned=True))
+        return [Place(topic, says, "planned" if coming else "not in kdviz")]
     return [
-        Place(topic, page.title if len(about) > 1 else says, f"notebook {page.number}", page.notebook)
-        for page in about
+        Place(
+            topic,
+            page.title if len(about) > 1 else says,
+            f"{status}, section {sections[topic]}" if topic in sections else status,
+            page.notebook,
+            thumbnail(page),
+        )
+        for page, status, sections in about
     ]
 
 

@@ -14,6 +14,7 @@ from kdviz.explorers.guess_explorer import Guess, guess
 from kdviz.explorers.landscape_explorer import Landscape, landscape
 from kdviz.explorers.playback_explorer import Playback, playback
 from kdviz.explorers.playground_explorer import Playground, playground
+from kdviz.explorers.published_explorer import Published, published
 from kdviz.explorers.relations_explorer import RelationExplorer, relations
 from kdviz.explorers.score_explorer import ScoreExplorer, score
 from kdviz.explorers.soft_targets_explorer import SoftTargetExplorer, soft_targets
@@ -34,6 +35,7 @@ __all__ = [
     "Playback",
     "Playground",
     "Prediction",
+    "Published",
     "RelationExplorer",
     "ScoreExplorer",
     "SoftTargetExplorer",
@@ -48,6 +50,7 @@ __all__ = [
     "playback",
     "playground",
     "prediction",
+    "published",
     "relations",
     "score",
     "soft_targets",

@@ -1,7 +1,7 @@
 import pytest
 
 from kdviz.course import survey_map
-from kdviz.course.pages import Page, regions
+from kdviz.course.pages import Page, pages, regions
 
 START = Page("00_start_here", "Start here", topics=("Start here",))
 SOFT = Page("01_soft_targets", "Soft targets", topics=("2.1 Response",))
@@ -11,7 +11,7 @@ SOFT = Page("01_soft_targets", "Soft targets", topics=("2.1 Response",))
 def course(monkeypatch):
     """A course with two pages; a test may add another."""
     pages = [START, SOFT]
-    monkeypatch.setattr(survey_map, "pages", lambda: pages)
+    monkeypatch.setattr(survey_map, "pages", lambda planned=False: pages)
     return pages
 
 
@@ -45,11 +45,11 @@ def test_links_to_the_notebooks_that_exist_and_to_no_other(shown):
 
 
 def test_a_new_page_appears_on_the_map(course):
-    before = [place.status for place in chips()].count("planned")
+    before = [place.status for place in chips()].count("not in kdviz")
     course.append(Page("05_relations", "Relations", topics=("2.3 Relation",)))
     statuses = {place.topic: place.status for place in chips()}
     assert statuses["2.3 Relation"] == "notebook 05"
-    assert [place.status for place in chips()].count("planned") == before - 1
+    assert [place.status for place in chips()].count("not in kdviz") == before - 1
 
 
 def test_two_pages_about_one_topic_are_both_shown_by_their_titles(course):
@@ -58,9 +58,29 @@ def test_two_pages_about_one_topic_are_both_shown_by_their_titles(course):
     assert both == [("Soft targets", "01_soft_targets.ipynb"), ("Which layer?", "14_which_layer.ipynb")]
 
 
-def test_what_has_no_notebook_is_called_planned(course):
+def test_what_has_no_page_is_not_in_kdviz(course):
     assert len(chips()) == sum(len(region.topics) for region in regions())
-    assert [place.status for place in chips()].count("planned") == len(chips()) - 2
+    assert [place.status for place in chips()].count("not in kdviz") == len(chips()) - 2
+
+
+def test_what_a_page_is_planned_for_is_called_planned(monkeypatch):
+    coming = Page("19_another_sense", "Another sense", "gallery", topics=("5.3 Cross-modal",), planned=True)
+    monkeypatch.setattr(survey_map, "pages", lambda planned=False: [START, coming] if planned else [START])
+    assert {place.topic: place.status for place in chips()}["5.3 Cross-modal"] == "planned"
+
+
+def test_a_section_of_a_page_and_a_part_of_a_topic_are_named(course):
+    course.append(Page("10_who", "Who", topics=("Quantised",), sections=(("Quantised", "6"),)))
+    course.append(Page("04_features", "Features", parts=(("5.5 Attention-based", "7"),)))
+    found = {place.topic: (place.status, place.notebook) for place in chips()}
+    assert found["Quantised"] == ("notebook 10, section 6", "10_who.ipynb")
+    assert found["5.5 Attention-based"] == ("part: notebook 04, section 7", "04_features.ipynb")
+
+
+def test_a_gallery_page_shows_its_picture(course):
+    assert "thumbnail" not in survey_map.survey_map()._repr_html_().split("</style>")[1]
+    course.append(next(one for one in pages() if one.kind == "gallery"))
+    assert '<svg class="thumbnail"' in survey_map.survey_map()._repr_html_()
 
 
 def test_holds_the_sections_of_the_survey(course):
@@ -71,7 +91,7 @@ def test_holds_the_sections_of_the_survey(course):
 
 def test_reads_as_text(course):
     text = repr(survey_map.survey_map())
-    assert "2.1 Response (notebook 01)" in text and "3.2 Online (planned)" in text
+    assert "2.1 Response (notebook 01)" in text and "3.2 Online (not in kdviz)" in text
 
 
 def test_asks_nothing_of_the_network(course):
