@@ -15,8 +15,8 @@ from torch.utils.data import (
 )
 
 from kdviz.datasets.dataset import Dataset, Samples
+from kdviz.feeding.tables import Columns, is_frame
 from kdviz.measure.answers import as_label_tensor
-from kdviz.study.tables import Columns, is_frame
 from kdviz.tracing import rows_of, size_of
 
 _LABELS = ("labels", "label", "targets", "target", "y", "label_ids")
