@@ -7,9 +7,9 @@ from functools import partial
 
 import torch
 
+from kdviz.feeding.models import logits_in
 from kdviz.seeding import random_state_kept
 from kdviz.study.loss_calls import LossCalls
-from kdviz.study.models import logits_in
 from kdviz.study.sandbox import Snapshot, fixed_seed
 from kdviz.tracing import device_of, to_device
 
