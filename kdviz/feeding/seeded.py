@@ -6,7 +6,7 @@ from itertools import islice
 
 import numpy as np
 
-from kdviz.models.seeding import seeded
+from kdviz.seeding import seeded
 
 
 class SeededBatches:

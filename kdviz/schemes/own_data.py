@@ -10,6 +10,7 @@ from kdviz.feeding.batches import BatchSource
 from kdviz.feeding.kinds import kind_of, scored, targets
 from kdviz.feeding.models import Answers, StoredAnswers, as_model, outputs_of
 from kdviz.feeding.seeded import SeededBatches, epoch_length
+from kdviz.seeding import random_state_kept
 from kdviz.tracing import Trace, device_of, evaluating, to_device, watch
 from kdviz.training.batches import batches
 from kdviz.training.lesson import Lesson
@@ -160,9 +161,7 @@ def traced(model, batch, layers, who, pick):
 @contextmanager
 def unchanged(teacher):
     """The teacher in eval mode, without gradient; what it draws is drawn by nobody else."""
-    where = device_of(teacher)
-    forked = torch.random.fork_rng([where] if where.type == "cuda" else [])
-    with evaluating(teacher), torch.no_grad(), forked:
+    with evaluating(teacher), torch.no_grad(), random_state_kept():
         yield
 
 
