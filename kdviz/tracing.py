@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 
 import torch
 
+from kdviz.seeding import random_state_kept
+
 # How many numbers of input a pass of `answer` takes at most: 8 MB in double precision. Layers are wider
 # than inputs, so the memory of a pass is a multiple of it.
 _NUMBERS_A_PASS = 2**20
@@ -91,7 +93,7 @@ def answer(model, inputs, layers=()):
     home, where = _device_of_inputs(inputs), device_of(model)
     count = size_of(inputs)
     at_once = max(1, _NUMBERS_A_PASS // max(1, _numbers(inputs) // max(1, count)))
-    with evaluating(model), torch.no_grad(), _random_state_kept(where):
+    with evaluating(model), torch.no_grad(), random_state_kept():
         traces = [
             _moved(trace(model, to_device(part, where), layers), home)
             for part in ([inputs] if count <= at_once else _parts(inputs, count, at_once))
@@ -276,10 +278,6 @@ def _moved(trace, device):
 def _device_of_inputs(inputs):
     first = next(_tensors(inputs), None)
     return torch.device("cpu") if first is None else first.device
-
-
-def _random_state_kept(device):
-    return torch.random.fork_rng([device] if device.type == "cuda" else [])
 
 
 def _first_weight(model):

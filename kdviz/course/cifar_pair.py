@@ -23,7 +23,7 @@ from torch.nn.functional import cross_entropy
 from kdviz.course.paths import course_folder
 from kdviz.datasets.cifar import cifar10
 from kdviz.losses.response import soft_targets
-from kdviz.models.seeding import seeded
+from kdviz.seeding import seeded
 from kdviz.tracing import answer
 from kdviz.training.store import write_whole
 

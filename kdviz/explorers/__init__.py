@@ -14,9 +14,11 @@ from kdviz.explorers.guess_explorer import Guess, guess
 from kdviz.explorers.landscape_explorer import Landscape, landscape
 from kdviz.explorers.playback_explorer import Playback, playback
 from kdviz.explorers.playground_explorer import Playground, playground
+from kdviz.explorers.published_explorer import Published, published
 from kdviz.explorers.relations_explorer import RelationExplorer, relations
 from kdviz.explorers.score_explorer import ScoreExplorer, score
 from kdviz.explorers.soft_targets_explorer import SoftTargetExplorer, soft_targets
+from kdviz.explorers.tally_explorer import Tally, tally
 from kdviz.explorers.theatre_explorer import Theatre, theatre
 
 # The names until version 0.1.
@@ -34,9 +36,11 @@ __all__ = [
     "Playback",
     "Playground",
     "Prediction",
+    "Published",
     "RelationExplorer",
     "ScoreExplorer",
     "SoftTargetExplorer",
+    "Tally",
     "Theatre",
     "alignment",
     "anatomy",
@@ -48,8 +52,10 @@ __all__ = [
     "playback",
     "playground",
     "prediction",
+    "published",
     "relations",
     "score",
     "soft_targets",
+    "tally",
     "theatre",
 ]

@@ -1,33 +1,39 @@
 """Learning from labels alone: the teacher's own training, and the baseline of every comparison."""
 
 import copy
+from collections.abc import Callable
+from typing import Unpack
 
+import torch
 from torch import nn
 
 from kdviz.datasets.dataset import Dataset
+from kdviz.feeding.batches import BatchSource
 from kdviz.losses.objective import as_objective
 from kdviz.losses.response import CrossEntropy
 from kdviz.models._mlp import mlp
 from kdviz.schemes.evaluation import evaluate_student
+from kdviz.schemes.offline import is_split, moved, own_run
+from kdviz.schemes.own_data import BatchLesson
 from kdviz.training.describe import Undescribable, describe, say_once, versions
 from kdviz.training.lesson import Lesson
 from kdviz.training.loop import Run
-from kdviz.training.options import ObjectiveLike
+from kdviz.training.options import ObjectiveLike, Training
 from kdviz.training.store import Store
 
 
 def train(
     student: nn.Module,
-    data: Dataset,
+    data,
     objective: ObjectiveLike | None = None,
     *,
     on: str = "labelled",
-    steps: int = 600,
-    learning_rate: float = 5e-3,
-    batch_size: int = 64,
-    seed: int | None = None,
-    record_every: int | None = None,
-    threads: int = 1,
+    validation=None,
+    augment: Callable | None = None,
+    logits: int | str | Callable | None = None,
+    answers: str | None = None,
+    device: torch.device | str | None = None,
+    **training: Unpack[Training],
 ) -> Run:
     """Train on labels only: the baseline that a distilled student is compared with.
 
@@ -40,12 +46,12 @@ def train(
     ----------
     student : torch.nn.Module
         Where to start from. It is copied, not changed.
-    data : Dataset
+    data : as in :func:`kdviz.distill`
     objective : default ``CrossEntropy()``
         Any sum of losses that needs no teacher.
     on : {"labelled", "train"}
-        Which part of the data to learn from.
-    steps, learning_rate, batch_size, seed, record_every, threads
+        Which part of a kdviz Dataset to learn from.
+    validation, augment, logits, answers, device, steps, epochs, learning_rate, batch_size, ...
         As in :func:`kdviz.distill`, so that the two can be compared step for step.
 
     Returns
@@ -58,22 +64,21 @@ def train(
     objective = as_objective(CrossEntropy() if objective is None else objective)
     if objective.needs_teacher:
         raise ValueError(f"{objective} needs a teacher; use kdviz.distill(teacher, student, ...)")
-    return Run(
-        student,
-        LabelsLesson(data, on),
-        objective,
-        evaluate_student(data),
-        steps=steps,
-        learning_rate=learning_rate,
-        batch_size=batch_size,
-        seed=seed,
-        record_every=record_every,
-        threads=threads,
-    )
+    training |= {"device": device}
+    if is_split(data) and augment is None and validation is None:
+        lesson = LabelsLesson(moved(data, device), on)
+        return Run(student, lesson, objective, evaluate_student(lesson.data), **training)
+    if is_split(data):
+        validation = data if validation is None else validation
+        data = BatchSource(data, part=on)
+    lesson = BatchLesson(data, None, pick=logits, answers=answers, augment=augment)
+    return own_run(lesson, student, objective, validation, **training)
 
 
 class LabelsLesson(Lesson):
     """No teacher: the labels are all."""
+
+    only_counts = True
 
     def traces(self, student, rows):
         return self.student_trace(student, rows), None

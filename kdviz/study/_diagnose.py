@@ -5,11 +5,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 import torch
 
+from kdviz.feeding.batches import BatchSource
+from kdviz.feeding.models import as_model
 from kdviz.losses.objective import Loss, Objective
-from kdviz.study.batches import BatchSource
 from kdviz.study.checks import EVERY
 from kdviz.study.findings import Diagnosis, Finding, Passed, Question, Unchecked
-from kdviz.study.models import as_model
 from kdviz.study.sandbox import random_state_kept
 from kdviz.study.setup import CannotCheck, Setup
 from kdviz.study.step_trace import step_arguments

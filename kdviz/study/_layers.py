@@ -5,8 +5,8 @@ from contextlib import contextmanager
 import pandas as pd
 import torch
 
-from kdviz.study.batches import Batch, as_tensors
-from kdviz.study.models import outputs_of
+from kdviz.feeding.batches import Batch, as_tensors
+from kdviz.feeding.models import outputs_of
 from kdviz.tracing import evaluating, hooked, rows_of, size_of
 
 # Modules whose pooled output is that of the layer before, or nearly so.

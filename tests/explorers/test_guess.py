@@ -34,7 +34,8 @@ def test_nothing_chosen_nothing_to_commit():
         (("Which?", ["a"]), ValueError, "two or more different"),
         (("Which?", ["a", "a"]), ValueError, "two or more different"),
         (("Which?", ["a", 3]), TypeError, "every choice"),
-        (("Which?", ["a", "b"], 3), TypeError, "reveal must be a text"),
+        (("Which?", ["a", "b"], "c"), ValueError, "answer must be one of the choices"),
+        (("Which?", ["a", "b"], "a", 3), TypeError, "because must be a text"),
     ],
 )
 def test_bad_input_is_explained(arguments, error, message):

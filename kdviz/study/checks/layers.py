@@ -4,9 +4,9 @@ from itertools import count
 
 import torch
 
+from kdviz.feeding.models import logits_in, outputs_of
 from kdviz.losses.objective import Loss, Objective, as_objective
 from kdviz.study.findings import finding, verdict
-from kdviz.study.models import logits_in, outputs_of
 from kdviz.study.sandbox import fixed_seed
 from kdviz.study.setup import CannotCheck, targets
 from kdviz.tracing import Trace, evaluating, hooked

@@ -12,11 +12,12 @@ from torch.utils.data import (
     RandomSampler,
     SequentialSampler,
     TensorDataset,
+    default_collate,
 )
 
 from kdviz.datasets.dataset import Dataset, Samples
+from kdviz.feeding.tables import Columns, is_frame
 from kdviz.measure.answers import as_label_tensor
-from kdviz.study.tables import Columns, is_frame
 from kdviz.tracing import rows_of, size_of
 
 _LABELS = ("labels", "label", "targets", "target", "y", "label_ids")
@@ -102,6 +103,30 @@ class BatchSource:
                 f"the data set gave {start:,} of its {self.total:,} samples and stopped: does its "
                 "__getitem__ or its sampler raise StopIteration?"
             )
+
+    @property
+    def samples(self):
+        """The samples, where each can be asked for by its number; None where only batches are there."""
+        loads = isinstance(self._batches, DataLoader) and self.loader is None
+        return self._batches.dataset if loads and self.in_order else None
+
+    @property
+    def in_memory(self):
+        """Whether the samples are tensors, which are the same whenever they are asked for."""
+        return isinstance(self.samples, TensorDataset)
+
+    @property
+    def given(self):
+        """The reader's own loader or list of batches."""
+        return self._batches
+
+    def of_rows(self, rows):
+        """The batch of these samples, by their numbers."""
+        if self.in_memory:
+            found = tuple(tensor[rows] for tensor in self.samples.tensors)
+        else:
+            found = default_collate([self.samples[int(row)] for row in rows])
+        return replace(_as_batch(found), rows=rows)
 
     @property
     def total(self):
