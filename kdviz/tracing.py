@@ -6,7 +6,7 @@ tuple) or by name (a dictionary).
 """
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -50,14 +50,27 @@ def call(model, inputs):
     Fractions come in the precision of its weights, and of the parts by name each model gets those that its
     ``forward`` takes.
     """
+    check_model("the network", model)
     _check_device(model, inputs)
     first = _first_weight(model)
     inputs = _each(lambda part: _copied(part, first), inputs)
     if isinstance(inputs, dict):
         inputs = _taken(model, inputs)
-    if isinstance(inputs, dict):
-        return model(**inputs)
-    return model(*inputs) if isinstance(inputs, tuple) else model(inputs)
+    try:
+        if isinstance(inputs, dict):
+            return model(**inputs)
+        return model(*inputs) if isinstance(inputs, tuple) else model(inputs)
+    except Exception as problem:
+        # It is an error of the network's: it goes on as it is, with what the network was asked.
+        problem.add_note(f"kdviz called this {type(model).__name__} with {shapes_of(inputs)}.")
+        raise
+
+
+def check_model(name, model):
+    """A network must be a torch module, not a class of them, and not what a library wraps one in."""
+    if not isinstance(model, torch.nn.Module):
+        kind = model.__name__ + ", a class" if isinstance(model, type) else type(model).__name__
+        raise TypeError(f"{name} must be a torch.nn.Module; got {kind}. Hand in a network, made")
 
 
 def trace(model, inputs, layers=()):
@@ -74,8 +87,11 @@ def trace(model, inputs, layers=()):
     >>> tuple(seen.logits.shape), tuple(seen.features["3"].shape)
     ((5, 10), (5, 10))
     """
+    layers = () if layers is None else layers
     with watch(model, layers) as features:
         logits = logits_of(call(model, inputs))
+    if not logits.ndim:
+        raise ValueError("the network answers one number for the whole batch, not a row for each sample")
     missing = [path for path in layers if path not in features]
     if missing:
         raise ValueError(f"the layers {missing} exist but did not run in this forward pass")
@@ -130,8 +146,11 @@ def hooked(model, note, layers=None):
 
     :func:`watch` where one tensor a layer is not enough. The hooks are removed whatever happens.
     """
+    check_model("the network", model)
     modules = dict(model.named_modules())
     layers = modules if layers is None else layers
+    if isinstance(layers, str) or not isinstance(layers, Iterable) or not all(map(_is_path, layers)):
+        raise TypeError(f"layers must be a list of paths, as in model.named_modules(); got {layers!r}")
     unknown = [path for path in layers if path not in modules]
     if unknown:
         there = ", ".join(path for path in modules if path)
@@ -239,6 +258,10 @@ def device_of(model):
     """Where a model's parameters are, or its buffers; the CPU where it has neither."""
     held = next(model.parameters(), next(model.buffers(), None))
     return torch.device("cpu") if held is None else held.device
+
+
+def _is_path(layer):
+    return isinstance(layer, str)
 
 
 def _each(function, inputs):

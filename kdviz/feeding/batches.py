@@ -183,6 +183,9 @@ def _as_batches(data, size):
         data = (data,)
     if _are_inputs_and_labels(data):
         return DataLoader(_tensors(data), batch_size=size), True
+    if isinstance(data, tuple) and any(isinstance(part, (torch.Tensor, np.ndarray)) for part in data):
+        kinds = ", ".join(type(part).__name__ for part in data)
+        raise TypeError(f"data as (inputs, labels) must be tensors or arrays; got ({kinds})")
     if isinstance(data, IterableDataset):
         return DataLoader(data, batch_size=size), False
     if isinstance(data, list):
@@ -216,6 +219,8 @@ def _is_series(part):
 def _tensors(data):
     inputs, *rest = data
     tensors = [torch.as_tensor(inputs), *map(as_label_tensor, rest)]
+    if any(tensor.layout != torch.strided for tensor in tensors):
+        raise TypeError("inputs and labels must be dense tensors; got a sparse one. Use .to_dense()")
     if len({len(tensor) if tensor.ndim else 0 for tensor in tensors}) > 1:
         raise ValueError(
             "inputs and labels must have equally many rows; got "

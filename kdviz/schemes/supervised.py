@@ -15,11 +15,12 @@ from kdviz.models._mlp import mlp
 from kdviz.schemes.evaluation import evaluate_student
 from kdviz.schemes.offline import is_split, moved, own_run
 from kdviz.schemes.own_data import BatchLesson
+from kdviz.tracing import check_model
 from kdviz.training.describe import Undescribable, describe, say_once, versions
 from kdviz.training.lesson import Lesson
 from kdviz.training.loop import Run
 from kdviz.training.options import ObjectiveLike, Training
-from kdviz.training.store import Store
+from kdviz.training.store import Store, store_of
 
 
 def train(
@@ -59,8 +60,7 @@ def train(
     Run
         A record's measure is the accuracy on the validation samples, from 0 to 1.
     """
-    if on not in ("labelled", "train"):
-        raise ValueError(f"on must be 'labelled' or 'train'; got {on!r}")
+    _check_part(on)
     objective = as_objective(CrossEntropy() if objective is None else objective)
     if objective.needs_teacher:
         raise ValueError(f"{objective} needs a teacher; use kdviz.distill(teacher, student, ...)")
@@ -111,8 +111,13 @@ def teacher(
     def make():
         return train(start, data, on=on, record_every=steps, **recipe).finish().student.state_dict()
 
-    start.load_state_dict((store or Store()).fetch(settings, make, start.state_dict()))
+    start.load_state_dict(store_of(store).fetch(settings, make, start.state_dict()))
     return start.eval().requires_grad_(False)
+
+
+def _check_part(on):
+    if on not in ("labelled", "train"):
+        raise ValueError(f"on must be 'labelled' or 'train'; got {on!r}")
 
 
 def described_teacher(data, model=None, on="train", steps=1000, learning_rate=3e-3, seed=None):
@@ -120,6 +125,14 @@ def described_teacher(data, model=None, on="train", steps=1000, learning_rate=3e
 
     The settings are None where the model cannot be described.
     """
+    if not isinstance(data, Dataset):
+        raise TypeError(
+            "kdviz.teacher is trained on a kdviz data set, such as kdviz.datasets.digits() gives; got "
+            f"{type(data).__name__}. kdviz.train takes tensors, tables and loaders too"
+        )
+    _check_part(on)
+    if model is not None:
+        check_model("the model of a teacher", model)
     seed = data.seed if seed is None else seed
     start = mlp(64, 256, 10, seed=seed) if model is None else copy.deepcopy(model)
     start = start.to(data.train.inputs.device)

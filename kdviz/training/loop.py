@@ -1,6 +1,7 @@
 """The one training loop. It is an iterator: whoever consumes it decides when to stop."""
 
 import math
+import numbers
 import threading
 from collections.abc import Callable
 from contextlib import contextmanager
@@ -113,7 +114,8 @@ class Run:
             self._optimizer.learn_too(parts)
 
     def _check_learning_rate(self):
-        if not 0 < self.learning_rate < math.inf:
+        rate = self.learning_rate
+        if not isinstance(rate, numbers.Real) or not 0 < rate < math.inf:
             raise ValueError(
                 f"learning_rate must be above 0, and a finite number; got {self.learning_rate!r}"
             )

@@ -125,6 +125,15 @@ class Store:
             )
 
 
+def store_of(store):
+    """The store that was asked for, or the reader's own."""
+    if store is None:
+        return Store()
+    if not isinstance(store, Store):
+        raise TypeError(f"store must be a kdviz.training.Store, such as Store(FOLDER); got {store!r}")
+    return store
+
+
 @cache
 def _tidy(folder):
     """Once for each folder, remove what killed writers left and what nobody has used for long."""

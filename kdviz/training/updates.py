@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import torch
 
-from kdviz.tracing import device_of
+from kdviz.tracing import check_model, device_of
 
 STEPS = 600
 
@@ -121,12 +121,13 @@ def count_steps(run):
 
 def check_settings(run):
     """The settings of a run, with errors that say what each has to be."""
-    for name in ("steps", "record_every", "batch_size", "accumulate"):
-        value = getattr(run, name)
-        if value is None and name in ("steps", "record_every"):
+    check_model("the student", run.student)
+    for name in ("steps", "record_every", "batch_size", "accumulate", "threads", "seed"):
+        value, least = getattr(run, name), 0 if name == "seed" else 1
+        if value is None and name in ("steps", "record_every", "seed"):
             continue
-        if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < 1:
-            raise ValueError(f"{name} must be a whole number from 1 up; got {value!r}")
+        if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < least:
+            raise ValueError(f"{name} must be a whole number from {least} up; got {value!r}")
         setattr(run, name, int(value))
     for name in ("epochs", "clip"):
         value = getattr(run, name)

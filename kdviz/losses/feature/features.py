@@ -145,7 +145,8 @@ def check_axes(loss, features, layer):
         wanted = " or ".join(SHAPES[count] for count in axes)
         where = {(4,): "before the pooling", (2,): "after the pooling"}.get(axes, "that gives one of them")
         raise ValueError(
-            f"{loss.name} compares {wanted}; layer {layer!r} gives {tuple(features.shape)}. Name a layer {where}"
+            f"{loss.name} compares {wanted}; layer {layer!r} gives {tuple(features.shape)}. "
+            f"Name a layer {where}"
         )
 
 

@@ -29,6 +29,11 @@ class ResponseLoss(Loss):
         check_settings(self.forms, **vars(self))
 
     def value(self, student, teacher, labels, learned):
+        if self.needs_teacher and student.logits.ndim != teacher.logits.ndim:
+            raise ValueError(
+                "student and teacher must give logits with as many axes; the student's have shape "
+                f"{tuple(student.logits.shape)}, the teacher's {tuple(teacher.logits.shape)}"
+            )
         given = [student.logits]
         given += [teacher.logits] if self.needs_teacher else []
         given += [labels] if self.needs_labels else []
