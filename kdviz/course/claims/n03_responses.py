@@ -309,6 +309,15 @@ CLAIMS = [
         '**Does not hold**: "listen only to a teacher who is right", when the labels are wrong.',
         live='gain(found, "conditional", minus="hard labels").worse',
     ),
+    Claim(
+        "The pushes are equal up to rounding.",
+        live="apart < 1e-12 and push(made_up).abs().max() > 1e-4",
+    ),
+    Claim(
+        "The two values are not: they differ by the entropy of the target, a constant that no student can change.",
+        live="abs(value(smoothed, z_student, z_teacher) - value(made_up, z_student, z_teacher) - float(entropy)) < 1e-5",
+        differs="two are counted",
+    ),
 ]
 
 EXEMPT = {
