@@ -269,8 +269,8 @@ CYCLES = 4
 def six_ways(seeds, labels=100, steps=600):
     """Six more ways to teach oneself, with the weights and temperatures of their papers where they fit.
 
-    Controls: the labels alone, once and with the steps of two generations; label smoothing; and for
-    "two views" the same noisy images with nobody listening. "snapshot" has four cycles in the same steps.
+    Controls: the labels alone, once and with the steps of two generations; label smoothing; and
+    of "snapshot", which has four cycles in the same steps, and of "two views" the same with nobody listening.
     """
     data = [digits(labels=labels, transfer="labelled", seed=seed) for seed in seeds]
     begin = starts(data, 16)
@@ -291,6 +291,7 @@ def six_ways(seeds, labels=100, steps=600):
         "virtual teacher": from_labels(data, begin, VIRTUAL, steps=steps),
         "its own pupil": chained(teacher_free, steps=steps),
         "snapshot": chained(snapshot, generations=CYCLES, steps=steps // CYCLES),
+        "snapshot, unheard": chained(snapshot, objective=UNHEARD, generations=CYCLES, steps=steps // CYCLES),
         "class-wise": one_by_one(class_wise),
         "progressive": one_by_one(progressive),
         "two views": one_by_one(two_distortions),
