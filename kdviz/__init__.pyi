@@ -1,5 +1,6 @@
 # What kdviz offers: the one list, read by kdviz/__init__.py and by editors.
 
+from . import algorithms as algorithms
 from . import course as course
 from . import datasets as datasets
 from . import explain as explain

@@ -9,6 +9,7 @@ from kdviz.explorers.anatomy_explorer import Anatomy, anatomy
 from kdviz.explorers.attention_explorer import AttentionExplorer, attention
 from kdviz.explorers.attribution_explorer import AttributionExplorer, attribution
 from kdviz.explorers.base import Explorer
+from kdviz.explorers.compression_explorer import Compression, compression
 from kdviz.explorers.generations_explorer import Generations, generations
 from kdviz.explorers.guess_explorer import Guess, guess
 from kdviz.explorers.landscape_explorer import Landscape, landscape
@@ -29,6 +30,7 @@ __all__ = [
     "Anatomy",
     "AttentionExplorer",
     "AttributionExplorer",
+    "Compression",
     "Explorer",
     "Generations",
     "Guess",
@@ -46,6 +48,7 @@ __all__ = [
     "anatomy",
     "attention",
     "attribution",
+    "compression",
     "generations",
     "guess",
     "landscape",
