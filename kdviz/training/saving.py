@@ -138,8 +138,8 @@ def _check_asked(saved, ours, path):
     for name, value in ours.items():
         if saved.get(name) != value:
             raise ValueError(
-                f"{path} is of a run with another {name}: {_short(saved.get(name))}, and the one handed in has "
-                f"{_short(value)}. Make it with the arguments of the first"
+                f"{path} is of a run with another {name}: {_short(saved.get(name))}, and the one handed in "
+                f"has {_short(value)}. Make it with the arguments of the first"
             )
 
 

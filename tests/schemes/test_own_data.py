@@ -292,12 +292,7 @@ class TestTraining:
             (ValueError, "not both", table, {"epochs": 1, "steps": 3}),
             (ValueError, "clip must be a finite number above 0", table, {"clip": -1}),
             (ValueError, "precision must be", table, {"precision": torch.float32}),
-            (
-                TypeError,
-                "a function of the parameters",
-                table,
-                {"optimizer": torch.optim.SGD([torch.ones(1)])},
-            ),
+            (TypeError, "a function of the parameters", table, {"optimizer": made}),
             (TypeError, "waits for a measure", table, {"schedule": plateau, "steps": 1}),
             (TypeError, "that makes a torch optimizer", table, {"optimizer": len}),
             (TypeError, "data must be tensors", 3, {}),
