@@ -135,11 +135,11 @@ def asked(run):
 
 def _check_asked(saved, ours, path):
     ours = json.loads(json.dumps(ours))
-    for name, value in saved.items():
-        if ours.get(name) != value:
+    for name, value in ours.items():
+        if saved.get(name) != value:
             raise ValueError(
-                f"{path} is of a run with another {name}: {_short(value)}, and the one handed in has "
-                f"{_short(ours.get(name))}. Make it with the arguments of the first"
+                f"{path} is of a run with another {name}: {_short(saved.get(name))}, and the one handed in "
+                f"has {_short(value)}. Make it with the arguments of the first"
             )
 
 
