@@ -34,6 +34,7 @@ from kdviz.course.claims.checks import cell_for
 from kdviz.course.claims.sentences import predictions
 from kdviz.course.formulas import mathml
 from kdviz.course.glossary import DEFINITIONS, anchor, with_links
+from kdviz.course.kernels import ENCRYPTED
 from kdviz.course.pages import Page, following, pages
 from kdviz.course.paths import course_folder
 from kdviz.course.references import references
@@ -151,6 +152,7 @@ def execute(path):
         timeout=600,
         kernel_name="python3",
         store_widget_state=False,
+        config=ENCRYPTED,
         resources={"metadata": {"path": str(Path(path).parent)}},
     )
     try:

@@ -123,8 +123,8 @@ def convnets():
 
 
 def students_table():
-    row = {"name": "small", "accuracy": 95.0, "baseline_accuracy": 93.0, "parameters": 500, "bytes": 2000}
-    return pd.DataFrame([row | {"seed": seed, "accuracy": 95.0 + seed / 10} for seed in range(4)])
+    row = {"student": "small", "accuracy": 95.0, "baseline_accuracy": 93.0, "parameters": 500, "bytes": 2000}
+    return pd.DataFrame([row | {"seed": seed, "accuracy": 95.0 + seed / 10} for seed in range(6)])
 
 
 def runs_of():
