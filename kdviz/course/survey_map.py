@@ -47,9 +47,10 @@ def _place(topic, says, page: Page):
     if topic in page.topics:
         return Place(topic, says, f"notebook {page.number}", "whole", page.notebook)
     heading = page.sections[topic]
-    number, _, title = heading.partition(". ")
+    number, numbered, title = heading.rpartition(". ")
     where = f"{page.notebook}#{quote(heading.replace(' ', '-'))}"
-    return Place(topic, title, f"part: notebook {page.number}, section {number}", "part", where)
+    section = f", section {number}" if numbered else ""
+    return Place(topic, title, f"part: notebook {page.number}{section}", "part", where)
 
 
 class SurveyMap:
