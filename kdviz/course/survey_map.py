@@ -49,11 +49,11 @@ def _place(topic, says, page: Page):
     if topic in page.topics:
         return Place(topic, says, f"notebook {page.number}", "whole", page.notebook, thumbnail(page))
     heading = page.sections[topic]
-    number, _, title = heading.partition(". ")
+    number, numbered, title = heading.rpartition(". ")
     where = f"{page.notebook}#{quote(heading.replace(' ', '-'))}"
-    return Place(
-        topic, title, f"part: notebook {page.number}, section {number}", "part", where, thumbnail(page)
-    )
+    section = f", section {number}" if numbered else ""
+    status = f"part: notebook {page.number}{section}"
+    return Place(topic, title, status, "part", where, thumbnail(page))
 
 
 class SurveyMap:

@@ -54,7 +54,7 @@ def test_a_page_has_its_place_on_the_map(one):
 
 def test_a_section_on_the_map_is_a_heading_of_its_page(written):
     one, notebook = written
-    headings = re.findall(r"^## (.+)$", text_of(notebook, "markdown"), re.MULTILINE)
+    headings = re.findall(r"^##+ (.+)$", text_of(notebook, "markdown"), re.MULTILINE)
     missing = set(one.sections.values()) - set(headings)
     assert not missing, f"{one.name} has no section {missing}; it has {headings}"
     assert not set(one.sections) & set(one.topics), "a page is about a topic, or a section of it is"

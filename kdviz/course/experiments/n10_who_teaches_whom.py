@@ -23,6 +23,7 @@ from kdviz.course.experiments.arms import (
 )
 from kdviz.course.results import result
 from kdviz.datasets import digits
+from kdviz.losses.feature import Hint
 from kdviz.losses.response import CrossEntropy, SoftTargets
 from kdviz.models import Ensemble, cost, low_rank, mlp, quantised, separable_convnet
 from kdviz.schemes import assistants, block_wise, residual, stack_chains
@@ -264,6 +265,7 @@ def faithful(seeds, steps=600):
 # --- two more bridges
 
 THIN = 4
+HINTS = CrossEntropy() + Hint("hidden1") + Hint("logits")
 
 
 @result({"labels": (50,)}, tolerance=6.0)
@@ -273,7 +275,7 @@ def bridges(seeds, labels, steps=600):
     "residual": a student of 4 units, then a second of 4 that learns what the first one's answers lack. Its
     rival is one student of 8 units, with the steps of both. "block by block": the teacher's hidden layer
     gives way to one of rank 4, and then its last layer learns. Its rivals are the same thin network all at
-    once, with as many steps, on the teacher's answers or on the labels alone.
+    once, with as many steps: on the teacher's answers, on the hints of both stages, on the labels alone.
     """
     data = [digits(labels=labels, transfer="labelled", seed=seed) for seed in seeds]
     taught_by = usual_teachers(data)
@@ -290,6 +292,7 @@ def bridges(seeds, labels, steps=600):
             for teacher, own, part in zip(taught_by, thin, data, strict=True)
         ],
         "all at once": from_teacher(data, thin, taught_by, MIXTURE, steps=2 * steps),
+        "all at once, the same hints": from_teacher(data, thin, taught_by, HINTS, steps=2 * steps),
         "all at once, labels alone": from_labels(data, thin, steps=2 * steps),
         "as copied": thin,
     }
