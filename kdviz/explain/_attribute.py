@@ -18,7 +18,7 @@ from captum.attr import (
 )
 from torch import Tensor
 
-from kdviz.losses.checks import check_choice, check_labels, check_whole
+from kdviz.losses.checks import check_choice, check_labels, check_numbers_of, check_whole
 from kdviz.seeding import random_state_kept
 from kdviz.tracing import call, device_of, evaluating, hooked, logits_of, to_device
 
