@@ -73,6 +73,14 @@ def check_model(name, model):
         raise TypeError(f"{name} must be a torch.nn.Module; got {kind}. Hand in a network, made")
 
 
+def check_models(name, models):
+    """Networks in a list, one of them at least."""
+    if not isinstance(models, (list, tuple)) or not models:
+        raise TypeError(f"{name} must be a list of networks; got {models!r}")
+    for model in models:
+        check_model(f"each of {name}", model)
+
+
 def trace(model, inputs, layers=()):
     """Run ``model`` on ``inputs`` and keep its logits and the outputs of the layers named.
 
@@ -106,6 +114,7 @@ def answer(model, inputs, layers=()):
     The inputs go to the model's device, a part at a time, and what it says comes back to theirs. Afterwards
     every layer is in the mode it was in, and random numbers go on as if nothing had been drawn.
     """
+    check_model("the network", model)
     home, where = _device_of_inputs(inputs), device_of(model)
     count = size_of(inputs)
     at_once = max(1, _NUMBERS_A_PASS // max(1, _numbers(inputs) // max(1, count)))
@@ -175,6 +184,8 @@ def hooked(model, note, layers=None):
 @contextmanager
 def evaluating(*models):
     """Models in eval mode; afterwards every layer is in the mode it was in."""
+    for model in models:
+        check_model("the network", model)
     modes = [(module, module.training) for model in models for module in model.modules()]
     for model in models:
         model.eval()
@@ -256,6 +267,7 @@ def to_device(inputs, device):
 
 def device_of(model):
     """Where a model's parameters are, or its buffers; the CPU where it has neither."""
+    check_model("the network", model)
     held = next(model.parameters(), next(model.buffers(), None))
     return torch.device("cpu") if held is None else held.device
 

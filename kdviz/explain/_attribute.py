@@ -18,7 +18,7 @@ from captum.attr import (
 )
 from torch import Tensor
 
-from kdviz.losses.checks import check_choice, check_labels, check_whole
+from kdviz.losses.checks import check_choice, check_labels, check_numbers_of, check_whole
 from kdviz.seeding import random_state_kept
 from kdviz.tracing import call, device_of, evaluating, hooked, logits_of, to_device
 
@@ -130,7 +130,9 @@ def answering(model, inputs, targets, pick=None):
 
     with evaluating(model), random_state_kept():
         with torch.no_grad():
-            check_labels(function(given[:1], *(part[:1] for part in others)), targets[:1])
+            logits = function(given[:1], *(part[:1] for part in others))
+            check_numbers_of("the model's logits", logits)
+            check_labels(logits, targets[:1])
         yield Asked(model, function, given, others, targets, parts.get("attention_mask"))
 
 

@@ -225,6 +225,11 @@ class Run:
         total = sum(_per_student(term.weight) * values[name] for name, term in objective.named.items())
         if not torch.isfinite(total).all():
             raise ValueError(self._what_diverged(values))
+        if not total.requires_grad:
+            raise ValueError(
+                "the loss does not depend on the student's weights: its answer is detached, or made of whole "
+                "numbers"
+            )
         self._remember(student, teacher, labels)
         self._optimizer.backward(total.sum() / self.accumulate)
         return total.detach(), {name: value.detach() for name, value in values.items()}

@@ -18,6 +18,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import torch
+import traitlets
 from loss_examples import EXAMPLES, made
 from torch import nn
 
@@ -528,8 +529,10 @@ def is_told(error):
     ours = last.filename.startswith(KDVIZ) and last.line.startswith("raise")
     # A network's own error goes on as it is, with a note of what kdviz asked it.
     asked = any("kdviz called this" in note for note in getattr(error, "__notes__", ()))
+    # Those of a widget's traits say what was expected and what was given.
     return (
         asked
+        or isinstance(error, traitlets.TraitError)
         or any(frame.filename == __file__ for frame in frames[2:])
         or (ours and isinstance(error, (ValueError, TypeError)) and len(str(error)) > 20)
     )

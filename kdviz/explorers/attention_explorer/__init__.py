@@ -12,8 +12,10 @@ from kdviz.explorers.validation import (
     Index,
     array,
     check_count,
+    check_data,
     checked_images,
     class_numbers,
+    items,
     named,
 )
 from kdviz.explorers.wire import pack
@@ -104,6 +106,7 @@ def attention(teacher, students, data, layers, *, teacher_layers=None, images=20
     -------
     AttentionExplorer
     """
+    check_data(data)
     test = data.test
     images = check_count("images", images, 1, len(test), of="test images")
     layers, teacher_layers = _paths(layers), _paths(teacher_layers or layers)
@@ -118,7 +121,7 @@ def attention(teacher, students, data, layers, *, teacher_layers=None, images=20
 
 
 def _paths(layers):
-    layers = [layers] if isinstance(layers, str) else list(layers)
+    layers = [layers] if isinstance(layers, str) else items("layers", layers, "paths")
     if not layers or not all(isinstance(path, str) for path in layers) or len(set(layers)) < len(layers):
         raise ValueError(
             f"layers must be the path of a layer or several different ones, "

@@ -5,6 +5,7 @@ from typing import ClassVar
 import traitlets
 
 from kdviz.explorers.base import Explorer
+from kdviz.explorers.validation import items
 
 
 class Guess(Explorer):
@@ -83,9 +84,7 @@ def guess(question, choices, answer=None, because=""):
 def _check_choices(question, choices):
     if not isinstance(question, str) or not question.strip():
         raise ValueError(f"question must be a text that is not empty; got {question!r}")
-    if isinstance(choices, str):
-        raise TypeError(f"choices must be a list of texts, not one text; got {choices!r}")
-    choices = list(choices)
+    choices = items("choices", choices, "texts")
     if not all(isinstance(choice, str) and choice.strip() for choice in choices):
         raise TypeError(f"every choice must be a text that is not empty; got {choices!r}")
     if len(choices) < 2 or len(set(choices)) != len(choices):

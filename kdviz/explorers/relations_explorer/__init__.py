@@ -10,6 +10,7 @@ from kdviz.explorers.validation import (
     Index,
     array,
     check_count,
+    check_data,
     check_index,
     checked_images,
     class_numbers,
@@ -116,6 +117,7 @@ def relations(teacher, students, data, layer, *, teacher_layer=None, samples=60)
     -------
     RelationExplorer
     """
+    check_data(data)
     test = data.test
     samples = check_count("samples", samples, 3, min(MOST, len(test)))
     shown = test[stratified_rows(test.labels.numpy(), samples)]
