@@ -93,6 +93,8 @@ def _parser():
         command("benchmark", _benchmark, "measure, side by side in one run")
         command("soak", _soak, "train for ten minutes in the training theatre, under 2,000 slider moves")
         command("lint", _lint, "check the code's style")
+        gpu = command("gpu", _gpu, "run every check that needs an accelerator; without one, say so")
+        gpu.add_argument("--device", default="cuda", help="(default: cuda); cpu tries the checks themselves")
     return parser
 
 
@@ -215,6 +217,12 @@ def _lint(options):
     for command in commands:
         status = subprocess.run([npm, *command], cwd=CLONE / "tools").returncode or status
     return status
+
+
+def _gpu(options):
+    from kdviz.commands.gpu import check
+
+    return check(CLONE, options.device)
 
 
 def _python(*arguments):

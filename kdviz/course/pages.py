@@ -5,7 +5,7 @@
 """
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 
@@ -21,6 +21,7 @@ class Page:
     title: str
     kind: str = "walk"
     topics: tuple[str, ...] = ()
+    sections: dict[str, str] = field(default_factory=dict)
     teaches: str = ""
     minutes: int = 0
     seconds: int = 0
@@ -63,6 +64,11 @@ def _declared():
 def regions() -> list[Region]:
     """The regions of the map."""
     return [Region(**region) for region in _declared()["regions"]]
+
+
+def left_out() -> dict[str, str]:
+    """What the surveys name and no page teaches: methods by topic."""
+    return {one["topic"]: one["methods"] for one in _declared()["left_out"]}
 
 
 def pages(planned: bool = False) -> list[Page]:

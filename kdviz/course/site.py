@@ -34,10 +34,12 @@ from kdviz.course.claims.checks import cell_for
 from kdviz.course.claims.sentences import predictions
 from kdviz.course.formulas import mathml
 from kdviz.course.glossary import DEFINITIONS, anchor, with_links
+from kdviz.course.kernels import ENCRYPTED
 from kdviz.course.pages import Page, following, pages
 from kdviz.course.paths import course_folder
 from kdviz.course.references import references
 from kdviz.course.survey_map import survey_map
+from kdviz.course.thumbnails import thumbnail
 from kdviz.explorers.base import STATIC_PAGES
 from kdviz.explorers.playground_explorer import playground_page
 from kdviz.files import write_whole
@@ -150,6 +152,7 @@ def execute(path):
         timeout=600,
         kernel_name="python3",
         store_widget_state=False,
+        config=ENCRYPTED,
         resources={"metadata": {"path": str(Path(path).parent)}},
     )
     try:
@@ -248,6 +251,7 @@ def index(course: list[Page]) -> str:
         "index.html.j2",
         pages=course,
         labels={page.name: page.label for page in course},
+        pictures={page.name: thumbnail(page) for page in course},
         map=_to_pages(survey_map()._repr_html_()),
         picture=f"data:image/webp;base64,{picture}",
     )

@@ -57,11 +57,6 @@ def named(students):
     return students
 
 
-def check_model(name, model):
-    if not isinstance(model, torch.nn.Module):
-        raise TypeError(f"{name} must be a torch.nn.Module; got {type(model).__name__}")
-
-
 def check_index(name, value, count):
     """The number of one among so many, from 0."""
     if not is_whole(value) or not 0 <= value < count:

@@ -48,8 +48,16 @@ def test_pages_are_numbered_in_order_and_the_walk_comes_first():
 def test_a_page_has_its_place_on_the_map(one):
     there = [topic for region in regions() for topic in region.topics]
     assert one.topics, f"give {one.name} a topic of the map in pages.toml: {there}"
-    unknown = set(one.topics) - set(there)
+    unknown = {*one.topics, *one.sections} - set(there)
     assert not unknown, f"add {unknown} to a region of the map in pages.toml, or choose from {there}"
+
+
+def test_a_section_on_the_map_is_a_heading_of_its_page(written):
+    one, notebook = written
+    headings = re.findall(r"^##+ (.+)$", text_of(notebook, "markdown"), re.MULTILINE)
+    missing = set(one.sections.values()) - set(headings)
+    assert not missing, f"{one.name} has no section {missing}; it has {headings}"
+    assert not set(one.sections) & set(one.topics), "a page is about a topic, or a section of it is"
 
 
 def test_a_page_begins_as_it_is_declared(written):

@@ -11,7 +11,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from torch.nn import functional as F
 
 import kdviz as kd
-from kdviz.models.seeding import seeded
+from kdviz.seeding import seeded
 from kdviz.tracing import logits_of
 
 pytestmark = [pytest.mark.complete, pytest.mark.filterwarnings("ignore")]

@@ -61,6 +61,14 @@ def _accuracy(rows):
     return rows.set_index("seed").accuracy.sort_index()
 
 
+MORE = ("correlation congruence", "DarkRank", "IRG", "InfoNCE", "locality preserving")
+
+
+def more(arm: str, minus: str = "distances", of: str = "accuracy") -> Gain:
+    """Losses that page 05 does not write by hand, beside the distances."""
+    return gain("more_relations", arm, minus=minus, of=of)
+
+
 CLAIMS = [
     Claim(
         "With the constant mean the embedding shrinks, by orders of magnitude.",
@@ -281,6 +289,47 @@ CLAIMS = [
         "Adding moves all images alike, turning keeps all distances, and the doubling is divided "
         "out by the mean.",
         live="(distances(moved) - distances(s)).abs().max() < 1e-6",
+    ),
+    Claim(
+        "Before training most edges are in one graph only; the student has most of its edges from its teacher, and has never seen a label.",
+        live=[
+            'experiments.edge_overlap(graphs["before training"], hers) < 0.5',
+            '(graphs["student, 8 numbers"] & hers).sum() > graphs["student, 8 numbers"].sum() / 2',
+        ],
+    ),
+    Claim(
+        "Correlation congruence is null against the distances in the first column, and IRG a point behind.",
+        stored=['more("correlation congruence").null', 'more("IRG").about(-1, within=0.3)'],
+        differs="a point behind is said of IRG alone",
+    ),
+    Claim(
+        "DarkRank is more than four points behind: it keeps the order of neighbours and lets the distances go.",
+        stored='more("DarkRank").worse and more("DarkRank").mean < -4',
+        differs="behind is below",
+    ),
+    Claim(
+        "InfoNCE is thirty points behind, and still better than an untrained student.",
+        stored=['more("InfoNCE").about(-30, within=1)', 'more("InfoNCE", "untrained").better'],
+        differs="thirty behind is -30",
+    ),
+    Claim(
+        "And locality preserving, all by itself, is worse than no training: it only ever pulls images together, so its best answer is one point for all of them.",
+        stored='more("locality preserving", "untrained").worse',
+    ),
+    Claim(
+        "In the second column all five are surely below the distances.",
+        stored='all(more(arm, of="edge_overlap").worse for arm in MORE) and len(MORE) == 5',
+    ),
+    Claim(
+        "Even these share fewer than two edges in three with their teacher: 8 numbers have no room for all of the relations among 256.",
+        stored='table("more_relations", arm="distances").edge_overlap.mean() < 100 * 2 / 3',
+        differs="8 and 256 are sizes",
+    ),
+    Claim(
+        "With the teacher's features of other images, distances, DarkRank and InfoNCE fall by about forty points each, as a control should.",
+        stored="""all(more(arm, minus=f"{arm}, shuffled pairs").about(41, within=1.5)
+                  for arm in ("distances", "DarkRank", "InfoNCE"))""",
+        differs="about forty is 41",
     ),
 ]
 EXEMPT = {

@@ -317,6 +317,14 @@ CLAIMS = [
         stored='means("agreement").idxmax() == means("accuracy").idxmin() == "ONE"',
         differs="better is in the saying that does not hold",
     ),
+    Claim(
+        "Minimum has the smallest cross-entropy, and must: of each wrong class it takes the least that anybody gives it, so on each image it is at least as good as the better peer, whom naive takes.",
+        live='entropy["minimum"] == min(entropy.values()) and entropy["minimum"] < entropy["naive"] < min(entropy["first peer"], entropy["second peer"])',
+    ),
+    Claim(
+        "Linear cannot be worse than either peer on the batch; on single images it may be.",
+        live='entropy["linear"] < 1e-4 + min(entropy["first peer"], entropy["second peer"])',
+    ),
 ]
 
 EXEMPT = {

@@ -77,6 +77,11 @@ def faithful(of):
     return gain("faithful", SOFT, minus=HARD, of=of, images=1200)
 
 
+def bridge(arm: str, minus: str):
+    """A residual student or a thin copy, and its rivals."""
+    return gain("bridges", arm, minus=minus)
+
+
 CLAIMS = [
     # How small may a student be?
     Claim(
@@ -442,6 +447,50 @@ CLAIMS = [
     Claim(
         'Does not hold: "the lowest score is the best student". It depends on α and on the unit of size.',
         live='len(winners(everything, master)) > 2 and winner(named, {**master, **owner}, 0.5, "bytes") != winner(named, {**master, **owner}, 0.5)',
+    ),
+    Claim(
+        "The residual student is thirteen points better than its first half alone, and a paper could show just that.",
+        stored='bridge("residual", "4 units").about(13, within=0.5)',
+    ),
+    Claim(
+        "But one student of 8 units, as large and trained as long, is three points better still.",
+        stored='bridge("8 units", "residual").about(3, within=0.4) and 8',
+    ),
+    Claim(
+        "Against 8 units that never hear a teacher the residual student is null.",
+        stored='bridge("residual", "8 units, labels alone").null',
+        differs="8 is in the arm",
+    ),
+    Claim(
+        "Block by block holds: the thin network is three points better than all at once on the teacher's answers, and ten better than on the labels alone.",
+        stored=[
+            'bridge("block by block", "all at once").about(3, within=0.4)',
+            'bridge("block by block", "all at once, labels alone").about(10, within=0.4)',
+        ],
+    ),
+    Claim(
+        "More than a point of the three comes with the hints, which the answers do not have.",
+        stored='bridge("all at once, the same hints", "all at once").better and bridge("all at once, the same hints", "all at once").mean > 1',
+        differs="the three are told above",
+    ),
+    Claim(
+        "With the same hints all at once it is still 1.8 ± 1.2 points better.",
+        stored="""bridge("block by block", "all at once, the same hints").about(1.8, within=0.06)
+                  and abs(bridge("block by block", "all at once, the same hints").half - 1.2) < 0.06""",
+    ),
+    Claim(
+        "So here, for once, learning in pieces helps.",
+        stored='bridge("block by block", "all at once, the same hints").better',
+    ),
+    Claim(
+        "Holds with 50 labels: a thin copy that takes the teacher's place block by block is better than the same network all at once.",
+        stored='all(bridge("block by block", rival).better for rival in ("all at once", "all at once, the same hints", "all at once, labels alone"))',
+        differs="50 is how many are labelled",
+    ),
+    Claim(
+        'Does not hold with 50 labels: "a residual student closes the gap". One student of the same size is three points better.',
+        stored='bridge("8 units", "residual").about(3, within=0.4) and 50',
+        differs="closes is what is denied",
     ),
 ]
 

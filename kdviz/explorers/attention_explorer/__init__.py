@@ -12,7 +12,6 @@ from kdviz.explorers.validation import (
     Index,
     array,
     check_count,
-    check_model,
     checked_images,
     class_numbers,
     named,
@@ -21,7 +20,7 @@ from kdviz.explorers.wire import pack
 from kdviz.losses.feature import attention_map, attention_transfer
 from kdviz.losses.relation import flow_of_solution
 from kdviz.losses.relation._flow_of_solution import flow
-from kdviz.tracing import answer
+from kdviz.tracing import answer, check_model
 
 MOST_BYTES = 600_000
 

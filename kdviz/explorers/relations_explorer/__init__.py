@@ -11,7 +11,6 @@ from kdviz.explorers.validation import (
     array,
     check_count,
     check_index,
-    check_model,
     checked_images,
     class_numbers,
     named,
@@ -20,7 +19,7 @@ from kdviz.explorers.wire import pack
 from kdviz.losses.relation import angle_relation, distance_relation, similarity_preserving
 from kdviz.losses.relation._relational import relative_distances
 from kdviz.losses.relation.relations import gram, unit, vectors
-from kdviz.tracing import answer
+from kdviz.tracing import answer, check_model
 
 MOST = 200
 
