@@ -59,7 +59,10 @@ CLAIMS = [
         differs="three and a half is 3.5; 10 and 100 are names of data sets",
     ),
     Claim(
-        "The correlation is negative, and no further from 0 than exchanged names would give. Only the first place is the same.",
+        "Nine losses are in both lists, on the same networks and the same data. How alike are their "
+        "two orders (rank correlation, 1 is the same)? → not alike, below 0.3\n"
+        "The correlation is negative, and no further from 0 than exchanged names would give. Only "
+        "the first place is the same.",
         stored=[
             'RANKINGS["the two recipes"] < 0 and (abs(RANKINGS["names exchanged"]) > abs(RANKINGS["the two recipes"])).mean() > 0.05',
             "[name for name in FIRST if name in SECOND][0] == [name for name in SECOND if name in FIRST][0]",
