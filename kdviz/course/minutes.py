@@ -8,7 +8,6 @@ three with each explorer. To that come the seconds that the cells run, and what 
 import json
 import re
 from dataclasses import dataclass
-from functools import cache
 
 from kdviz.course.exercises import exercises
 from kdviz.course.pages import Page
@@ -36,7 +35,6 @@ class Time:
         return f"About {self.total} minutes: {parts}."
 
 
-@cache
 def time_of(page: Page) -> Time:
     """What a page takes, of its notebook, its exercises and the seconds that it declares."""
     notebook = json.loads((course_folder() / "notebooks" / page.notebook).read_text(encoding="utf-8"))

@@ -12,7 +12,7 @@ PLANTED = {"teacher_in_training_mode", "teacher_not_frozen", "reduction", "tempe
 
 CLAIMS = [
     Claim(
-        "How many different faults does the step `first_try` have? → four\n"
+        "How many different faults does the step first_try have? → four\n"
         "The teacher answers in train mode, gradients flow into it, the mean runs over the classes "
         "as well, and T² is missing.",
         live="set(first.names) == PLANTED and len(PLANTED) == 4",

@@ -38,13 +38,15 @@
       }
     }
     for (const name of rows) {
-      const yref = name.replace("axis", ""), mine = (note) => note.yref === yref && note.xref === "paper";
+      const yref = name.replace("axis", ""), mine = (note) => (note.yref ?? "y") === yref && note.xref === "paper";
       made.annotations = [...made.annotations.filter((note) => !mine(note)),
         ...rowTexts(layout[name], yref, made.annotations.filter(mine), width)];
       made[name] = { ...layout[name], showticklabels: false, ticks: "" };
     }
     if (rows.length) Object.assign(made, { margin: { ...layout.margin, l: 8, r: 8 }, height: 1.35 * layout.height });
-    if (layout.title?.text) made.title = { ...layout.title, text: broken(layout.title.text, width), font: { size: 14 } };
+    // A legend in several lines would lie on the title.
+    if (layout.showlegend) made.legend = { orientation: "h", x: 0, y: -0.25, yanchor: "top" };
+    if (layout.title?.text) made.title = { ...layout.title, text: broken(layout.title.text, 0.85 * width), font: { size: 14 } };
     return made;
   }
 

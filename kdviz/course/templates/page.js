@@ -79,12 +79,15 @@
 
   // ---- Tables that are too wide for a phone ----
 
-  for (const table of document.querySelectorAll(".jp-RenderedMarkdown table")) {
-    if (table.scrollWidth <= table.clientWidth) continue;
+  const wordy = (table) => [...table.querySelectorAll("td")].some((cell) => cell.textContent.length > 60);
+  for (const table of document.querySelectorAll(".jp-RenderedMarkdown table, .jp-RenderedHTMLCommon table")) {
+    if (table.closest("[data-kdviz-explorer]") || !(table.closest(".jp-RenderedMarkdown") || wordy(table))) continue;
+    const room = table.closest(".kdviz-scroll, .jp-OutputArea-output") ?? table;
+    if (room.scrollWidth <= room.clientWidth) continue;
     const names = [...table.querySelectorAll("thead th")].map((head) => head.textContent);
     for (const row of table.querySelectorAll("tbody tr")) {
       [...row.cells].slice(1).forEach((cell, i) => {
-        cell.dataset.name = names[i + 1];
+        if (cell.textContent.trim()) cell.dataset.name = names[i + 1];
       });
     }
     table.classList.add("stacked");
