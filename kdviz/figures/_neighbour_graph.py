@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
-from kdviz.figures.template import BASELINE, INK, LEGEND, STUDENT, TEACHER, figure
+from kdviz.figures.template import BASELINE, INK, STUDENT, TEACHER, figure
 
 
 def neighbour_graph(
@@ -50,9 +50,10 @@ def neighbour_graph(
         showlegend=False,
     )
     unseen = {"showticklabels": False, "ticks": "", "showgrid": False, "showline": False}
-    return figure(
-        *lines, samples, title=title, height=430, showlegend=True, legend=LEGEND, xaxis=unseen, yaxis=unseen
-    )
+    # Below the drawing, where a legend of several rows covers nothing on a phone.
+    legend = {"orientation": "h", "x": 0, "y": 0, "yanchor": "top"}
+    settings = {"title": title, "height": 430, "showlegend": True, "legend": legend}
+    return figure(*lines, samples, xaxis=unseen, yaxis=unseen, **settings)
 
 
 def _edges(places, edges, name, line):

@@ -325,6 +325,10 @@ CLAIMS = [
         "Linear cannot be worse than either peer on the batch; on single images it may be.",
         live='entropy["linear"] < 1e-4 + min(entropy["first peer"], entropy["second peer"])',
     ),
+    Claim(
+        "Both are also right on more images than either peer.",
+        live='min(correct["naive"], correct["minimum"]) > max(correct["first peer"], correct["second peer"])',
+    ),
 ]
 
 EXEMPT = {
