@@ -18,7 +18,7 @@ class Compression(Explorer):
     whole = traitlets.Dict().tag(sync=True)
     reach = traitlets.Float(1.0).tag(sync=True)
     family = traitlets.Unicode().tag(sync=True)
-    strength = traitlets.Int(0).tag(sync=True)
+    strength = traitlets.Int(1).tag(sync=True)
 
     @traitlets.validate("family")
     def _check_family(self, proposal):
