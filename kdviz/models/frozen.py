@@ -49,15 +49,15 @@ def in_train_mode(network: nn.Module) -> nn.Module:
 def _copied(network):
     if isinstance(network, torch.jit.ScriptModule):
         raise TypeError(
-            "a ScriptModule cannot be trained as a copy: its parameters are no longer torch's own. Hand in the "
-            "module that it was scripted from"
+            "a ScriptModule cannot be trained as a copy: its parameters are no longer torch's own. Hand in "
+            "the module that it was scripted from"
         )
     try:
         return copy.deepcopy(network)
     except Exception as problem:
         raise TypeError(
-            f"the student cannot be copied, and it is a copy that learns ({type(problem).__name__}: {problem}). "
-            "Layers under torch.nn.utils.weight_norm or spectral_norm take those of "
+            f"the student cannot be copied, and it is a copy that learns ({type(problem).__name__}: "
+            f"{problem}). Layers under torch.nn.utils.weight_norm or spectral_norm take those of "
             "torch.nn.utils.parametrizations; what a forward pass leaves in the model must be detached"
         ) from problem
 

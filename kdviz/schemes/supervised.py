@@ -123,7 +123,8 @@ def described_teacher(data, model=None, on="train", steps=1000, learning_rate=3e
     if not isinstance(data, Dataset):
         raise TypeError(
             "kdviz.teacher trains on a kdviz data set and keeps what it trained; got "
-            f"{type(data).__name__}. On data of your own, train one: kdviz.train(model, data).finish().student"
+            f"{type(data).__name__}. On data of your own train one by "
+            "kdviz.train(model, data).finish().student"
         )
     seed = data.seed if seed is None else seed
     start = mlp(64, 256, 10, seed=seed) if model is None else copy.deepcopy(model)
