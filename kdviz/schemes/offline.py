@@ -185,7 +185,8 @@ class OfflineLesson(Lesson):
 
 def _bytes_of_answers(teacher, samples, layers):
     """How much memory the answers to all samples would take, by those to the first two."""
-    if isinstance(teacher, torch.Tensor):
+    # Logits are few; layers of many maps are not.
+    if isinstance(teacher, torch.Tensor) or not layers:
         return 0
     found = answer(teacher, samples[:2].inputs, layers)
     each = sum(values.nbytes for values in (found.logits, *found.features.values()))

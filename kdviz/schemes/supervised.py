@@ -127,8 +127,9 @@ def described_teacher(data, model=None, on="train", steps=1000, learning_rate=3e
     """
     if not isinstance(data, Dataset):
         raise TypeError(
-            "kdviz.teacher is trained on a kdviz data set, such as kdviz.datasets.digits() gives; got "
-            f"{type(data).__name__}. kdviz.train takes tensors, tables and loaders too"
+            "kdviz.teacher trains on a kdviz data set and keeps what it trained; got "
+            f"{type(data).__name__}. On data of your own train one by "
+            "kdviz.train(model, data).finish().student"
         )
     _check_part(on)
     if model is not None:

@@ -286,7 +286,7 @@ class Run:
 
     def __repr__(self):
         state = f"{self.step} of {self.steps} steps"
-        if not self.records:
+        if not self.records or not self.records[-1].measures:
             return f"Run({state}; {self.objective})"
         measures = ", ".join(f"{k} {v:.3f}" for k, v in self.records[-1].measures.items())
         return f"Run({state}; {self.objective}; {measures})"

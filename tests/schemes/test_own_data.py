@@ -315,6 +315,14 @@ class TestTraining:
             kd.distill(torch.zeros(90, 3), student, shuffled, SOFT, steps=1).finish()
         with pytest.raises(TypeError, match="kdviz.distill and kdviz.train take tensors, tables and loaders"):
             kd.schemes.mean_teacher(student, table, steps=1)
+        with pytest.raises(TypeError, match="kdviz.train\\(model, data\\)"):
+            kd.teacher(table)
+        with pytest.raises(TypeError, match="module that it was scripted from"):
+            kd.distill(teacher, torch.jit.script(student), table, SOFT)
+        normed = torch.nn.utils.weight_norm(nn.Linear(6, 3))
+        normed(table[0])
+        with pytest.raises(TypeError, match="the student cannot be copied"):
+            kd.distill(teacher, normed, table, SOFT)
 
     def test_nothing_of_the_readers_is_changed(self, table, pair):
         class Draws(Dataset):

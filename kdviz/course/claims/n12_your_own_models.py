@@ -5,7 +5,12 @@ from kdviz.course.claims import Claim
 
 def gap(comparison, baseline, of="accuracy"):
     """Student minus a baseline, in percentage points, from the table that compare prints."""
-    return 100 * float(comparison.table[of]["student"] - comparison.table[of][baseline])
+    return 100 * float(comparison.table[of][comparison.students[0]] - comparison.table[of][baseline])
+
+
+def seeds_of(comparison, group):
+    """The accuracy of each seed of a group, in percent."""
+    return [100 * float(comparison.runs.accuracy[name]) for name in comparison.members(group)]
 
 
 PLANTED = {"teacher_in_training_mode", "teacher_not_frozen", "reduction", "temperature_squared"}
@@ -16,6 +21,25 @@ CLAIMS = [
         "The teacher answers in train mode, gradients flow into it, the mean runs over the classes "
         "as well, and T² is missing.",
         live="set(first.names) == PLANTED and len(PLANTED) == 4",
+    ),
+    Claim(
+        "The students are well ahead of the twins with 100 labels.",
+        live='gap(comparison, "100 labels") > 5',
+        differs="100 is the arm's name",
+    ),
+    Claim(
+        "Beside those with all labels the difference is null over seeds: the teacher has taken the place of the labels, and no more than that can be shown.",
+        live='difference(seeds_of(comparison, "distilled"), seeds_of(comparison, "all labels")).null',
+    ),
+    Claim(
+        "The student's is lower than that of its twin, from the same 60 texts.",
+        live='written.table.perplexity["student"] < written.table.perplexity["60 texts"] - 1',
+        differs="60 is how many texts both read",
+    ),
+    Claim(
+        "The student is ahead of the twin with 4 pictures, and beside the one with 300 the difference is less than one point.",
+        live='gap(painted, "4 pictures") > 1 and abs(gap(painted, "300 pictures")) < 1',
+        differs="4 and 300 are the arms' names",
     ),
     Claim(
         "The student that saw no label is well ahead of the twins with 2,000.",
@@ -73,12 +97,13 @@ CLAIMS = [
         live="set(first.names) == PLANTED and not mended.names",
     ),
     Claim(
-        "Holds on these four little tasks: students who hear a teacher on unlabelled data beat twins that have few labels.",
+        "Holds on these six little tasks: students who hear a teacher on unlabelled data beat twins that have few labels.",
         live=[
             'gap(comparison, "100 labels") > 2 and gap(seen, "2,000 labels") > 4 and gap(topics, "60 labels") > 10',
             'difference(scores["distilled"], scores["40 labels"]).better',
+            'gap(written, "60 texts") > 2 and gap(painted, "4 pictures") > 1',
         ],
-        differs="four are the tasks",
+        differs="six are the tasks",
     ),
     Claim(
         "Null on the photographs and on the table: a student who heard the teacher on all inputs, against a twin with all their labels.",
@@ -87,9 +112,12 @@ CLAIMS = [
 ]
 
 EXEMPT = {
-    "Below the table stand sentences; where a difference is within its interval, they say null.": "what is printed",
+    "Here are two kinds, one with the 100 labels that you have, one with all the labels that the teacher saw; and of students and twins three seeds each.": "what is trained",
+    "Where a difference is within its interval, the sentences say null.": "what is printed",
+    "One over seeds asks what other starts would give; of three seeds it is wide, and section 6 takes eight.": "what an interval is",
+    "The ground alone, most of each picture, makes a high accuracy.": "what the pictures are",
     "Now eight seeds: each has its own split, its own forest and its own 40 labelled rows.": "what is done",
-    "The table has eight seeds for it; digits, photographs and text have one, which is an example and no evidence.": "what was done",
+    "The table has eight seeds for it, the digits have three; photographs, texts and pictures have one, which is an example and no evidence.": "what was done",
     'Does not hold: "nothing was found, so it is right".': "a warning about the doctor",
     "Test: your student is half a point better.": "a question",
     "Test: several seeds in pairs, and an interval that does not contain 0.": "an answer in general",
