@@ -428,7 +428,9 @@ def wrong(value):
     if isinstance(value, kd.datasets.Dataset):
         return ANYTHING | dict(datasets())
     if isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], torch.Tensor):
-        inputs = {f"inputs: {name}": (part, value[1]) for name, part in wrong(value[0]).items()}
+        inputs = {
+            f"inputs: {name}": (part, value[1]) for name, part in (wrong(value[0]) if value else {}).items()
+        }
         labels = {f"labels: {name}": (value[0], part) for name, part in wrong(value[1]).items()}
         return ANYTHING | inputs | labels
     if isinstance(value, dict):
@@ -459,7 +461,7 @@ def wrong(value):
             "texts": value.astype(str),
             "no columns": value[[]],
         }
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, (list, tuple)) and value:
         one = {
             f"one of them {name}": type(value)([part, *value[1:]]) for name, part in wrong(value[0]).items()
         }
