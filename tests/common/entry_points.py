@@ -24,6 +24,7 @@ from torch import nn
 
 import kdviz as kd
 from kdviz import explorers, schemes
+from kdviz.course import published
 from kdviz.tracing import Trace
 from kdviz.training.store import Store
 
@@ -134,6 +135,11 @@ def runs_of():
     return kd.distill(teacher, kd.models.convnet(3, 6, seed=0), data, objective, steps=4)
 
 
+def published_tables():
+    every = pd.concat([published.survey(), published.sized()], ignore_index=True)
+    return {"rows": every, "benchmarks": {name: published.benchmark(name) for name in published.BENCHMARKS}}
+
+
 EXPLORERS = {
     "alignment": lambda: {
         "teacher": convnets()["teacher"],
@@ -169,6 +175,7 @@ EXPLORERS = {
         "y_axis": "the student's",
     },
     "playground": lambda: {"story": "few-labels"},
+    "published": lambda: published_tables() | {"view": "reported gains", "method": None},
     "relations": lambda: {
         "teacher": convnets()["teacher"],
         "students": convnets()["student"],
@@ -184,6 +191,7 @@ EXPLORERS = {
         "classes": 10,
     },
     "soft_targets": lambda: {**convnets(), "data": small(), "count": 4, "temperature": 4.0},
+    "tally": lambda: {"guesses": [explorers.guess("Which?", ["one", "two"], answer="two")], "exercises": ()},
     "theatre": lambda: {"run": runs_of(), "data": small(), "teacher": convnets()["teacher"], "count": 3},
 }
 
@@ -420,7 +428,9 @@ def wrong(value):
     if isinstance(value, kd.datasets.Dataset):
         return ANYTHING | dict(datasets())
     if isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], torch.Tensor):
-        inputs = {f"inputs: {name}": (part, value[1]) for name, part in wrong(value[0]).items()}
+        inputs = {
+            f"inputs: {name}": (part, value[1]) for name, part in (wrong(value[0]) if value else {}).items()
+        }
         labels = {f"labels: {name}": (value[0], part) for name, part in wrong(value[1]).items()}
         return ANYTHING | inputs | labels
     if isinstance(value, dict):
@@ -451,7 +461,7 @@ def wrong(value):
             "texts": value.astype(str),
             "no columns": value[[]],
         }
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, (list, tuple)) and value:
         one = {
             f"one of them {name}": type(value)([part, *value[1:]]) for name, part in wrong(value[0]).items()
         }

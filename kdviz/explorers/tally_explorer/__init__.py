@@ -3,6 +3,8 @@
 import traitlets
 
 from kdviz.explorers.base import Explorer
+from kdviz.explorers.guess_explorer import Guess
+from kdviz.explorers.validation import items
 
 WORDS = {True: "right", False: "wrong", None: ""}
 
@@ -44,7 +46,12 @@ def tally(guesses, exercises=()):
     >>> mine
     predictions: 1 of 1 right
     """
-    guesses, exercises = [one for one in guesses if one.answer], list(exercises)
+    guesses, exercises = items("guesses", guesses, "guesses"), items("exercises", exercises, "exercises")
+    if not all(isinstance(one, Guess) for one in guesses):
+        raise TypeError(f"guesses must be what kdviz.explorers.guess gives; got {guesses!r}")
+    if not all(hasattr(one, "outcome") for one in exercises):
+        raise TypeError(f"exercises must be exercises of the course; got {exercises!r}")
+    guesses = [one for one in guesses if one.answer]
     made = Tally()
 
     def count(*_):

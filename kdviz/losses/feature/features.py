@@ -83,6 +83,12 @@ class ManyLayers(LayerLoss):
 
     def __post_init__(self):
         super().__post_init__()
+        for name in ("student_layers", "teacher_layers"):
+            layers = getattr(self, name)
+            if not isinstance(layers, (tuple, list)) or not all(isinstance(path, str) for path in layers):
+                raise TypeError(
+                    f"{name} must be a tuple of paths, such as ('layer1', 'layer2'); got {layers!r}"
+                )
         object.__setattr__(self, "student_layers", tuple(self.student_layers))
         object.__setattr__(self, "teacher_layers", tuple(self.teacher_layers) or self.student_layers)
 
