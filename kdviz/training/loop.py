@@ -158,7 +158,8 @@ class Run:
                         total, values = self._take_step(recorded)
         finally:
             self._begun, self._record_now = self.step, False
-        with limited_threads(self.threads):
+        # Alone, as a step is: what is drawn here, and given back, must not be drawn by another thread's step.
+        with limited_threads(self.threads), seeded(self._seed_of_step()):
             measures = self.evaluate(self.student)
         record = Record(
             step=self.step,

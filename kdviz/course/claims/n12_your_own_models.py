@@ -8,11 +8,6 @@ def gap(comparison, baseline, of="accuracy"):
     return 100 * float(comparison.table[of][comparison.students[0]] - comparison.table[of][baseline])
 
 
-def seeds_of(comparison, group):
-    """The accuracy of each seed of a group, in percent."""
-    return [100 * float(comparison.runs.accuracy[name]) for name in comparison.members(group)]
-
-
 PLANTED = {"teacher_in_training_mode", "teacher_not_frozen", "reduction", "temperature_squared"}
 
 CLAIMS = [
@@ -29,7 +24,8 @@ CLAIMS = [
     ),
     Claim(
         "Beside those with all labels the difference is null over seeds: the teacher has taken the place of the labels, and no more than that can be shown.",
-        live='difference(seeds_of(comparison, "distilled"), seeds_of(comparison, "all labels")).null',
+        live='"over seeds, null; 100 labels" in " ".join(str(comparison).split())',
+        differs="null is what compare prints, for three seeds, which is too few for a difference of ours",
     ),
     Claim(
         "The student's is lower than that of its twin, from the same 60 texts.",
