@@ -2,8 +2,8 @@
 
     python tests/benchmarks/training_memory.py
 
-The teacher has two convolutions of 64 channels, so that its answers to all images at once would take 37 GB.
-Each case runs in a process of its own. "data" is the peak once libraries and images are there.
+The teacher has two convolutions of 64 channels: one pass of all images would take 37 GB. Each case runs in a
+process of its own. "data" is the peak once libraries and images are there.
 """
 
 import multiprocessing
