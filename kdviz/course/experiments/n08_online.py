@@ -133,37 +133,47 @@ def _branches(network, data):
 # --- more relatives
 
 BOOSTER = (16, 64, 64)
+TARGETS = ("minimum", "naive", "general")
 
 
 @result({"labels": (100,)}, tolerance=6.0)
 def more_online_schemes(seeds, labels=100):
-    """OKDDip, FFL and Rocket. All deploy ``mlp(64, 16, 16, 10)``.
+    """OKDDip, FFL, Rocket and three targets of KDCL. All deploy ``mlp(64, 16, 16, 10)``.
 
-    Controls: two networks apart, with the labels or with label smoothing; branches on one trunk that hear
-    only labels; and a light net beside a booster that it does not follow. OKDDip has two auxiliaries and a
-    leader, FFL two branches. ``accuracy`` is the mean over what may be deployed.
+    Controls: apart, with the labels or with label smoothing; KDCL's noisy images with nobody listening;
+    branches on one trunk that hear only labels; and a light net beside a booster that it does not follow.
+    OKDDip has two auxiliaries and a leader, the others two branches. ``accuracy`` is the mean over what may
+    be deployed.
     """
     data = [digits(labels=labels, transfer="labelled", seed=seed) for seed in seeds]
     pairs = peers(seeds, 16, 16)
     firsts = [pair[0] for pair in pairs]
 
+    def together(**settings):
+        each = zip(pairs, data, strict=True)
+        return [
+            collaborative(pair, part, augment=SLIGHT_NOISE, **settings).finish().student
+            for pair, part in each
+        ]
+
     def branched(make, scheme, count, *objective, deployed=slice(None)):
         found = []
         for start, part in zip(firsts, data, strict=True):
             network = make(start, "activation1", count, part.train.inputs, seed=part.seed)
-            student = scheme(network, part, *objective, record_every=600).finish().student
+            student = scheme(network, part, *objective).finish().student
             found.append([student.subnetwork(branch) for branch in student.branches[deployed]])
         return found
 
     def launched(*objective):
         boosters = [mlp(64, *BOOSTER, 10, seed=1000 + part.seed) for part in data]
         each = zip(firsts, boosters, data, strict=True)
-        runs = [rocket(*own, *objective, record_every=600) for own in each]
-        return [[run.finish().student.subnetwork("light")] for run in runs]
+        return [[rocket(*own, *objective).finish().student.subnetwork("light")] for own in each]
 
     arms = {
         "apart": _paired(mutual_stack(pairs, data, SILENT)),
         "label smoothing": _paired(mutual_stack(pairs, data, SMOOTH)),
+        "KDCL without teaching": together(objective=SILENT),
+        **{f"KDCL, {target}": together(ensemble=target) for target in TARGETS},
         "FFL": branched(fused_branches, feature_fusion, 2),
         "OKDDip": branched(grouped_branches, diverse_peers, 3, deployed=slice(2, 3)),
         "branches, labels alone": branched(fused_branches, feature_fusion, 2, SILENT),
