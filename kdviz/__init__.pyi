@@ -1,5 +1,6 @@
 # What kdviz offers: the one list, read by kdviz/__init__.py and by editors.
 
+from . import algorithms as algorithms
 from . import course as course
 from . import datasets as datasets
 from . import explain as explain
@@ -26,5 +27,6 @@ from .study._diagnose import diagnose as diagnose
 from .study._layers import layers as layers
 from .tracing import Trace as Trace
 from .tracing import trace as trace
+from .training.saving import load_run as load_run
 
 __version__: str

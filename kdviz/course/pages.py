@@ -21,7 +21,7 @@ class Page:
     title: str
     kind: str = "walk"
     topics: tuple[str, ...] = ()
-    sections: dict[str, str] = field(default_factory=dict)
+    sections: dict[str, str] = field(default_factory=dict, hash=False)
     teaches: str = ""
     minutes: int = 0
     seconds: int = 0

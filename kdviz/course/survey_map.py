@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from kdviz.course.pages import Page, Region, left_out, pages, regions
 from kdviz.course.templates import render
+from kdviz.course.thumbnails import thumbnail
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Place:
     status: str
     kind: str
     link: str = ""
+    picture: str = ""
 
 
 def survey_map() -> "SurveyMap":
@@ -45,12 +47,13 @@ def _place(topic, says, page: Page):
     if page.planned:
         return Place(topic, says, f"planned: {page.number}", "planned")
     if topic in page.topics:
-        return Place(topic, says, f"notebook {page.number}", "whole", page.notebook)
+        return Place(topic, says, f"notebook {page.number}", "whole", page.notebook, thumbnail(page))
     heading = page.sections[topic]
     number, numbered, title = heading.rpartition(". ")
     where = f"{page.notebook}#{quote(heading.replace(' ', '-'))}"
     section = f", section {number}" if numbered else ""
-    return Place(topic, title, f"part: notebook {page.number}{section}", "part", where)
+    status = f"part: notebook {page.number}{section}"
+    return Place(topic, title, status, "part", where, thumbnail(page))
 
 
 class SurveyMap:

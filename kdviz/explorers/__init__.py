@@ -9,14 +9,17 @@ from kdviz.explorers.anatomy_explorer import Anatomy, anatomy
 from kdviz.explorers.attention_explorer import AttentionExplorer, attention
 from kdviz.explorers.attribution_explorer import AttributionExplorer, attribution
 from kdviz.explorers.base import Explorer
+from kdviz.explorers.compression_explorer import Compression, compression
 from kdviz.explorers.generations_explorer import Generations, generations
 from kdviz.explorers.guess_explorer import Guess, guess
 from kdviz.explorers.landscape_explorer import Landscape, landscape
 from kdviz.explorers.playback_explorer import Playback, playback
 from kdviz.explorers.playground_explorer import Playground, playground
+from kdviz.explorers.published_explorer import Published, published
 from kdviz.explorers.relations_explorer import RelationExplorer, relations
 from kdviz.explorers.score_explorer import ScoreExplorer, score
 from kdviz.explorers.soft_targets_explorer import SoftTargetExplorer, soft_targets
+from kdviz.explorers.tally_explorer import Tally, tally
 from kdviz.explorers.theatre_explorer import Theatre, theatre
 
 # The names until version 0.1.
@@ -27,6 +30,7 @@ __all__ = [
     "Anatomy",
     "AttentionExplorer",
     "AttributionExplorer",
+    "Compression",
     "Explorer",
     "Generations",
     "Guess",
@@ -34,22 +38,27 @@ __all__ = [
     "Playback",
     "Playground",
     "Prediction",
+    "Published",
     "RelationExplorer",
     "ScoreExplorer",
     "SoftTargetExplorer",
+    "Tally",
     "Theatre",
     "alignment",
     "anatomy",
     "attention",
     "attribution",
+    "compression",
     "generations",
     "guess",
     "landscape",
     "playback",
     "playground",
     "prediction",
+    "published",
     "relations",
     "score",
     "soft_targets",
+    "tally",
     "theatre",
 ]

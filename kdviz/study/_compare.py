@@ -9,17 +9,17 @@ import torch
 from tqdm import tqdm
 
 from kdviz.datasets.dataset import Dataset
+from kdviz.feeding.batches import BatchSource
+from kdviz.feeding.kinds import kind_of, scored
+from kdviz.feeding.models import as_model, outputs_of
 from kdviz.measure.streamed_cka import StreamedCKA
 from kdviz.study._layers import check_layers, choose_layers, last_hidden, pooled_features
-from kdviz.study.batches import BatchSource
 from kdviz.study.comparison import Comparison
 from kdviz.study.costs import cost_of
-from kdviz.study.models import as_model, outputs_of
 from kdviz.study.origin import origin_of
 from kdviz.study.predictions import Collector
 from kdviz.study.sample_buffer import SampleBuffer
 from kdviz.study.sandbox import random_state_kept
-from kdviz.study.setup import kind_of, scored
 from kdviz.tracing import evaluating, rows_of
 
 # Logits of a model at a time: of long texts and large pictures fewer samples are asked about at once.

@@ -80,7 +80,7 @@ def test_details_open_by_keyboard(offline):
     source = "# One\n\n<details><summary>Hint</summary>\n\nDivide by $T$.\n\n</details>"
     page = offline(page_of(new_markdown_cell(source)))
     assert not page.get_by_text("Divide by").is_visible()
-    page.locator("summary").press("Enter")
+    page.locator("main summary").press("Enter")
     assert page.get_by_text("Divide by").is_visible()
 
 

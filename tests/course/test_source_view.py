@@ -13,6 +13,17 @@ def test_the_experiment_comes_first_with_its_declaration_and_then_what_it_uses()
     compile(source, "shown", "exec")
 
 
+def test_what_an_earlier_box_has_shown_is_named_with_it_and_shown_there_again():
+    shown_by = {}
+    first = source_of(n04_features.knowledge, shown_by)
+    second = source_of(n04_features.shuffled_pairs, shown_by)
+    assert "BASES = {" in first and "BASES = {" not in second
+    named = re.search("# --- shown with the code of 'knowledge': (.*)", second).group(1)
+    assert "BASES" in named.split(", ")
+    assert source_of(n04_features.knowledge, shown_by) == first
+    compile(second, "shown", "exec")
+
+
 def test_comments_above_a_definition_belong_to_it():
     source = source_of(n04_features.knowledge)
     assert "# What a kind of knowledge is added to.\nBASES = {" in source

@@ -2,7 +2,7 @@ import pytest
 from markupsafe import escape
 
 from kdviz.course import survey_map
-from kdviz.course.pages import Page, left_out, regions
+from kdviz.course.pages import Page, left_out, pages, regions
 
 START = Page("00_start_here", "Start here", topics=("Start here",))
 SOFT = Page("01_soft_targets", "Soft targets", topics=("2.1 Response",))
@@ -84,6 +84,12 @@ def test_lists_what_the_surveys_name_and_the_course_leaves_out(course):
     assert len(left_out()) > 5
     for topic, methods in left_out().items():
         assert f"<dt>{topic}</dt><dd>{escape(methods)}</dd>" in drawn and f"{topic}: {methods}" in text
+
+
+def test_a_gallery_page_shows_its_picture(course):
+    assert '<svg class="thumbnail' not in survey_map.survey_map()._repr_html_()
+    course.append(next(one for one in pages() if one.kind == "gallery"))
+    assert '<svg class="thumbnail"' in survey_map.survey_map()._repr_html_()
 
 
 def test_holds_the_sections_of_the_survey(course):
