@@ -6,10 +6,10 @@ from collections.abc import Callable
 import torch
 
 from kdviz.datasets.dataset import Dataset
-from kdviz.feeding.batches import BatchSource
-from kdviz.feeding.kinds import kind_of, scored, targets
-from kdviz.feeding.models import outputs_of
-from kdviz.feeding.seeded import draws_of
+from kdviz.inputs.batches import BatchSource
+from kdviz.inputs.kinds import kind_of, scored, targets
+from kdviz.inputs.models import outputs_of
+from kdviz.inputs.seeded import draws_of
 from kdviz.measure.predictions import accuracy, agreement
 from kdviz.schemes.group_traces import by_head, head_paths
 from kdviz.schemes.own_data import check_alike, unchanged

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from kdviz.feeding.models import StoredAnswers, as_model
+from kdviz.inputs.models import StoredAnswers, as_model
 from kdviz.losses.checks import check_labels
 from kdviz.schemes.evaluation import evaluate_batches, evaluate_student
 from kdviz.schemes.own_data import MOST_KEPT, BatchLesson

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import torch
 
-from kdviz.feeding.batches import BatchSource
-from kdviz.feeding.kinds import kind_of, scored, targets
-from kdviz.feeding.models import Answers, StoredAnswers, as_model, outputs_of
-from kdviz.feeding.seeded import SeededBatches, epoch_length
+from kdviz.inputs.batches import BatchSource
+from kdviz.inputs.kinds import kind_of, scored, targets
+from kdviz.inputs.models import Answers, StoredAnswers, as_model, outputs_of
+from kdviz.inputs.seeded import SeededBatches, epoch_length
 from kdviz.seeding import random_state_kept
 from kdviz.tracing import Trace, device_of, evaluating, to_device, watch
 from kdviz.training.batches import batches

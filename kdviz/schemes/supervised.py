@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from kdviz.datasets.dataset import Dataset
-from kdviz.feeding.batches import BatchSource
+from kdviz.inputs.batches import BatchSource
 from kdviz.losses.objective import as_objective
 from kdviz.losses.response import CrossEntropy
 from kdviz.models._mlp import mlp

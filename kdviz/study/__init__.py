@@ -1,6 +1,6 @@
 """A reader's own models: is anything transferred, and what?"""
 
-from kdviz.feeding.models import Answers, SklearnTeacher, StoredAnswers
+from kdviz.inputs.models import Answers, SklearnTeacher, StoredAnswers
 from kdviz.study._compare import compare
 from kdviz.study._diagnose import diagnose
 from kdviz.study.comparison import Comparison

@@ -9,9 +9,9 @@ import torch
 from tqdm import tqdm
 
 from kdviz.datasets.dataset import Dataset
-from kdviz.feeding.batches import BatchSource
-from kdviz.feeding.kinds import kind_of, scored
-from kdviz.feeding.models import as_model, outputs_of
+from kdviz.inputs.batches import BatchSource
+from kdviz.inputs.kinds import kind_of, scored
+from kdviz.inputs.models import as_model, outputs_of
 from kdviz.measure.streamed_cka import StreamedCKA
 from kdviz.study._layers import check_layers, choose_layers, last_hidden, pooled_features
 from kdviz.study.comparison import Comparison

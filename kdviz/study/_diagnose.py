@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import torch
 
-from kdviz.feeding.batches import BatchSource
-from kdviz.feeding.models import as_model
+from kdviz.inputs.batches import BatchSource
+from kdviz.inputs.models import as_model
 from kdviz.losses.checks import check_whole
 from kdviz.losses.objective import Loss, Objective
 from kdviz.study.checks import EVERY

@@ -5,8 +5,8 @@ from contextlib import contextmanager
 import pandas as pd
 import torch
 
-from kdviz.feeding.batches import Batch, as_tensors
-from kdviz.feeding.models import outputs_of
+from kdviz.inputs.batches import Batch, as_tensors
+from kdviz.inputs.models import outputs_of
 from kdviz.tracing import check_model, evaluating, hooked, rows_of, size_of
 
 # Modules whose pooled output is that of the layer before, or nearly so.

@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from kdviz.feeding.models import Answers, OnnxModel, SklearnTeacher, StoredAnswers
+from kdviz.inputs.models import Answers, OnnxModel, SklearnTeacher, StoredAnswers
 from kdviz.models._cost import Cost, cost
 from kdviz.tracing import call, device_of, rows_of, to_device
 

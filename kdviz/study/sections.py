@@ -12,7 +12,7 @@ from kdviz import figures
 from kdviz.explorers.attribution_explorer import AttributionExplorer, ask_all
 from kdviz.explorers.relations_explorer import RelationExplorer
 from kdviz.explorers.soft_targets_explorer import SoftTargetExplorer
-from kdviz.feeding.models import Answers, logits_in, outputs_of
+from kdviz.inputs.models import Answers, logits_in, outputs_of
 from kdviz.measure.similarity import procrustes
 from kdviz.study import sentences
 from kdviz.study.gallery import gallery

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import torch
 
-from kdviz.feeding import kinds
-from kdviz.feeding.batches import BatchSource
-from kdviz.feeding.kinds import kind_of
-from kdviz.feeding.models import outputs_of
+from kdviz.inputs import kinds
+from kdviz.inputs.batches import BatchSource
+from kdviz.inputs.kinds import kind_of
+from kdviz.inputs.models import outputs_of
 from kdviz.measure.answers import KINDS, AnswerKind
 from kdviz.study.sandbox import Snapshot, fixed_seed
 from kdviz.study.step_trace import step_arguments, take_step, take_steps
@@ -326,13 +326,13 @@ class Setup:
 
 
 def targets(kind, batch, outputs):
-    """:func:`kdviz.feeding.kinds.targets`, for labels that may be wrong."""
+    """:func:`kdviz.inputs.kinds.targets`, for labels that may be wrong."""
     with _labels_checked():
         return kinds.targets(kind, batch, outputs)
 
 
 def scored(kind, batch, outputs):
-    """:func:`kdviz.feeding.kinds.scored`, for labels that may be wrong."""
+    """:func:`kdviz.inputs.kinds.scored`, for labels that may be wrong."""
     with _labels_checked():
         return kinds.scored(kind, batch, outputs)
 

@@ -7,7 +7,7 @@ from functools import partial
 
 import torch
 
-from kdviz.feeding.models import logits_in
+from kdviz.inputs.models import logits_in
 from kdviz.seeding import random_state_kept
 from kdviz.study.loss_calls import LossCalls
 from kdviz.study.sandbox import Snapshot, fixed_seed

@@ -67,7 +67,7 @@ def test_large_samples_are_fewer():
     side = 256
     images = torch.rand(60, 3, side, side)
     buffered = kd.study.sample_buffer.SampleBuffer(1, "student", most_bytes=10 * 3 * side**2 * 4)
-    batch = kd.feeding.batches.Batch(images, None, None, None)
+    batch = kd.inputs.batches.Batch(images, None, None, None)
     known = {"labels": np.full(60, -1), "logits": {}, "embeddings": {}, "targets": {}}
     buffered.add(batch, 0, np.zeros(60, int), np.ones(60), known)
     assert len(buffered.samples) == 10 and len(buffered.disagreements) == 10

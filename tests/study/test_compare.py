@@ -9,7 +9,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import kdviz as kd
-from kdviz.feeding.models import outputs_of as class_logits
+from kdviz.inputs.models import outputs_of as class_logits
 from kdviz.measure import accuracy, agreement, calibration_error, cka_map, kl_to_teacher
 from kdviz.measure.predictions import negative_log_likelihood
 from kdviz.models import cost

@@ -32,7 +32,7 @@ from torch.nn.functional import cross_entropy, kl_div, log_softmax, mse_loss, so
 from torch.utils.data import DataLoader, TensorDataset
 
 import kdviz as kd
-from kdviz.feeding.models import outputs_of as class_logits
+from kdviz.inputs.models import outputs_of as class_logits
 
 
 def diagnosed(setup):

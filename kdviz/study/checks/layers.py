@@ -4,7 +4,7 @@ from itertools import count
 
 import torch
 
-from kdviz.feeding.models import logits_in, outputs_of
+from kdviz.inputs.models import logits_in, outputs_of
 from kdviz.losses.objective import Loss, Objective, as_objective
 from kdviz.study.findings import finding, verdict
 from kdviz.study.sandbox import fixed_seed

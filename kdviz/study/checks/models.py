@@ -3,7 +3,7 @@
 import torch
 from scipy.stats import binom
 
-from kdviz.feeding.models import outputs_of
+from kdviz.inputs.models import outputs_of
 from kdviz.measure.numbering import other_numbering
 from kdviz.measure.predictions import accuracy, calibration_error
 from kdviz.study.findings import Passed, finding, verdict

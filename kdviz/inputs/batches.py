@@ -16,7 +16,7 @@ from torch.utils.data import (
 )
 
 from kdviz.datasets.dataset import Dataset, Samples
-from kdviz.feeding.tables import Columns, is_frame
+from kdviz.inputs.tables import Columns, is_frame
 from kdviz.measure.answers import as_label_tensor
 from kdviz.tracing import rows_of, size_of
 
