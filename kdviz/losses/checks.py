@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from numbers import Integral
 
 import torch
 
@@ -34,7 +35,7 @@ def check_from_one(name, value):
 
 
 def check_whole(name, value, least):
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
         raise ValueError(f"{name} must be a whole number from {least} up; got {value!r}")
 
 

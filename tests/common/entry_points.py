@@ -140,6 +140,18 @@ def published_tables():
     return {"rows": every, "benchmarks": {name: published.benchmark(name) for name in published.BENCHMARKS}}
 
 
+def cut_weights():
+    """One layer before, and at two strengths of one family."""
+    full = torch.linspace(-1, 1, 40).numpy()
+    return {"all of it": full, "pruned": {"50 %": np.where(abs(full) < 0.5, 0, full), "90 %": 0 * full}}
+
+
+def cut_table():
+    every = [("pruned", "50 %", 800, 95.0), ("pruned", "90 %", 300, 60.0), ("pruned", "50 %", 1600, 97.0)]
+    rows = pd.DataFrame(every, columns=["student", "network", "bytes", "accuracy"])
+    return rows.assign(arm=["as cut", "as cut", "all of it"], seed=0)
+
+
 EXPLORERS = {
     "alignment": lambda: {
         "teacher": convnets()["teacher"],
@@ -174,6 +186,7 @@ EXPLORERS = {
         "x_axis": "the teacher's",
         "y_axis": "the student's",
     },
+    "compression": lambda: {"weights": cut_weights(), "table": cut_table()},
     "playground": lambda: {"story": "few-labels"},
     "published": lambda: published_tables() | {"view": "reported gains", "method": None},
     "relations": lambda: {

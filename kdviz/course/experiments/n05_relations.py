@@ -84,8 +84,12 @@ def nearest_neighbours(known, labels, asked, count):
 
 # --- more relations, and the graph of neighbours
 
-TWO = {"student_first": "activation1", "student_second": "hidden2"}
-TWO |= {"teacher_first": "hidden1", "teacher_second": "activation1"}
+TWO = {
+    "student_first": "activation1",
+    "student_second": "hidden2",
+    "teacher_first": "hidden1",
+    "teacher_second": "activation1",
+}
 MORE_RELATIONS = {
     "distances": relation.DistanceRelation(*EMBEDDING),
     "correlation congruence": relation.CorrelationCongruence(*EMBEDDING),

@@ -54,7 +54,7 @@ def rocket(
     ['flatten', 'hidden1', 'activation1']
     """
     objective = as_objective(CrossEntropy() + 0.1 * RocketHint() if objective is None else objective)
-    return Run(Rocket(light, booster), HeadsLesson(data), objective, evaluate_light(data), **training)
+    return Run(Rocket(light, booster), HeadsLesson(data), objective, _evaluate_light(data), **training)
 
 
 class Rocket(Branches):
@@ -94,7 +94,7 @@ def _shared(light, booster):
     return count
 
 
-def evaluate_light(data):
+def _evaluate_light(data):
     """For the two heads: the light net's accuracy first."""
     both = evaluate_heads(data)
 
