@@ -487,6 +487,11 @@ def wrong(value):
 # What is looked at -------------------------------------------------------------------------------------
 
 
+def _lasting(environment):
+    # pytest notes in one of them which test runs.
+    return {name: value for name, value in environment.items() if name != "PYTEST_CURRENT_TEST"}
+
+
 def global_state():
     """What no call may change for whoever calls next."""
     return {
@@ -499,7 +504,7 @@ def global_state():
         "deterministic": torch.are_deterministic_algorithms_enabled(),
         "autocast": torch.is_autocast_enabled("cpu"),
         "filters of warnings": list(warnings.filters),
-        "environment": dict(os.environ),
+        "environment": _lasting(os.environ),
         "folder": os.getcwd(),
         "printing": vars(torch._tensor_str.PRINT_OPTS).copy(),
         "pandas": pd.get_option("display.max_rows"),

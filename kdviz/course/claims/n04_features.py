@@ -313,8 +313,8 @@ CLAIMS = [
         stored='thin(HINT, "soft targets").about(8, within=0.6)',
     ),
     Claim(
-        "With 3,000 steps for both, hint first is still more than six points ahead, on 29 of 30 seeds.",
-        stored="all(patient(stop).better and patient(stop).mean > 6 and patient(stop).above == 29 for stop in ('no', 'yes')) and set(table('deep_and_patient').steps) == {3000} and table('deep_and_patient').seed.nunique() == 30",
+        "With 3,000 steps for both, hint first is still more than six points ahead, on 28 of 30 seeds.",
+        stored="all(patient(stop).better and patient(stop).mean > 6 and patient(stop).above == 28 for stop in ('no', 'yes')) and set(table('deep_and_patient').steps) == {3000} and table('deep_and_patient').seed.nunique() == 30",
     ),
     Claim(
         "Its students of 1,500 steps are surely ahead of the labels of 3,000, stopped or not.",
