@@ -488,8 +488,9 @@ def wrong(value):
 
 
 def _lasting(environment):
-    # pytest notes in one of them which test runs.
-    return {name: value for name, value in environment.items() if name != "PYTEST_CURRENT_TEST"}
+    # pytest notes in one of them which test runs, and torch where its compiler keeps its files.
+    noted = ("PYTEST_CURRENT_TEST", "TORCHINDUCTOR_CACHE_DIR")
+    return {name: value for name, value in environment.items() if name not in noted}
 
 
 def global_state():

@@ -99,6 +99,8 @@ def compression(weights, table):
 def _check(weights, table):
     if not isinstance(table, pd.DataFrame) or table.empty:
         raise TypeError(f"the table must be a DataFrame with rows; got {type(table).__name__}")
+    for name in table.columns.intersection(["bytes", "accuracy"]):
+        _check_numbers(name, table[name])
     families = weights if isinstance(weights, dict) else {}
     nested = [own for family, own in families.items() if family != "all of it"]
     if "all of it" not in families or not nested or not all(isinstance(own, dict) and own for own in nested):
@@ -106,6 +108,18 @@ def _check(weights, table):
             "weights must be a dictionary of families, each of weights by strength, and of the weights "
             f"before under 'all of it'; got {type(weights).__name__}"
         )
+
+    for own in ({"all of it": families["all of it"]}, *nested):
+        for name, values in own.items():
+            _check_numbers(name, values)
+
+
+def _check_numbers(name, values):
+    numbers = np.asarray(values)
+    if numbers.dtype.kind not in "biuf":
+        numbers = np.empty(0)
+    if not numbers.size or not np.isfinite(numbers).all():
+        raise ValueError(f"{name!r} must hold finite numbers, and at least one; got {values!r:.60}")
 
 
 def _binned(values, reach):
