@@ -25,7 +25,7 @@ def neighbour_graph(
     >>> [line.name for line in drawn.data], drawn.data[2].y.tolist()
     (['only the teacher: 0', 'only the student: 0', 'both: 1', 'samples'], [0.0, 2.0, nan])
     """
-    places = np.asarray(places, float).round(3)
+    places = np.asarray(places, np.float32).round(3)
     teacher, student = (np.asarray(edges, bool) for edges in (teacher, student))
     for name, edges in {"teacher": teacher, "student": student}.items():
         if edges.shape != (len(places),) * 2 or (edges != edges.T).any():

@@ -139,12 +139,12 @@ def _stacked(values):
 def _dots(arm, x, y, seeds, marker, format):
     return go.Scatter(
         name=arm,
-        x=x,
         # In single precision a saved page holds half as much.
+        x=np.asarray(x, np.float32),
         y=np.asarray(y, np.float32),
         mode="markers",
         marker=marker,
-        customdata=np.asarray(seeds, np.int32),
+        customdata=np.asarray(seeds, np.min_scalar_type(max(seeds))),
         hovertemplate=f"seed %{{customdata}}: %{{x:{format}}}<extra>{arm}</extra>",
     )
 

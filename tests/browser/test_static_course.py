@@ -71,6 +71,10 @@ def test_an_explorer_that_does_not_listen_is_noticed(reader, built_site):
 def test_formulas_and_figures_are_drawn(reader, built_site, name):
     page = reader.new_page()
     page.goto((built_site / f"{name}.html").as_uri())
+    page.wait_for_selector("[data-mounted]")
+    follows = page.get_by_role("button", name="Go on without a guess")
+    while follows.count():
+        follows.first.click()
     for formula in page.locator("math").all():
         assert formula.bounding_box()["height"] > 5
     for figure in page.locator("[data-plotly]").all():

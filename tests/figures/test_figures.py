@@ -104,7 +104,7 @@ def test_paired_dots_show_each_seed_its_mean_and_its_interval():
     wide = table.pivot(index="seed", columns="arm", values="accuracy")
     for arm, (dots, mean) in zip(["soft", "control"], [figure.data[:2], figure.data[2:]], strict=True):
         found = paired(wide[arm], wide["hard"])
-        np.testing.assert_array_equal(dots.x, wide[arm] - wide["hard"])
+        np.testing.assert_allclose(dots.x, wide[arm] - wide["hard"], rtol=1e-6)
         assert list(dots.customdata) == list(wide.index)
         assert {figure.layout.yaxis.ticktext[round(place)] for place in (*dots.y, *mean.y)} == {arm}
         assert mean.x[0] == found.mean

@@ -182,7 +182,7 @@ CLAIMS = [
     ),
     Claim(
         '**Does not hold**: "soft targets always help". With all 1,200 labels and 600 steps they cost accuracy.',
-        live='against(everybody, "soft targets", 1200).worse and 600 == kd.distill.__kwdefaults__["steps"]',
+        live='against(everybody, "soft targets", 1200).worse and 600 == kd.training.updates.STEPS',
     ),
     Claim(
         "**Build**: $T^2$; without it the gradient falls about like $1 / T^2$.",
