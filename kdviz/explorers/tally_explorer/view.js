@@ -10,7 +10,8 @@ function tallyRow(name, done, empty) {
   const outcomes = Object.values(done), right = outcomes.filter((each) => each === "right").length;
   const open = outcomes.filter((each) => each === "").length;
   const marks = outcomes.map((each) => html("b", { class: each || "open" }, MARKS[each]));
-  const told = open === outcomes.length ? empty
+  const told = open === outcomes.length ?
+    empty
     : `${right} of ${outcomes.length} right${open ? `, ${open} not yet done` : ""}`;
   return html("p", {}, html("span", { class: "name" }, name),
     html("span", { class: "marks", "aria-hidden": true }, ...marks), html("span", {}, told));
@@ -19,8 +20,10 @@ function tallyRow(name, done, empty) {
 function render({ model, el }) {
   const rows = html("div", { role: "status" });
   const where = "Only you see this: it is kept in this notebook, or in this browser, and is sent nowhere.";
-  el.append(html("div", { class: "kdviz-tally" },
-    html("p", { class: "title" }, "Your score on this page"), rows, html("p", { class: "where" }, where)));
+  el.append(
+    html("div", { class: "kdviz-tally" }, html("p", { class: "title" }, "Your score on this page"), rows,
+      html("p", { class: "where" }, where)),
+  );
 
   function draw() {
     const predictions = model.get("predictions"), exercises = model.get("exercises");
