@@ -1,13 +1,15 @@
 """An experiment's source, folded, for the place on a page where its rows are shown."""
 
 import ast
+from html import escape
+from itertools import groupby
 
 from kdviz.course.code_hash import EXPERIMENTS, definitions, pieces
 
 # Words of the language, texts and comments stand out; colours for more would double the saved page.
 _STYLE = (
     ".kdviz-source pre { background: #fff; color: #000; padding: 0.8em; overflow-x: auto; }"
-    " .kdviz-source summary { cursor: pointer; }"
+    " .kdviz-source summary { cursor: pointer; } .kdviz-source i { font-style: normal; }"
     " .kdviz-source .k { color: #a90d91; } .kdviz-source .s { color: #c41a16; }"
     " .kdviz-source .c { color: #177500; }"
 )
@@ -37,23 +39,33 @@ class SourceView:
         return f"The code of the experiment {self.name!r}: {len(self.source.splitlines())} lines"
 
     def _repr_html_(self):
-        from pygments import format
-        from pygments.formatters import HtmlFormatter
-
-        code = format(_tokens(self.source), HtmlFormatter(nowrap=True))
+        code = "".join(_marked(kind, text) for kind, text in _tokens(self.source))
         return (
-            f'<details class="kdviz-source"><summary>The code of <code>{self.name}</code></summary>'
-            f'<style>{_STYLE}</style><pre tabindex="0">{code}</pre></details>'
+            f"<details class=kdviz-source><summary>The code of <code>{self.name}</code></summary>"
+            f"<style>{_STYLE}</style><pre tabindex=0>{code}</pre></details>"
         )
 
 
 def _tokens(source):
-    """The source in pieces, each of a kind that has a colour or of none."""
+    """The source in pieces of one kind each."""
     from pygments.lexers import PythonLexer
-    from pygments.token import Comment, Keyword, String, Text
 
-    for kind, text in PythonLexer().get_tokens(source):
-        yield next((shown for shown in (Keyword, String, Comment) if kind in shown), Text), text
+    pieces = PythonLexer().get_tokens(source)
+    for kind, same in groupby(pieces, lambda piece: _kind(piece[0])):
+        yield kind, "".join(text for _, text in same)
+
+
+def _kind(token):
+    from pygments.token import Comment, Keyword, String
+
+    return next(
+        (letter for letter, kind in zip("ksc", (Keyword, String, Comment), strict=True) if token in kind), ""
+    )
+
+
+def _marked(kind, text):
+    # As short as HTML allows: a page holds hundreds of these.
+    return f"<i class={kind}>{escape(text, quote=False)}</i>" if kind else escape(text, quote=False)
 
 
 def source_of(code, shown_by=None):
