@@ -53,7 +53,7 @@ def neighbour_graph(
     # Below the drawing, where a legend of several rows covers nothing on a phone.
     legend = {"orientation": "h", "x": 0, "y": 0, "yanchor": "top"}
     settings = {"title": title, "height": 430, "showlegend": True, "legend": legend}
-    return figure(*lines, samples, xaxis=unseen, yaxis=unseen, **settings)
+    return figure(*lines, samples, xaxis=unseen, yaxis={**unseen, "scaleanchor": "x"}, **settings)
 
 
 def _edges(places, edges, name, line):
