@@ -75,6 +75,7 @@ def test_formulas_and_figures_are_drawn(reader, built_site, name):
     follows = page.get_by_role("button", name="Go on without a guess")
     while follows.count():
         follows.first.click()
+    page.evaluate("document.querySelectorAll('details').forEach((box) => (box.open = true))")
     for formula in page.locator("math").all():
         assert formula.bounding_box()["height"] > 5
     for figure in page.locator("[data-plotly]").all():
