@@ -23,6 +23,8 @@ from kdviz.seeding import random_state_kept
 from kdviz.tracing import call, device_of, evaluating, hooked, logits_of, to_device
 
 METHODS = ("integrated_gradients", "grad_cam", "occlusion")
+# How many values of inputs go through a model at once on the path of integrated gradients.
+_AT_ONCE = 2**24
 
 
 def attribute(
@@ -169,7 +171,8 @@ def _integrated_gradients(asked, baseline, steps):
     inputs = asked.inputs
     settings = {"target": asked.targets, "n_steps": steps, "method": "gausslegendre"}
     settings |= {
-        "internal_batch_size": max(256, len(inputs)),
+        # Large photographs fewer at once, or a path of them would take gigabytes.
+        "internal_batch_size": max(len(inputs), min(256, _AT_ONCE // inputs[0].numel())),
         "additional_forward_args": asked.others or None,
     }
     if inputs.is_floating_point():

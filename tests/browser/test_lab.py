@@ -22,6 +22,7 @@ def lab(browser, server):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_notebook_runs_and_its_controls_work(lab, server, name, tmp_path):
+    original = (course_folder() / "notebooks" / name).read_bytes()
     lab.open(name)
     assert lab.page.locator(".jp-Dialog, .jp-Notification-Toast").count() == 0
     start = time.perf_counter()
@@ -37,6 +38,7 @@ def test_a_notebook_runs_and_its_controls_work(lab, server, name, tmp_path):
     assert lab.said == []
     size = lab.save(server[1] / "notebooks" / name)
     print(f"{name} saved by JupyterLab: {size / 1000:.0f} kB")
+    assert (course_folder() / "notebooks" / name).read_bytes() == original, "the clone's own page was changed"
     assert size < 200_000, f"a saved notebook must stay below 200 kB; {name} has {size / 1000:.0f}"
 
 

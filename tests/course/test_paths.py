@@ -1,5 +1,8 @@
+import json
+import shutil
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -128,7 +131,7 @@ def clone(edition, tmp_path, monkeypatch):
         opened.append(next(part for part in command if "root_dir=" in part).partition("=")[2])
         return subprocess.CompletedProcess(command, 0)
 
-    monkeypatch.setattr(lab.subprocess, "run", run)
+    monkeypatch.setattr(lab, "subprocess", SimpleNamespace(run=run))
     return opened
 
 
@@ -154,3 +157,53 @@ def test_git_and_the_tests_do_not_see_the_copy():
     root = Path(paths.__file__).parents[2]
     assert "kdviz-course/" in (root / ".gitignore").read_text().splitlines()
     assert "kdviz lab --originals" in (root / "README.md").read_text()
+
+
+def git(folder, *command):
+    settings = (
+        "-c",
+        "user.name=Reader",
+        "-c",
+        "user.email=reader@localhost",
+        "-c",
+        "core.hooksPath=/dev/null",
+    )
+    done = subprocess.run(
+        ["git", "-C", folder, *settings, *command], capture_output=True, text=True, check=True
+    )
+    return done.stdout
+
+
+def save_as_run(page):
+    """What JupyterLab leaves when every cell of a page was run: numbers, outputs, widgets, a checkpoint."""
+    notebook = json.loads(page.read_text(encoding="utf-8"))
+    for number, cell in enumerate(cell for cell in notebook["cells"] if cell["cell_type"] == "code"):
+        cell["execution_count"] = number + 1
+        cell["outputs"] = [{"output_type": "stream", "name": "stdout", "text": ["run"]}]
+    page.write_text(json.dumps(notebook), encoding="utf-8")
+    checkpoints = page.parent / ".ipynb_checkpoints"
+    checkpoints.mkdir(exist_ok=True)
+    shutil.copy(page, checkpoints / f"{page.stem}-checkpoint.ipynb")
+    (page.parent / "report.html").write_text("what a page was told to write beside itself")
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
+def test_every_page_run_and_saved_leaves_a_clone_clean(edition, clone):
+    """The real course in a clone: git sees nothing of what a reader does, and all that an editor does."""
+    root = Path(paths.__file__).parents[2]
+    shutil.rmtree(edition)
+    for name in ("notebooks", "data"):
+        shutil.copytree(root / name, edition / name, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
+    shutil.copy(root / ".gitignore", edition)
+    git(edition, "init", "--quiet")
+    git(edition, "add", ".")
+    git(edition, "commit", "--quiet", "-m", "The course")
+    for originals in (False, True):
+        assert lab.open_lab(browser=False, originals=originals) == 0
+        pages = sorted((Path(clone[-1]) / "notebooks").glob("*.ipynb"))
+        assert len(pages) >= 14
+        for page in pages:
+            save_as_run(page)
+        assert lab.open_lab(browser=False) == 0
+        changed = git(edition, "status", "--porcelain").splitlines()
+        assert len(changed) == (len(pages) + 1 if originals else 0), changed

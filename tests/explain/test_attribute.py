@@ -82,6 +82,17 @@ def test_integrated_gradients_are_complete(model, largest):
     assert float(fine.norm()) < float(rough.norm())
 
 
+def test_large_photographs_are_asked_few_at_once(monkeypatch):
+    """The same attributions, without gigabytes of points on the path."""
+    model, asked = smooth(False), []
+    inputs = torch.randn(6, 1, 8, 8, generator=torch.Generator().manual_seed(0)).double()
+    at_once = explain.attribute(model, inputs, TARGETS)
+    monkeypatch.setattr("kdviz.explain._attribute._AT_ONCE", 20 * 64)
+    model.register_forward_pre_hook(lambda module, given: asked.append(len(given[0])))
+    torch.testing.assert_close(explain.attribute(model, inputs, TARGETS), at_once)
+    assert max(asked) == 18 and sum(asked) >= 6 * 64
+
+
 def test_conductance_of_linear_layers_is_the_direct_formula():
     with seeded(1):
         model = nn.Sequential(nn.Linear(5, 4), nn.Linear(4, 3)).double()
