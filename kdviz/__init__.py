@@ -8,10 +8,13 @@ editors read too; all losses are ``kdviz.losses.<name>``.
 
 # Only the standard library: ``python -m kdviz`` sets up a fresh clone.
 import ast
+import time
 from importlib import import_module
 from pathlib import Path
 
 __version__ = "0.1.0"
+# When this process began to load kdviz: files written later are not what it runs.
+loaded_at = time.time()
 
 
 def _offered():

@@ -35,6 +35,7 @@ _ENGINE = (
     "seeding.py",
     "tracing.py",
 )
+_FOLDER = Path(kdviz.__file__).parent
 _PLAIN = (bool, int, float, complex, str, bytes, type(None), type(...), range)
 _CODE = (types.FunctionType, types.BuiltinFunctionType, type)
 _HEAP_TYPE = 1 << 9
@@ -54,14 +55,23 @@ def say_once(reason: str):
     )
 
 
+def has_changed() -> bool:
+    """Whether a file of the engine was written after this process began to load kdviz."""
+    return any(file.stat().st_mtime > kdviz.loaded_at for file in _engine())
+
+
+def _engine():
+    for name in _ENGINE:
+        part = _FOLDER / name
+        yield from [part] if part.is_file() else sorted(part.rglob("*.py"))
+
+
 @functools.cache
 def versions() -> dict[str, str]:
     """kdviz, by version and code, and the libraries that draw data and initial weights."""
-    folder, digest = Path(kdviz.__file__).parent, hashlib.sha256()
-    for name in _ENGINE:
-        part = folder / name
-        for file in [part] if part.is_file() else sorted(part.rglob("*.py")):
-            digest.update(str(file.relative_to(folder)).encode() + file.read_bytes())
+    digest = hashlib.sha256()
+    for file in _engine():
+        digest.update(str(file.relative_to(_FOLDER)).encode() + file.read_bytes())
     libraries = ("numpy", "scikit-learn", "torch")
     return {
         "kdviz": f"{kdviz.__version__} {digest.hexdigest()[:16]}",

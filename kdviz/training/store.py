@@ -20,6 +20,7 @@ import platformdirs
 from safetensors.torch import load, save
 
 from kdviz.files import UNFINISHED, write_whole
+from kdviz.training.describe import has_changed
 
 FORMAT = 2
 _OURS = re.compile(rf"[0-9a-f]{{32}}(\.rows)?\.json|[0-9a-f]{{64}}\.safetensors|{re.escape(UNFINISHED)}\w+")
@@ -35,7 +36,8 @@ class Store:
     cannot be read or written warns and steps aside: training goes on without it. What is not used for half a
     year is removed.
 
-    Settings of None, of what cannot be described, are never found and never kept.
+    Settings of None, of what cannot be described, are never found and never kept. Nor is anything once
+    kdviz's own files have changed since they were loaded: then no key can say which code it was.
     """
 
     def __init__(self, folder=None):
@@ -60,7 +62,7 @@ class Store:
 
     def keep(self, settings, weights):
         """Keep weights under their settings."""
-        self._try_to_keep(settings, "json", lambda path: save_weights(path, weights, settings), "model")
+        self._try_to_keep(settings, "json", lambda path: save_weights(path, weights, settings))
 
     def rows(self, settings):
         """The rows of a table kept under these settings, or None."""
@@ -70,7 +72,7 @@ class Store:
 
     def keep_rows(self, settings, rows):
         """Keep the rows of a table under its settings."""
-        self._try_to_keep(settings, "rows.json", lambda path: save_rows(path, rows, settings), "rows")
+        self._try_to_keep(settings, "rows.json", lambda path: save_rows(path, rows, settings))
 
     def fetch_rows(self, settings, make):
         """The rows kept under these settings, or those of ``make()``, which then are kept unless None."""
@@ -101,6 +103,8 @@ class Store:
         if settings is None:
             return None
         try:
+            if _is_edited():
+                return None
             return read(self.folder / f"{key(settings)}.{ending}")
         except (FileNotFoundError, NotADirectoryError):
             return None
@@ -110,19 +114,37 @@ class Store:
             warnings.warn(f"{said}. {what} trained again, and not read from {self.folder}.", stacklevel=3)
             return None
 
-    def _try_to_keep(self, settings, ending, keep, what):
+    def _try_to_keep(self, settings, ending, keep):
         if settings is None:
             return
         try:
+            if _is_edited():
+                return
             _tidy(self.folder)
             keep(self.folder / f"{key(settings)}.{ending}")
         except Exception as problem:
-            warnings.warn(
-                f"the {what} could not be kept in {self.folder} ({problem}). Work goes on; it will be "
-                "trained again next time. Free some space, or set KDVIZ_CACHE to a folder that you can "
-                "write to.",
-                stacklevel=3,
+            # Without the name of the unfinished file, which is another one each time.
+            reason = getattr(problem, "strerror", None) or f"{problem}" or type(problem).__name__
+            _say_once(
+                f"results could not be kept in {self.folder} ({reason}). Work goes on; they are computed "
+                "again next time. Free some space, or set KDVIZ_CACHE to a folder that you can write to."
             )
+
+
+@cache
+def _say_once(sentence):
+    warnings.warn(sentence, stacklevel=4)
+
+
+def _is_edited():
+    """Whether kdviz's files are no longer those that this process has loaded; says so once."""
+    edited = has_changed()
+    if edited:
+        _say_once(
+            "kdviz's own files have changed since this process loaded them. Results are computed each time, "
+            "and are not kept, until the kernel is restarted."
+        )
+    return edited
 
 
 def store_of(store):

@@ -180,27 +180,62 @@ def test_an_edited_module_is_believed(notebook, taken, edit, heard):
             notebook.run(cell)
 
 
-@pytest.mark.complete
-def test_two_checkouts_in_two_kernels_share_a_cache_and_no_numbers(notebook, tmp_path):
-    """Two notebooks alike on one cache, one on a kdviz in which soft targets ask for nothing."""
-    shutil.copytree(
-        Path(kdviz.__file__).parent, tmp_path / "kdviz", ignore=shutil.ignore_patterns("__pycache__")
-    )
+@pytest.fixture
+def checkout(tmp_path):
+    """Another kdviz, and an edit of it: soft targets that ask for nothing."""
+    skipped = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(Path(kdviz.__file__).parent, tmp_path / "kdviz", ignore=skipped)
     loss = tmp_path / "kdviz" / "losses" / "response" / "_soft_targets.py"
     source = loss.read_text(encoding="utf-8")
     assert source.count("return direction, factor") == 1
-    loss.write_text(
-        source.replace("return direction, factor", "return 0 * direction, factor"), encoding="utf-8"
-    )
-    cells = [SETUP, *CELLS.values(), "objective = kd.SoftTargets(4)"]
-    with live_kernel(tmp_path, KDVIZ_CACHE=notebook.folder / "cache", PYTHONPATH=tmp_path) as other:
-        for cell in cells:
+
+    def edit():
+        loss.write_text(source.replace("return direction, factor", "return 0 * direction, factor"))
+
+    def begin(cache):
+        return live_kernel(tmp_path, KDVIZ_CACHE=cache, PYTHONPATH=tmp_path, PYTHONDONTWRITEBYTECODE=1)
+
+    return edit, begin
+
+
+SOFT_TARGETS = [SETUP, *CELLS.values(), "objective = kd.SoftTargets(4)"]
+
+
+@pytest.mark.complete
+def test_two_checkouts_in_two_kernels_share_a_cache_and_no_numbers(notebook, checkout, tmp_path):
+    """Two notebooks alike on one cache, one on a kdviz in which soft targets ask for nothing."""
+    edit, begin = checkout
+    edit()
+    with begin(notebook.folder / "cache") as other:
+        for cell in SOFT_TARGETS:
             other.run(cell)
         assert str(tmp_path) in other.run("print(kd.__file__)")
         try:
-            notebook.run(cells[-1])
+            notebook.run(SOFT_TARGETS[-1])
             right = notebook.run("shown(numbers_of_sweep)")
         finally:
             notebook.run(CELLS["objective"])
         wrong = other.run("shown(numbers_of_sweep)")
         assert other.run("true(numbers_of_sweep)") == wrong != right
+
+
+RELOAD = "import kdviz.losses.response._soft_targets as m; importlib.reload(m); objective = m.SoftTargets(4)"
+
+
+@pytest.mark.complete
+def test_an_edit_of_kdviz_itself_is_believed_and_spoils_no_cache(checkout, tmp_path):
+    """A kernel goes on with the code that it has loaded, the next has the new: each its own number."""
+    edit, begin = checkout
+    with begin(tmp_path / "cache") as old:
+        for cell in SOFT_TARGETS:
+            old.run(cell)
+        edit()
+        before = old.run("shown(numbers_of_sweep)").splitlines()
+        assert "have changed since this process loaded them" in " ".join(before)
+        assert not list((tmp_path / "cache").glob("*"))
+        old.run(RELOAD)
+        after = old.run("shown(numbers_of_sweep)").splitlines()
+        with begin(tmp_path / "cache") as new:
+            for cell in SOFT_TARGETS:
+                new.run(cell)
+            assert new.run("shown(numbers_of_sweep)").splitlines()[-1] == after[-1] != before[-1]

@@ -129,10 +129,11 @@ def test_a_teacher_is_not_lost_on_a_bad_disk(bad_disk, tmp_path):
 
 def test_a_sweep_is_not_lost_on_a_bad_disk(bad_disk, tmp_path):
     def swept(store):
-        found = kd.sweep([{}], kd.CrossEntropy(), seeds=1, steps=5, store=store)
+        found = kd.sweep([{}], kd.CrossEntropy(), seeds=4, steps=5, students_at_once=2, store=store)
         return found.finish(progress=False).table
 
     found, said = warned(lambda: swept(Store(bad_disk)))
-    assert found.equals(swept(Store(tmp_path / "good"))) and len(found) == 1
-    assert all(str(bad_disk) in one and "Work goes on" in one for one in said)
+    assert found.equals(swept(Store(tmp_path / "good"))) and len(found) == 4
+    # Not one for each job; a few bytes of rows may still fit.
+    assert len(said) <= 1 and all(str(bad_disk) in one and "Work goes on" in one for one in said)
     assert not list(bad_disk.glob(".writing-*"))
