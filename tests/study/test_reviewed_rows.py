@@ -1,170 +1,19 @@
 """Rows of the two reviews that no other test goes through: the right value, or words that say what to do."""
 
 import collections
-import copy
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from setups import made
+from reviewed import DATA, INPUTS, LABELS, OBJECTIVE, STUDENT, TEACHER, compared, distilled, net, right_loss
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.svm import SVC
 from torch import nn
-from torch.nn import functional as F
 from torch.utils.data import DataLoader, IterableDataset, SequentialSampler, TensorDataset
 
 import kdviz as kd
-
-GENERATOR = torch.Generator().manual_seed(0)
-INPUTS = torch.randn(200, 6, generator=GENERATOR)
-SOFT = kd.SoftTargets(4.0)
-OBJECTIVE = 0.1 * kd.CrossEntropy() + 0.9 * SOFT
-
-
-def net(classes=10, width=8, seed=0, scale=1.0):
-    model = nn.Sequential(
-        made(nn.Linear, 6, width, seed=seed), nn.ReLU(), made(nn.Linear, width, classes, seed=seed)
-    )
-    with torch.no_grad():
-        model[2].weight.mul_(scale)
-    return model.eval()
-
-
-TEACHER, STUDENT = net(width=32, scale=6.0), net(seed=1)
-with torch.no_grad():
-    LABELS = TEACHER(INPUTS).argmax(1)
-DATA = INPUTS, LABELS
-
-
-def compared(teacher=TEACHER, student=STUDENT, data=DATA, **settings):
-    return kd.compare(teacher, student, data, progress=False, **settings)
-
-
-def distilled(teacher=TEACHER, student=STUDENT, data=DATA, objective=SOFT, **settings):
-    return kd.distill(teacher, student, data, objective, **{"steps": 2, **settings}).finish()
-
-
-def soft(z, t, temperature=1.0):
-    p, q = F.log_softmax(z / temperature, 1), F.softmax(t / temperature, 1)
-    return temperature**2 * F.kl_div(p, q, reduction="batchmean")
-
-
-def step_of(loss):
-    def step(teacher, student, optimizer, inputs, labels):
-        with torch.no_grad():
-            answers = teacher(inputs)
-        value = loss(student(inputs), answers, labels)
-        optimizer.zero_grad()
-        value.backward()
-        optimizer.step()
-        return value
-
-    return step
-
-
-def diagnosed(loss, teacher=TEACHER, data=DATA, **settings):
-    student = net(seed=1).train()
-    optimizer = torch.optim.SGD(student.parameters(), 0.1)
-    return kd.diagnose(teacher, student, data, step=step_of(loss), optimizer=optimizer, **settings)
-
-
-# A teacher that masks classes by -inf -------------------------------------------------------------------
-
-
-class Masked(nn.Module):
-    """Never gives one of the last two classes; its dropout is for a test of modes."""
-
-    def __init__(self, inner, dropout=0.0):
-        super().__init__()
-        self.inner, self.drop = inner, nn.Dropout(dropout)
-
-    def forward(self, x):
-        logits = self.drop(self.inner(x)).clone()
-        logits[:, 8:] = -torch.inf
-        return logits
-
-
-MASKED = Masked(TEACHER).eval()
-with torch.no_grad():
-    KEPT = MASKED(INPUTS)
-SEEN = INPUTS, KEPT.argmax(1)
-
-
-@pytest.mark.parametrize("teacher", [MASKED, KEPT], ids=["model", "kept logits"])
-def test_masked_classes_are_distilled_and_compared_as_by_torch(teacher):
-    with torch.no_grad():
-        z = STUDENT(INPUTS)
-    first = distilled(teacher, data=SEEN, steps=1, batch_size=200).records[0]
-    assert first.total == pytest.approx(float(soft(z, KEPT, 4.0)), rel=1e-5)
-    table = compared(teacher, data=SEEN).table
-    assert table.kl["student"] == pytest.approx(float(soft(z.double(), KEPT.double())), rel=1e-5)
-    assert table.accuracy["teacher"] == 1
-
-
-def right_loss(z, t, y):
-    return 0.1 * F.cross_entropy(z, y) + 0.9 * soft(z, t, 4.0)
-
-
-MISTAKES = {
-    "none": (right_loss, []),
-    "no T²": (
-        lambda z, t, y: 0.1 * F.cross_entropy(z, y) + 0.9 * soft(z, t, 4.0) / 16,
-        ["temperature_squared"],
-    ),
-    "a mean over the classes": (
-        lambda z, t, y: 0.1 * F.cross_entropy(z, y) + 0.9 * soft(z, t, 4.0) / 10,
-        ["reduction"],
-    ),
-    "detached": (
-        lambda z, t, y: 0.1 * F.cross_entropy(z, y) + 0.9 * soft(z.detach(), t, 4.0),
-        ["teacher_has_no_effect", "other_weight"],
-    ),
-    "minus": (
-        lambda z, t, y: 0.1 * F.cross_entropy(z, y) - 0.9 * soft(z, t, 4.0),
-        ["soft_term_repels"],
-    ),
-    "the hard term tempered": (
-        lambda z, t, y: 0.1 * F.cross_entropy(z / 4, y) + 0.9 * soft(z, t, 4.0),
-        ["hard_tempered"],
-    ),
-}
-
-
-@pytest.mark.parametrize("name", MISTAKES)
-def test_faults_beside_a_masked_class_are_found_by_name(name):
-    loss, wanted = MISTAKES[name]
-    found = diagnosed(loss, MASKED, SEEN, objective=OBJECTIVE)
-    # The labels are its own answers, so that it is surer, or less sure, than it need be.
-    assert [one for one in found.names if one != "teacher_miscalibrated"] == wanted, str(found)
-
-
-def test_the_form_of_a_loss_is_read_beside_a_masked_class():
-    told = " ".join(str(diagnosed(right_loss, MASKED, SEEN)).split())
-    assert "0.1 × cross-entropy + 0.9 × soft targets at T = 4" in told
-
-
-def test_a_masked_teacher_with_dropout_is_found_in_training_mode():
-    training = Masked(copy.deepcopy(TEACHER), 0.5).train()
-    assert "teacher_in_training_mode" in kd.diagnose(training, STUDENT, SEEN).names
-
-
-def test_kept_logits_may_be_masked_but_not_altogether():
-    order = torch.arange(200)
-
-    def names(kept, rows):
-        parts = [slice(start, start + 50) for start in range(0, 200, 50)]
-        batches = [(INPUTS[part], SEEN[1][part], rows[part]) for part in parts]
-        found = kd.diagnose(MASKED, STUDENT, batches, cached_logits=kept).names
-        return [name for name in found if name.startswith("cache")]
-
-    assert names(KEPT, order) == []
-    assert names(KEPT, order.roll(1)) == ["cache_order"]
-    nothing = KEPT.clone()
-    nothing[3] = -torch.inf
-    assert names(nothing, order) == ["cache_not_finite"]
-
 
 # The same samples in other hands ------------------------------------------------------------------------
 
