@@ -237,3 +237,5 @@ def test_the_picture_is_on_one_diverging_scale_and_each_map_on_its_own():
     assert (axis.cmin, axis.cmax) == (-1, 1) and len({color for _, color in axis.colorscale}) == 3
     with pytest.raises(ValueError, match="shape"):
         kd.figures.attribution_maps(np.eye(3), {"teacher": np.eye(2)})
+    # A cell's output and a page scroll sideways as little as they can.
+    assert max(map(len, str(named).split("\n\n")[0].splitlines())) <= 96
