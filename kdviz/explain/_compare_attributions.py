@@ -1,5 +1,6 @@
 """Do teacher and student look at the same places, more than students that never saw the teacher?"""
 
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -33,7 +34,8 @@ class AttributionComparison:
     table: pd.DataFrame
 
     def __str__(self):
-        return f"{self.sentence}\n\n{self.table.round(3).to_string()}"
+        words = textwrap.fill(self.sentence, 96, subsequent_indent="  ")
+        return f"{words}\n\n{self.table.round(3).to_string()}"
 
     __repr__ = __str__
 

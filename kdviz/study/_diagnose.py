@@ -55,7 +55,8 @@ def diagnose(
         method of a trainer that holds the models will do.
     optimizer, optimizers : the torch.optim.Optimizer of the student; several where the step has several
     cached_logits : tensor (N, C)
-        The teacher's logits, one row for each sample of the data set, in its order.
+        The teacher's logits, one row for each sample of the data set, in its order. A class that is
+        masked is -inf.
     runs : {"distilled": [...], "baseline": [...]}
         A score for each seed, in the same order; higher is better.
     samples : int

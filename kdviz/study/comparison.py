@@ -388,8 +388,7 @@ class Comparison:
         return to_json(self, path)
 
     def __str__(self):
-        words = [textwrap.fill(sentence, 96, subsequent_indent="  ") for sentence in self.sentences]
-        return "\n".join([self.numbers, "", *words])
+        return "\n".join([self.numbers, "", *map(_filled, self.sentences)])
 
     __repr__ = __str__
 
@@ -413,7 +412,7 @@ class Comparison:
         table = shown.to_string(
             float_format="{:.3f}".format, formatters={k: _dashed(f) for k, f in formats.items()}, na_rep="–"
         )
-        return "\n\n".join([head, table, *self._not_counted()])
+        return "\n\n".join([_filled(head), table, *self._not_counted()])
 
     def _not_counted(self):
         reasons = {}
@@ -446,6 +445,10 @@ _SHORT = {
     "absolute_error": "absolute error",
     "teacher_correlation": "correlation with teacher",
 }
+
+
+def _filled(text):
+    return textwrap.fill(text, 96, subsequent_indent="  ")
 
 
 def _dashed(shown):

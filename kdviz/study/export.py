@@ -3,6 +3,7 @@
 import logging
 import os
 import tempfile
+import textwrap
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
@@ -42,11 +43,14 @@ class Exported:
 
     def __repr__(self):
         size = self.path.stat().st_size / 1024
-        return (
-            f"{self.path} ({self.format}, {size:,.0f} KiB): on the {self.samples} samples given, and on one "
-            f"of them alone, its logits differ from the student's by at most {self.difference:.1e}; of any "
-            f"length are {', '.join(f'{name} {axes}' for name, axes in self.free.items())}"
+        words = (
+            f"on the {self.samples} samples given, and on one of them alone, its logits differ from the "
+            f"student's by at most {self.difference:.1e}; of any length are "
+            f"{', '.join(f'{name} {axes}' for name, axes in self.free.items())}"
         )
+        # The path may be long, and stays in one piece.
+        head = f"{self.path} ({self.format}, {size:,.0f} KiB):"
+        return f"{head}\n{textwrap.fill(words, 96, initial_indent='  ', subsequent_indent='  ')}"
 
 
 def export_student(

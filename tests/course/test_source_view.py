@@ -32,7 +32,7 @@ def test_comments_above_a_definition_belong_to_it():
 
 def test_in_a_notebook_it_is_folded_and_highlighted():
     html = SourceView(n10_who_teaches_whom.sizes)._repr_html_()
-    assert html.startswith('<details class=kdviz-source><summary>') and html.endswith("</details>")
+    assert html.startswith("<details class=kdviz-source><summary>") and html.endswith("</details>")
     assert "<details open" not in html and "<script" not in html
     shown = re.sub("<[^>]+>", "", html.split("<pre")[1])
     assert "def sizes(seeds, regime, steps=600):" in shown

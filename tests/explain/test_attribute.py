@@ -226,6 +226,8 @@ def test_baselines_keep_the_names_that_they_were_given():
     named = explain.compare_attributions(linear(5), linear(5, seed=3), inputs, baselines=others)
     assert list(named.maps) == ["teacher", "student", *others]
     assert "40 labels, other seed" in named.table.index and "than 40 labels does" in named.sentence
+    # A cell's output and a page scroll sideways as little as they can.
+    assert max(map(len, str(named).split("\n\n")[0].splitlines())) <= 96
     numbered = explain.compare_attributions(
         linear(5), linear(5, seed=3), inputs, baselines=list(others.values())
     )

@@ -92,6 +92,8 @@ def test_labels_that_are_the_inputs_are_about_the_next_token():
     wide = [build("tokens", width, 20, seed).eval() for width, seed in ((16, 1), (8, 2))]
     found = compared(*wide, (inputs, inputs.clone()))
     assert found.kind.shifted and len(found.labels) == 50 * 11
+    head = found.numbers.split("\n\n")[0]
+    assert "next one" in " ".join(head.split()) and max(map(len, head.splitlines())) <= 96
     p = asked(wide, inputs)[1]
     wanted = F.cross_entropy(p[:, :-1].reshape(-1, 20), inputs[:, 1:].reshape(-1))
     assert found.table.perplexity["student"] == pytest.approx(float(wanted.exp()), rel=1e-5)

@@ -216,7 +216,9 @@ def mode_effect(setup, who, training):
             moved = outputs_of(model, setup.batch, pick=setup.pick).double().cpu()
         except Exception as problem:
             raise CannotCheck(f"the {who} to answer in train mode; it stops with {problem}") from problem
-    return float((moved - still).norm() / still.norm().clamp(min=1e-12))
+    # Of a masked class, -inf in both, the difference is 0 and not NaN.
+    change = torch.where(moved == still, 0.0, moved - still)
+    return float(change.norm() / still[still.isfinite()].norm().clamp(min=1e-12))
 
 
 def _both(setup):
@@ -229,8 +231,9 @@ def _labelled(setup):
     known = labels >= 0
     if not known.any():
         raise CannotCheck("labels in the data")
-    if len(labels) != len(logits) or int(labels.max()) >= logits.shape[1] or not logits.isfinite().all():
-        raise CannotCheck("finite logits of the teacher for every label")
+    readable = logits.isfinite() | logits.isneginf()
+    if len(labels) != len(logits) or int(labels.max()) >= logits.shape[1] or not readable.all():
+        raise CannotCheck("logits of the teacher for every label, finite or masked by -inf")
     if float(logits.min()) >= 0 and float((logits.sum(1) - 1).abs().max()) < 1e-3:
         # They are probabilities, which is a finding of its own.
         logits = logits.clamp(min=1e-12).log()
