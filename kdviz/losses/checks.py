@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from numbers import Integral
+from numbers import Integral, Real
 
 import torch
 
@@ -52,7 +52,7 @@ def check_numbers(name, value, valid, expected):
     """A number, or a tensor with several, must be finite and valid."""
     if isinstance(value, torch.Tensor):
         fine = not _can_be_read(value) or bool((torch.isfinite(value) & valid(value)).all())
-    elif isinstance(value, (int, float)) and not isinstance(value, bool):
+    elif isinstance(value, Real) and not isinstance(value, bool):
         fine = math.isfinite(value) and bool(valid(value))
     else:
         raise TypeError(f"{name} must be {expected}; got {value!r} ({type(value).__name__})")

@@ -75,7 +75,9 @@ def tempered(student_logits, teacher_logits, temperature):
     """The log-probabilities of both at a temperature; the teacher's get no gradient."""
     check_temperature(temperature)
     check_same_shape(student_logits, teacher_logits)
-    return log_softmax(student_logits / temperature), log_softmax(teacher_logits.detach() / temperature)
+    # What was made in inference mode cannot be kept for a gradient by the temperature, but a copy can.
+    held = teacher_logits.clone() if teacher_logits.is_inference() else teacher_logits.detach()
+    return log_softmax(student_logits / temperature), log_softmax(held / temperature)
 
 
 def divergence(log_q, log_p):
@@ -111,7 +113,7 @@ def soft_latex(temperature, target="q", guess="p", scaled=True):
 
 def at_label(values: Tensor, labels: Tensor) -> Tensor:
     """The entry of each sample's label; an unlabelled sample gets that of class 0."""
-    return values.take_along_dim(labels.clamp(min=0).unsqueeze(-1), -1).squeeze(-1)
+    return values.take_along_dim(labels.clamp(min=0).long().unsqueeze(-1), -1).squeeze(-1)
 
 
 def is_label(labels, classes):
@@ -123,7 +125,7 @@ def one_hot(labels: Tensor, like: Tensor) -> Tensor:
     """Rows of 0 with a 1 at the label; the row of an unlabelled sample is all 0."""
     classes = like.shape[-1]
     # The last row, which is that of label -1, has no 1.
-    return torch.eye(classes + 1, classes, dtype=like.dtype, device=like.device)[labels]
+    return torch.eye(classes + 1, classes, dtype=like.dtype, device=like.device)[labels.long()]
 
 
 def labelled_weights(labels, dtype):
