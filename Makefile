@@ -2,8 +2,8 @@
 # make can do the same: python -m kdviz lab | test | site | results | pages | wheels
 PYTHON ?= python3
 
-.PHONY: lab test test-complete site results verify pages wheels doctor benchmark soak lint help
-lab test site results pages wheels doctor lint:
+.PHONY: lab test test-complete site results verify pages wheels doctor benchmark soak lint gpu help
+lab test site results pages wheels doctor lint gpu:
 	$(PYTHON) -m kdviz $@
 
 # What "make test" leaves out: every page in a real JupyterLab and as a static page, fresh installs, a cluster.

@@ -27,5 +27,6 @@ from .study._diagnose import diagnose as diagnose
 from .study._layers import layers as layers
 from .tracing import Trace as Trace
 from .tracing import trace as trace
+from .training.saving import load_run as load_run
 
 __version__: str

@@ -89,10 +89,12 @@ def _parser():
         command("setup", lambda options: 0, "prepare the environment in .venv")
         test = command("test", _test, "run the tests; pytest's options are passed on")
         test.add_argument("--complete", action="store_true", help="run those that take long instead")
-        command("pages", _pages, "write the table of pages in README.md, and the drawings of the notebooks")
+        command("pages", _pages, "write how long each page takes, the table in README.md, and the drawings")
         command("benchmark", _benchmark, "measure, side by side in one run")
         command("soak", _soak, "train for ten minutes in the training theatre, under 2,000 slider moves")
         command("lint", _lint, "check the code's style")
+        gpu = command("gpu", _gpu, "run every check that needs an accelerator; without one, say so")
+        gpu.add_argument("--device", default="cuda", help="(default: cuda); cpu tries the checks themselves")
     return parser
 
 
@@ -178,11 +180,18 @@ def _test(options):
 
 def _pages(options):
     from kdviz.course import drawings
-    from kdviz.course.pages import with_table
+    from kdviz.course.minutes import with_heading, with_minutes
+    from kdviz.course.pages import _declared, pages, with_table
+
+    def rewrite(path, change, *given):
+        path.write_text(change(path.read_text(encoding="utf-8"), *given), encoding="utf-8")
 
     drawings.write(CLONE / "notebooks" / "pictures")
-    readme = CLONE / "README.md"
-    readme.write_text(with_table(readme.read_text(encoding="utf-8")), encoding="utf-8")
+    for page in pages():
+        rewrite(CLONE / "notebooks" / page.notebook, with_heading, page)
+        rewrite(CLONE / "kdviz" / "course" / "pages.toml", with_minutes, page)
+    _declared.cache_clear()
+    rewrite(CLONE / "README.md", with_table)
 
 
 def _benchmark(options):
@@ -208,6 +217,12 @@ def _lint(options):
     for command in commands:
         status = subprocess.run([npm, *command], cwd=CLONE / "tools").returncode or status
     return status
+
+
+def _gpu(options):
+    from kdviz.commands.gpu import check
+
+    return check(CLONE, options.device)
 
 
 def _python(*arguments):

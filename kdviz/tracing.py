@@ -6,11 +6,13 @@ tuple) or by name (a dictionary).
 """
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import torch
+
+from kdviz.seeding import random_state_kept
 
 # How many numbers of input a pass of `answer` takes at most: 8 MB in double precision. Layers are wider
 # than inputs, so the memory of a pass is a multiple of it.
@@ -48,14 +50,35 @@ def call(model, inputs):
     Fractions come in the precision of its weights, and of the parts by name each model gets those that its
     ``forward`` takes.
     """
+    check_model("the network", model)
     _check_device(model, inputs)
     first = _first_weight(model)
     inputs = _each(lambda part: _copied(part, first), inputs)
     if isinstance(inputs, dict):
         inputs = _taken(model, inputs)
-    if isinstance(inputs, dict):
-        return model(**inputs)
-    return model(*inputs) if isinstance(inputs, tuple) else model(inputs)
+    try:
+        if isinstance(inputs, dict):
+            return model(**inputs)
+        return model(*inputs) if isinstance(inputs, tuple) else model(inputs)
+    except Exception as problem:
+        # It is an error of the network's: it goes on as it is, with what the network was asked.
+        problem.add_note(f"kdviz called this {type(model).__name__} with {shapes_of(inputs)}.")
+        raise
+
+
+def check_model(name, model):
+    """A network must be a torch module, not a class of them, and not what a library wraps one in."""
+    if not isinstance(model, torch.nn.Module):
+        kind = model.__name__ + ", a class" if isinstance(model, type) else type(model).__name__
+        raise TypeError(f"{name} must be a torch.nn.Module; got {kind}. Hand in a network, made")
+
+
+def check_models(name, models):
+    """Networks in a list, one of them at least."""
+    if not isinstance(models, (list, tuple)) or not models:
+        raise TypeError(f"{name} must be a list of networks; got {models!r}")
+    for model in models:
+        check_model(f"each of {name}", model)
 
 
 def trace(model, inputs, layers=()):
@@ -72,8 +95,11 @@ def trace(model, inputs, layers=()):
     >>> tuple(seen.logits.shape), tuple(seen.features["3"].shape)
     ((5, 10), (5, 10))
     """
+    layers = () if layers is None else layers
     with watch(model, layers) as features:
         logits = logits_of(call(model, inputs))
+    if not logits.ndim:
+        raise ValueError("the network answers one number for the whole batch, not a row for each sample")
     missing = [path for path in layers if path not in features]
     if missing:
         raise ValueError(f"the layers {missing} exist but did not run in this forward pass")
@@ -88,10 +114,11 @@ def answer(model, inputs, layers=()):
     The inputs go to the model's device, a part at a time, and what it says comes back to theirs. Afterwards
     every layer is in the mode it was in, and random numbers go on as if nothing had been drawn.
     """
+    check_model("the network", model)
     home, where = _device_of_inputs(inputs), device_of(model)
     count = size_of(inputs)
     at_once = max(1, _NUMBERS_A_PASS // max(1, _numbers(inputs) // max(1, count)))
-    with evaluating(model), torch.no_grad(), _random_state_kept(where):
+    with evaluating(model), torch.no_grad(), random_state_kept():
         traces = [
             _moved(trace(model, to_device(part, where), layers), home)
             for part in ([inputs] if count <= at_once else _parts(inputs, count, at_once))
@@ -128,8 +155,11 @@ def hooked(model, note, layers=None):
 
     :func:`watch` where one tensor a layer is not enough. The hooks are removed whatever happens.
     """
+    check_model("the network", model)
     modules = dict(model.named_modules())
     layers = modules if layers is None else layers
+    if isinstance(layers, str) or not isinstance(layers, Iterable) or not all(map(_is_path, layers)):
+        raise TypeError(f"layers must be a list of paths, as in model.named_modules(); got {layers!r}")
     unknown = [path for path in layers if path not in modules]
     if unknown:
         there = ", ".join(path for path in modules if path)
@@ -154,6 +184,8 @@ def hooked(model, note, layers=None):
 @contextmanager
 def evaluating(*models):
     """Models in eval mode; afterwards every layer is in the mode it was in."""
+    for model in models:
+        check_model("the network", model)
     modes = [(module, module.training) for model in models for module in model.modules()]
     for model in models:
         model.eval()
@@ -235,8 +267,13 @@ def to_device(inputs, device):
 
 def device_of(model):
     """Where a model's parameters are, or its buffers; the CPU where it has neither."""
+    check_model("the network", model)
     held = next(model.parameters(), next(model.buffers(), None))
     return torch.device("cpu") if held is None else held.device
+
+
+def _is_path(layer):
+    return isinstance(layer, str)
 
 
 def _each(function, inputs):
@@ -276,10 +313,6 @@ def _moved(trace, device):
 def _device_of_inputs(inputs):
     first = next(_tensors(inputs), None)
     return torch.device("cpu") if first is None else first.device
-
-
-def _random_state_kept(device):
-    return torch.random.fork_rng([device] if device.type == "cuda" else [])
 
 
 def _first_weight(model):

@@ -101,7 +101,7 @@ def test_the_tables_of_a_page_are_computed_by_its_name(monkeypatch):
     asked = []
     monkeypatch.setattr(results, "main", lambda names, verify: asked.append((names, verify)) or [])
     assert cli.main(["results", "03_responses", "sizes", "--verify"]) == 0
-    assert asked == [(["dkd_halves", "response_losses", "sizes"], True)]
+    assert asked == [(["dkd_halves", "response_losses", "temperatures_by_image", "sizes"], True)]
 
 
 def test_a_page_without_tables_computes_none(monkeypatch, capsys):

@@ -16,16 +16,17 @@ from collections import OrderedDict
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save
+from safetensors.torch import load, save
 from torch import nn
 from torch.nn.functional import cross_entropy
 
 from kdviz.course.paths import course_folder
 from kdviz.datasets.cifar import cifar10
+from kdviz.files import write_whole
 from kdviz.losses.response import soft_targets
-from kdviz.models.seeding import seeded
+from kdviz.seeding import seeded
 from kdviz.tracing import answer
-from kdviz.training.store import write_whole
+from kdviz.training.store import checksum_of
 
 TEACHER, STUDENT = 16, 6
 BASELINES = ("2,000 labels", "2,000 labels, other seed", "45,000 labels")
@@ -83,7 +84,31 @@ def folder():
 
 def card():
     """What the files are, how they were made, and what came out."""
-    return json.loads((folder() / "card.json").read_text(encoding="utf-8"))
+    path = folder() / "card.json"
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        intact = found.pop("checksum") == checksum_of(found)
+    except (ValueError, KeyError, AttributeError) as problem:
+        raise _damaged(path) from problem
+    if not intact:
+        raise _damaged(path)
+    return found
+
+
+def _load(saved):
+    """The tensors of a file that the card names, if it is the one that the card was written with."""
+    path = folder() / saved["file"]
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != saved["sha256"]:
+        raise _damaged(path)
+    return load(content)
+
+
+def _damaged(path):
+    return ValueError(
+        f"{path} is damaged: its checksum is not the one recorded. Take the file from the repository again, "
+        "or run 'kdviz lab' in an empty folder, which copies the course anew"
+    )
 
 
 def models():
@@ -91,14 +116,14 @@ def models():
     found = {}
     for name, saved in card()["models"].items():
         found[name] = resnet(saved["width"])
-        found[name].load_state_dict(load_file(folder() / saved["file"]))
+        found[name].load_state_dict(_load(saved))
         found[name].eval()
     return found
 
 
 def answers():
     """The logits of the saved networks for 2,000 test images, by name, and the labels."""
-    found = load_file(folder() / card()["answers"]["file"])
+    found = _load(card()["answers"])
     labels = found.pop("labels").long()
     return {name: found[name].float() for name in card()["models"]}, labels
 
@@ -149,6 +174,7 @@ def write(target, trained, data, note):
         }
     file = "answers.safetensors"
     card["answers"] = {"file": file, "sha256": _write(target / file, kept)}
+    card["checksum"] = checksum_of(card)
     text = json.dumps(card, indent=1, ensure_ascii=False) + "\n"
     write_whole(target / "card.json", text.encode())
     print(text)

@@ -1,9 +1,14 @@
 """The drawings of the course, made as code: SVG pictures in one style, which notebooks show as files.
 
 ``make pages`` writes them to ``notebooks/pictures``. A drawing is put together from parts: each returns the
-SVG of one thing at a place, in the colours that teacher, student and labels have in every figure.
+SVG of one thing at a place, in the colours that teacher, student and labels have in every figure. Those of
+methods and schemes are declared in ``drawings.toml``, and :func:`scheme` draws them all.
 """
 
+import tomllib
+from functools import partial
+from html import escape
+from importlib.resources import files
 from pathlib import Path
 
 from kdviz.figures.template import BASELINE, GRID, INK, STUDENT, TEACHER
@@ -104,7 +109,85 @@ def what_distillation_is():
     )
 
 
-DRAWINGS = {"what_distillation_is": what_distillation_is}
+LOOKS = {"teacher": TEACHER, "student": STUDENT, "labels": BASELINE}
+COLUMN, ROW, BORDER, HEIGHT = 170, 88, 22, 54
+
+
+def node(x, y, width, kind, name, below):
+    """A box around a middle: filled for networks and labels, an outline for what is no network."""
+    left, top = x - width / 2, y - HEIGHT / 2
+    if kind in LOOKS:
+        return box(left, top, width, HEIGHT, LOOKS[kind], escape(name), escape(below))
+    gone, round_corner = kind == "gone", 27 if kind == "loss" else 10
+    dashes = ' stroke-dasharray="6 4"' if gone else ""
+    return (
+        f'<rect x="{left:g}" y="{top:g}" width="{width:g}" height="{HEIGHT}" rx="{round_corner}" '
+        f'fill="white" stroke="{INK}" stroke-width="1.5"{dashes}/>'
+        + text(f"{x:g}", f"{y - 2 if below else y + 5:g}", escape(name), size=16, weight="600")
+        + text(f"{x:g}", f"{y + 17:g}", escape(below), size=13)
+    )
+
+
+def width_of(name, below):
+    return max(96, 9.2 * len(name) + 24, 7.1 * len(below) + 20)
+
+
+def flow(start, end, look, words):
+    """An arrow between two boxes, each (x, y, width), from edge to edge, with words on it."""
+    (x, y, wide), (to_x, to_y, to_wide) = start, end
+    across, down = to_x - x, to_y - y
+
+    def edge(width, room):
+        # The fraction of the way at which the line leaves a box of that width.
+        return min((width / 2 + room) / abs(across or 1e-9), (HEIGHT / 2 + room) / abs(down or 1e-9))
+
+    first, last = edge(wide, 2), 1 - edge(to_wide, 4)
+    ends = [
+        f"{start + part * step:.0f}" for part in (first, last) for start, step in ((x, across), (y, down))
+    ]
+    middle = (first + last) / 2
+    # Beside an arrow that goes down, above any other.
+    aside, up = (12, 5) if abs(across) < abs(down) else (0, -6)
+    label = text(
+        f"{x + middle * across + aside:.0f}", f"{y + middle * down + up:.0f}", escape(words), look.color
+    )
+    return arrow(*ends, look) + label
+
+
+def scheme(label, nodes, flows):
+    """Who teaches whom: ``nodes`` as [column, row, kind, name, line below], ``flows`` between them.
+
+    What is thrown away after training has a dashed outline, a loss has round ends.
+    """
+    widths = {name: width_of(*words) for name, (_, _, _, *words) in nodes.items()}
+    left = max(width / 2 - nodes[name][0] * COLUMN for name, width in widths.items())
+    at = {
+        name: (BORDER + left + column * COLUMN, BORDER + HEIGHT / 2 + row * ROW, widths[name])
+        for name, (column, row, *_) in nodes.items()
+    }
+    right = max(x + width / 2 for x, _, width in at.values())
+    bottom = max(y for _, y, _ in at.values()) + HEIGHT / 2
+    gone = any(kind == "gone" for _, _, kind, *_ in nodes.values())
+    legend = text(BORDER, f"{bottom + 30:g}", "dashed: not kept after the training", anchor="start", size=13)
+    return drawing(
+        f"{right + BORDER:.0f}",
+        f"{bottom + (42 if gone else BORDER):.0f}",
+        escape(label),
+        *(flow(at[start], at[end], LOOKS[look], words) for start, end, look, words in flows),
+        *(node(*at[name], *words) for name, (_, _, *words) in nodes.items()),
+        legend if gone else "",
+    )
+
+
+def declared():
+    """The drawings of methods and schemes by name, as ``drawings.toml`` declares them."""
+    return tomllib.loads(files("kdviz.course").joinpath("drawings.toml").read_text(encoding="utf-8"))
+
+
+DRAWINGS = {
+    "what_distillation_is": what_distillation_is,
+    **{name: partial(scheme, **one) for name, one in declared().items()},
+}
 
 
 def write(folder: Path):

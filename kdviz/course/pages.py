@@ -5,7 +5,7 @@
 """
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 
@@ -21,8 +21,7 @@ class Page:
     title: str
     kind: str = "walk"
     topics: tuple[str, ...] = ()
-    sections: tuple[tuple[str, str], ...] = ()
-    parts: tuple[tuple[str, str], ...] = ()
+    sections: dict[str, str] = field(default_factory=dict, hash=False)
     teaches: str = ""
     minutes: int = 0
     seconds: int = 0
@@ -67,18 +66,18 @@ def regions() -> list[Region]:
     return [Region(**region) for region in _declared()["regions"]]
 
 
+def left_out() -> dict[str, str]:
+    """What the surveys name and no page teaches: methods by topic."""
+    return {one["topic"]: one["methods"] for one in _declared()["left_out"]}
+
+
 def pages(planned: bool = False) -> list[Page]:
     """The pages in order; those that are only planned too, if asked for."""
-    tuples = [{key: _hashable(value) for key, value in one.items()} for one in _declared()["pages"]]
+    tuples = [
+        {key: tuple(value) if isinstance(value, list) else value for key, value in one.items()}
+        for one in _declared()["pages"]
+    ]
     return [Page(**one) for one in tuples if planned or not one.get("planned")]
-
-
-def _hashable(value):
-    return (
-        tuple(value.items() if isinstance(value, dict) else value)
-        if isinstance(value, (list, dict))
-        else value
-    )
 
 
 def page(name: str) -> Page:

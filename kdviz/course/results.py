@@ -20,9 +20,12 @@ from kdviz.course.code_hash import code_hash
 from kdviz.course.paths import course_folder
 from kdviz.course.source_view import show_source
 from kdviz.files import write_whole
+from kdviz.training.store import checksum_of
 
 SEEDS = tuple(range(30))
 _DECLARED = {}
+# What is known of a stored table's making.
+_SAID = {"date", "code", "settings", "seeds", "torch", "tolerance"}
 
 
 @dataclass(frozen=True)
@@ -168,10 +171,14 @@ def load(name):
     find(name)
     try:
         made = json.loads(_file(name, "json").read_text(encoding="utf-8"))
+        recorded = made.pop("checksum", None)
+        # Older tables have none; a damaged name of it is one name too many.
+        if set(made) != _SAID or recorded not in (None, _checksum(name, made)):
+            raise ValueError("their checksum is not the one recorded")
         return Table(name, pd.read_csv(_file(name, "csv")), made)
     except FileNotFoundError:
         raise
-    except ValueError as problem:
+    except (ValueError, AttributeError, TypeError) as problem:
         raise ValueError(
             f"the stored table {name!r} is damaged ({_file(name, 'json')} or the CSV beside it: {problem}). "
             f"Run 'kdviz results {name}', or take the file from the repository again"
@@ -235,7 +242,13 @@ def _confirm(result):
 
 
 def _write_made(name, made):
-    write_whole(_file(name, "json"), (json.dumps(made, indent=1) + "\n").encode())
+    described = {**made, "checksum": _checksum(name, made)}
+    write_whole(_file(name, "json"), (json.dumps(described, indent=1) + "\n").encode())
+
+
+def _checksum(name, made):
+    """Of the rows and of what is said of them, whatever git makes of the ends of lines."""
+    return checksum_of({"made": made, "rows": _file(name, "csv").read_text(encoding="utf-8")})
 
 
 def _file(name, ending):

@@ -31,8 +31,10 @@ from plotly.offline import get_plotlyjs
 
 from kdviz.course import templates
 from kdviz.course.claims.checks import cell_for
+from kdviz.course.claims.sentences import predictions
 from kdviz.course.formulas import mathml
 from kdviz.course.glossary import DEFINITIONS, anchor, with_links
+from kdviz.course.kernels import ENCRYPTED
 from kdviz.course.pages import Page, following, pages
 from kdviz.course.paths import course_folder
 from kdviz.course.references import references
@@ -150,6 +152,7 @@ def execute(path):
         timeout=600,
         kernel_name="python3",
         store_widget_state=False,
+        config=ENCRYPTED,
         resources={"metadata": {"path": str(Path(path).parent)}},
     )
     try:
@@ -196,7 +199,9 @@ def render(notebook, page: Page, course: list[Page] | None = None) -> str:
             "name": page.name,
             "title": page.label,
             "style": _style(),
-            "attribution": (templates.FOLDER / "attribution.html").read_text(encoding="utf-8"),
+            "script": _part("page.js"),
+            "figures": _part("figures.js"),
+            "attribution": _part("attribution.html"),
             "previous": following(page, -1, course),
             "next": following(page, 1, course),
         }
@@ -228,7 +233,11 @@ def _to_pages(text):
 
 
 def _style():
-    return (templates.FOLDER / "style.css").read_text(encoding="utf-8")
+    return _part("style.css")
+
+
+def _part(name):
+    return (templates.FOLDER / name).read_text(encoding="utf-8")
 
 
 def _plain(template, **values):
@@ -269,6 +278,11 @@ class _Renderer(IPythonRenderer):
         # nbconvert would parse each piece of HTML alone, and close a <details> before what it folds.
         return html
 
+    def heading(self, text, level, **attrs):
+        # The name that JupyterLab gives it, too.
+        name = escape(re.sub(r"<[^>]+>", "", text).replace(" ", "-"), quote=True)
+        return f'<h{level} id="{name}">{text}</h{level}>\n'
+
     def block_math(self, body):
         return _drawn(body.strip(), True, self.name)
 
@@ -292,6 +306,8 @@ def _made_drawable(notebook, resources):
     """Every output in a form that a page without kernel can show."""
     page = resources["kdviz"]
     for cell in notebook.cells:
+        if predictions(cell.source):  # Its code tells the answer.
+            cell.metadata["transient"] = {"remove_source": True}
         for result in cell.get("outputs", []):
             where = f"{page['name']}, cell {cell.get('id')!r}"
             if result.output_type == "error":

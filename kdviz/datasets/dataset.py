@@ -107,6 +107,11 @@ class Dataset:
         (True, 0.0)
         """
         inputs = samples.inputs if isinstance(samples, Samples) else samples
+        if inputs.shape[-self.mean.ndim :] != self.mean.shape:
+            raise ValueError(
+                f"samples of these data have shape {tuple(self.mean.shape)}; got inputs of shape "
+                f"{tuple(inputs.shape)}, which cannot be shown as images"
+            )
         return (inputs + self.mean.to(inputs.device)).clamp(0, 1)
 
     def to(self, device) -> "Dataset":

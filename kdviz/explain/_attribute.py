@@ -18,7 +18,8 @@ from captum.attr import (
 )
 from torch import Tensor
 
-from kdviz.losses.checks import check_choice, check_labels, check_whole
+from kdviz.losses.checks import check_choice, check_labels, check_numbers_of, check_whole
+from kdviz.seeding import random_state_kept
 from kdviz.tracing import call, device_of, evaluating, hooked, logits_of, to_device
 
 METHODS = ("integrated_gradients", "grad_cam", "occlusion")
@@ -127,9 +128,11 @@ def answering(model, inputs, targets, pick=None):
         rest = dict(zip(parts, others, strict=True))
         return logits_of(call(model, {main: given, **rest} if named else given), pick)
 
-    with evaluating(model), torch.random.fork_rng():
+    with evaluating(model), random_state_kept():
         with torch.no_grad():
-            check_labels(function(given[:1], *(part[:1] for part in others)), targets[:1])
+            logits = function(given[:1], *(part[:1] for part in others))
+            check_numbers_of("the model's logits", logits)
+            check_labels(logits, targets[:1])
         yield Asked(model, function, given, others, targets, parts.get("attention_mask"))
 
 

@@ -19,6 +19,7 @@ from kdviz.explorers.published_explorer import Published, published
 from kdviz.explorers.relations_explorer import RelationExplorer, relations
 from kdviz.explorers.score_explorer import ScoreExplorer, score
 from kdviz.explorers.soft_targets_explorer import SoftTargetExplorer, soft_targets
+from kdviz.explorers.tally_explorer import Tally, tally
 from kdviz.explorers.theatre_explorer import Theatre, theatre
 
 # The names until version 0.1.
@@ -41,6 +42,7 @@ __all__ = [
     "RelationExplorer",
     "ScoreExplorer",
     "SoftTargetExplorer",
+    "Tally",
     "Theatre",
     "alignment",
     "anatomy",
@@ -57,5 +59,6 @@ __all__ = [
     "relations",
     "score",
     "soft_targets",
+    "tally",
     "theatre",
 ]

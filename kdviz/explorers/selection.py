@@ -17,6 +17,11 @@ def probabilities(logits):
 
 def mask_true_class(values, labels):
     """Values with that of the true class out of the running."""
+    if values.ndim != 2 or len(values) != len(labels) or values.shape[1] <= labels.max(initial=0):
+        raise ValueError(
+            f"the models must give a logit for each class of the data, shape ({len(labels)}, classes); the "
+            f"labels go up to {labels.max(initial=0)}, and they gave {values.shape}"
+        )
     values = values.copy()
     values[np.arange(len(values)), labels] = -np.inf
     return values

@@ -1,8 +1,14 @@
 """What explorers are given: images, labels and numbers, checked and in one form."""
 
+import math
+import numbers
+from collections.abc import Iterable
+
 import numpy as np
 import torch
 import traitlets
+
+from kdviz.datasets import Dataset
 
 
 def array(name, values):
@@ -15,6 +21,32 @@ def array(name, values):
     if not np.isfinite(values).all():
         raise ValueError(f"{name} must hold finite numbers only; it holds infinity or NaN")
     return values
+
+
+def check_data(data):
+    """Explorers show samples of a kdviz data set."""
+    if not isinstance(data, Dataset):
+        raise TypeError(
+            "data must be a kdviz data set, such as kdviz.datasets.digits() gives; got "
+            f"{type(data).__name__}. Tensors of yours are shown by the explorer's class, from arrays"
+        )
+
+
+def items(name, values, what="numbers"):
+    """What can be gone through, as a list; a text is one thing."""
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise TypeError(f"{name} must be a list of {what}; got {values!r}")
+    return list(values)
+
+
+def number(name, value, least=-math.inf, most=math.inf):
+    """A finite number within its range, as a float."""
+    value = value.item() if isinstance(value, torch.Tensor) and value.ndim == 0 else value
+    if not isinstance(value, numbers.Real) or isinstance(value, bool) or not math.isfinite(value):
+        raise ValueError(f"{name} must be a finite number; got {value!r}")
+    if not least <= value <= most:
+        raise ValueError(f"{name} must be from {least:g} to {most:g}; got {value!r}")
+    return float(value)
 
 
 def checked_images(values, count):
@@ -55,11 +87,6 @@ def named(students):
             f"got the names {list(students)}"
         )
     return students
-
-
-def check_model(name, model):
-    if not isinstance(model, torch.nn.Module):
-        raise TypeError(f"{name} must be a torch.nn.Module; got {type(model).__name__}")
 
 
 def check_index(name, value, count):

@@ -2,6 +2,7 @@
 
 from kdviz.figures._class_heatmaps import class_heatmaps, similarity_matrices
 from kdviz.figures._landscape import landscape
+from kdviz.figures._neighbour_graph import neighbour_graph
 from kdviz.figures._omitted_digit import omitted_digit
 from kdviz.figures._procrustes_overlay import procrustes_overlay
 from kdviz.figures.alignment import cka_map
@@ -29,6 +30,7 @@ __all__ = [
     "landscape",
     "learning_curves",
     "lines",
+    "neighbour_graph",
     "omitted_digit",
     "paired_dots",
     "procrustes_overlay",

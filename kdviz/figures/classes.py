@@ -76,9 +76,7 @@ def image_row(images: ArrayLike, captions: Sequence[str], *, title: str = "", ac
         )
     lines = 1 + max(str(caption).count("<br>") for caption in captions)
     sheet, corners = _sheet(images, across, room=1 + 2 * lines)
-    shades = go.Heatmap(
-        z=sheet, colorscale="gray_r", showscale=False, hoverinfo="skip", zmin=0, zmax=images.max()
-    )
+    shades = go.Heatmap(z=sheet, colorscale="gray_r", showscale=False, hoverinfo="skip", zmin=0, zmax=255)
     # A notebook's output is about 820 pixels wide; the height follows, so that pixels stay square.
     height = 70 + 820 * sheet.shape[0] / sheet.shape[1]
     picture = figure(shades, title=title, height=height)
@@ -101,8 +99,10 @@ def _sheet(images, across, room):
     """All images on one sheet with room above for captions, and each one's upper left corner."""
     count, height, width = images.shape
     rows = -(-count // across)
-    sheet = np.full((rows * (height + room), across * (width + 3)), np.nan, np.float32)
+    # In 256 shades a saved page holds a quarter as much; 0 is the paper's white.
+    sheet = np.zeros((rows * (height + room), across * (width + 3)), np.uint8)
+    shades = (255 * (images / max(images.max(), 1e-9)).clip(0, 1)).round()
     corners = [(n // across * (height + room) + room, n % across * (width + 3)) for n in range(count)]
-    for (top, left), image in zip(corners, images, strict=True):
+    for (top, left), image in zip(corners, shades, strict=True):
         sheet[top : top + height, left : left + width] = image
     return sheet, corners

@@ -96,33 +96,50 @@ def _panel(drawn, panel_row, panel, baseline, arms, value, controls):
     missing = [arm for arm in (baseline, *arms) if arm not in wide]
     if missing:
         raise ValueError(f"the table has no arm {missing[0]!r}; its arms are: {', '.join(wide)}")
-    for row, arm in enumerate(arms):
-        look = BASELINE if arm in controls else STUDENT
-        symbol = f"{look.symbol}-open" if arm in controls else look.symbol
-        found = paired(wide[arm], wide[baseline])
-        marker = {"color": look.color, "size": 6, "opacity": 0.35}
-        gains = (wide[arm] - wide[baseline]).to_numpy()
-        rows = row + _stacked(gains)
-        mean = go.Scatter(
-            name=f"{arm}, mean",
-            x=[found.mean],
-            y=[row],
-            mode="markers",
-            marker={"color": look.color, "size": 12, "symbol": symbol, "line": {"width": 2}},
-            error_x={
-                "array": [found.high - found.mean],
-                "arrayminus": [found.mean - found.low],
-                "color": look.color,
-                "thickness": 2.5,
-                "width": 7,
-            },
-            hovertemplate=f"{found}<extra>{arm}</extra>",
-        )
-        drawn.add_traces([_dots(arm, gains, rows, wide.index, marker, "+.1f"), mean], rows=panel_row, cols=1)
-        half, verdict = (found.high - found.low) / 2, "" if found.sure else ", <b>null</b>"
-        text = f"{found.mean:+.1f} ± {half:.1f}, {found.above} of {found.count} better{verdict}"
+    gains = wide[list(arms)].sub(wide[baseline], axis=0)
+    found = {arm: paired(wide[arm], wide[baseline]) for arm in arms}
+    # One trace for all arms of a look: a page of such figures is saved in half the room.
+    for of_controls, look in ((False, STUDENT), (True, BASELINE)):
+        rows = [row for row, arm in enumerate(arms) if (arm in controls) == of_controls]
+        if rows:
+            own = [list(arms)[row] for row in rows]
+            traces = [_every_seed(gains[own], rows, look), _means([found[arm] for arm in own], rows, look)]
+            drawn.add_traces(traces, rows=panel_row, cols=1)
+    for row, one in enumerate(found.values()):
+        half, verdict = (one.high - one.low) / 2, "" if one.sure else ", <b>null</b>"
+        text = f"{one.mean:+.1f} ± {half:.1f}, {one.above} of {one.count} better{verdict}"
         _note(drawn, row, text, yref="y" if panel_row == 1 else f"y{panel_row}")
     drawn.add_vline(x=0, line={"color": INK, "width": 1}, layer="above", row=panel_row, col=1)
+
+
+def _every_seed(gains, rows, look):
+    heights = [row + _stacked(gains[arm].to_numpy()) for row, arm in zip(rows, gains, strict=True)]
+    seeds = np.tile(gains.index, len(rows))
+    marker = {"color": look.color, "size": 6, "opacity": 0.35}
+    return _dots("each seed", gains.to_numpy().T.ravel(), np.concatenate(heights), seeds, marker, "+.1f")
+
+
+def _means(found, rows, look):
+    return go.Scatter(
+        name="means",
+        x=[one.mean for one in found],
+        y=rows,
+        mode="markers",
+        marker={
+            "color": look.color,
+            "size": 12,
+            "symbol": f"{look.symbol}-open" if look is BASELINE else look.symbol,
+            "line": {"width": 2},
+        },
+        error_x={
+            "array": [one.high - one.mean for one in found],
+            "color": look.color,
+            "thickness": 2.5,
+            "width": 7,
+        },
+        customdata=[str(one) for one in found],
+        hovertemplate="%{customdata}<extra></extra>",
+    )
 
 
 def _stacked(values):
@@ -136,16 +153,16 @@ def _stacked(values):
     return heights
 
 
-def _dots(arm, x, y, seeds, marker, format):
+def _dots(name, x, y, seeds, marker, format):
     return go.Scatter(
-        name=arm,
-        x=x,
+        name=name,
         # In single precision a saved page holds half as much.
+        x=np.asarray(x, np.float32),
         y=np.asarray(y, np.float32),
         mode="markers",
         marker=marker,
-        customdata=np.asarray(seeds, np.int32),
-        hovertemplate=f"seed %{{customdata}}: %{{x:{format}}}<extra>{arm}</extra>",
+        customdata=np.asarray(seeds, np.min_scalar_type(max(seeds))),
+        hovertemplate=f"seed %{{customdata}}: %{{x:{format}}}<extra></extra>",
     )
 
 

@@ -1,8 +1,12 @@
 """The checks that every loss makes of its inputs, with errors that say what to do."""
 
 import math
+from collections.abc import Mapping
+from numbers import Integral
 
 import torch
+
+from kdviz.tracing import Trace
 
 
 def check_temperature(temperature):
@@ -31,7 +35,7 @@ def check_from_one(name, value):
 
 
 def check_whole(name, value, least):
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
         raise ValueError(f"{name} must be a whole number from {least} up; got {value!r}")
 
 
@@ -57,7 +61,7 @@ def check_numbers(name, value, valid, expected):
 
 
 def check_same_shape(student, teacher, what="logits"):
-    """Teacher and student must agree on samples and classes."""
+    """Teacher and student must agree on samples and classes, whatever stands before them."""
     if student.ndim < 2 or teacher.ndim < 2:
         raise ValueError(
             f"{what} must have shape (samples, classes); the student's have {tuple(student.shape)}, "
@@ -71,16 +75,45 @@ def check_same_shape(student, teacher, what="logits"):
         )
 
 
+def check_given(loss, student, teacher, labels):
+    """What a loss is called with: traces, or tensors; one alone, in order, or by layer."""
+    for name, given in (("student", student), ("teacher", teacher)):
+        if name == "teacher" and given is None:
+            continue
+        if not isinstance(given, (Trace, torch.Tensor, Mapping, list, tuple)):
+            raise TypeError(
+                f"{loss} compares tensors, or what kdviz.trace returns; its {name} is "
+                f"{type(given).__name__}. Hand it the logits or the features, as torch tensors"
+            )
+        if isinstance(student, Trace) != isinstance(given, Trace):
+            raise TypeError(
+                f"{loss} needs traces of both student and teacher, or tensors of both; got "
+                f"{type(student).__name__} and {type(given).__name__}"
+            )
+    if labels is not None and not (isinstance(labels, torch.Tensor) and labels.layout == torch.strided):
+        kind = f"{labels.layout} tensor" if isinstance(labels, torch.Tensor) else type(labels).__name__
+        raise TypeError(f"labels must be a dense torch tensor of class numbers; got {kind}")
+
+
+def check_numbers_of(what, tensor):
+    """Logits and features are dense tensors of fractions, and of something."""
+    if not isinstance(tensor, torch.Tensor):
+        raise TypeError(
+            f"{what} must be a torch tensor; got {type(tensor).__name__}. Use torch.as_tensor(...)"
+        )
+    if not tensor.is_floating_point() or tensor.layout != torch.strided:
+        kind = f"{tensor.layout}, {tensor.dtype}".replace("torch.strided, ", "")
+        raise TypeError(
+            f"{what} must be a dense tensor of fractions; got {kind}. Use .to_dense() or .float()"
+        )
+    if tensor.ndim < 1 or not tensor.numel():
+        raise ValueError(f"{what} must have numbers for each sample; got shape {tuple(tensor.shape)}")
+
+
 def check_labels(logits, labels):
     """Labels are class numbers, or -1 where the label is not known."""
+    check_labels_of(logits, labels)
     classes = logits.shape[-1]
-    if labels.is_floating_point() or labels.dtype == torch.bool:
-        raise TypeError(f"labels must be whole class numbers (torch.long); got {labels.dtype}. Use .long()")
-    if labels.shape[-1] != logits.shape[-2]:
-        raise ValueError(
-            f"there are {labels.shape[-1]} labels for {logits.shape[-2]} samples "
-            f"(labels {tuple(labels.shape)}, logits {tuple(logits.shape)})"
-        )
     if _can_be_read(labels) and labels.numel():
         low, high = int(labels.min()), int(labels.max())
         if low < -1 or high >= classes:
@@ -90,9 +123,46 @@ def check_labels(logits, labels):
             )
 
 
+def check_labels_of(logits, labels):
+    """Labels are whole numbers, one for each sample of logits or features."""
+    if logits.ndim < 2 or labels.ndim != logits.ndim - 1:
+        raise ValueError(
+            "there must be one label for each sample and a row of numbers for each; got labels of shape "
+            f"{tuple(labels.shape)} for {tuple(logits.shape)}"
+        )
+    if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:
+        raise TypeError(f"labels must be whole class numbers (torch.long); got {labels.dtype}. Use .long()")
+    if labels.shape[-1] != logits.shape[-2]:
+        raise ValueError(
+            f"there are {labels.shape[-1]} labels for {logits.shape[-2]} samples "
+            f"(labels {tuple(labels.shape)}, logits {tuple(logits.shape)})"
+        )
+
+
+def check_masks(loss, value, student, teacher):
+    """A loss that is no number since it compares masked classes is an error that names them."""
+    if not _can_be_read(value) or not value.isnan().any():
+        return
+    logits = {"student": student.logits} | ({} if teacher is None else {"teacher": teacher.logits})
+    # What is no number itself, or no distribution, stays so in the value, as torch has it.
+    if any(part.isnan().any() or part.isneginf().all(-1).any() for part in logits.values()):
+        return
+    for whose, part in logits.items():
+        masked = int(part.isneginf().sum())
+        if masked:
+            raise ValueError(
+                f"{loss} is not a number, since the {whose}'s logits are -inf in {masked} of "
+                f"{part.numel()} places; it compares the logits themselves, not probabilities, which are "
+                "0 where a class is masked. Leave masked classes out, or use a loss of probabilities such as "
+                "SoftTargets"
+            )
+
+
 def _can_be_read(tensor):
     """Whether its values may be looked at: not on a GPU, which would stall at every step, nor under vmap.
 
     There the scheme checks labels once, and settings are checked when their loss is made.
     """
+    while torch._C._functorch.is_gradtrackingtensor(tensor):
+        tensor = torch._C._functorch.get_unwrapped(tensor)
     return tensor.device.type == "cpu" and not torch._C._functorch.is_batchedtensor(tensor)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-from kdviz.losses.checks import check_form
+from kdviz.losses.checks import check_form, check_numbers_of
 from kdviz.tracing import Trace
 
 
@@ -44,7 +44,7 @@ class NamedLayers(LayerLoss):
     def read(self, student, teacher):
         """The features of the student's layers and of the teacher's, as two lists."""
         return [
-            [trace.features[path] for path in paths]
+            [feature_of(trace, path) for path in paths]
             for trace, paths in zip((student, teacher), self._paths(), strict=True)
         ]
 
@@ -85,6 +85,18 @@ class LayerPair(NamedLayers):
         return ours, theirs
 
 
+def feature_of(trace, path):
+    """The features of a layer in a trace."""
+    if path not in trace.features:
+        there = ", ".join(map(repr, trace.features)) or "none"
+        raise ValueError(
+            f"the layer {path!r} is not in the trace, which has {there}; name it for "
+            "kdviz.trace(..., layers=[...])"
+        )
+    check_numbers_of(f"the features of layer {path!r}", trace.features[path])
+    return trace.features[path]
+
+
 def trace_of(paths, given):
     """A trace of features alone, whose samples are those of a data set in their order.
 
@@ -98,5 +110,7 @@ def trace_of(paths, given):
             f"this loss compares {len(paths)} layers of each network; give a list with the features of each, "
             f"or a dictionary with the keys {', '.join(map(repr, paths))}"
         )
+    for path, feature in features.items():
+        check_numbers_of(f"the features of layer {path!r}", feature)
     first = next(iter(features.values()))
     return Trace(first, dict(features), torch.arange(len(first), device=first.device))

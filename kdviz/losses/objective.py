@@ -6,7 +6,8 @@ from dataclasses import dataclass, fields, replace
 
 from torch import Tensor
 
-from kdviz.losses.checks import check_weight
+from kdviz.losses.checks import check_given, check_masks, check_numbers_of, check_weight
+from kdviz.losses.precision import in_precision, precision_for, without_autocast
 from kdviz.tracing import Trace
 
 
@@ -85,7 +86,13 @@ class Loss(_Sum, ABC):
         labels : (N,) class numbers, or -1 for unlabelled; only where the loss needs them
         learned : what the loss has learned; by default it begins with ``initial``
 
-        Errors: ValueError where the teacher or the labels are missing, or shapes do not fit.
+        It is computed in the precision of the student's logits; half precision in single, and the loss is a
+        float32 then. A class masked with -inf
+        is one of probability 0, and counts as in ``torch.distributions``: nothing where the target has it at
+        0 too, infinity where the target does not.
+
+        Errors: TypeError for what is no tensor of fractions. ValueError where the teacher or the labels are
+        missing, shapes do not fit, or a loss that reads no probabilities is given masked classes.
         """
         for needed, given, what in (
             (self.needs_teacher, teacher, "what the teacher gave, as its second argument"),
@@ -93,11 +100,21 @@ class Loss(_Sum, ABC):
         ):
             if needed and given is None:
                 raise ValueError(f"{type(self).__name__} needs {what}")
+        teacher = teacher if self.needs_teacher else None
+        check_given(type(self).__name__, student, teacher, labels)
         if not isinstance(student, Trace):
             student, teacher = self.traces(student, teacher)
-        if learned is None:
-            learned = self.initial(student, teacher)
-        return self.value(student, teacher, labels, learned)
+        check_numbers_of("the student's logits", student.logits)
+        if teacher is not None:
+            check_numbers_of("the teacher's logits", teacher.logits)
+        dtype = precision_for(student.logits)
+        student, teacher, learned = (in_precision(given, dtype) for given in (student, teacher, learned))
+        with without_autocast(student.logits):
+            if learned is None:
+                learned = self.initial(student, teacher)
+            value = self.value(student, teacher, labels, learned)
+        check_masks(type(self).__name__, value, student, teacher)
+        return value
 
     def traces(self, student, teacher):
         """What was given as plain tensors, as the traces that ``value`` reads: those of logits."""
@@ -204,6 +221,8 @@ class Objective(_Sum):
 
     def initial(self, student: Trace, teacher: Trace) -> dict[str, dict[str, Tensor]]:
         """What the terms learn, by term: see :meth:`Loss.initial`."""
+        dtype = precision_for(student.logits)
+        student, teacher = in_precision(student, dtype), in_precision(teacher, dtype)
         return {name: term.loss.initial(student, teacher) for name, term in self.named.items()}
 
     def __call__(self, student, teacher=None, labels=None, learned=None) -> tuple[Tensor, dict[str, Tensor]]:

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from torch import nn
 
-from kdviz.models.seeding import seeded
+from kdviz.seeding import seeded
 
 
 def convnet(*channels: int, classes: int = 10, image_channels: int = 1, seed: int = 0) -> nn.Sequential:

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from torch import nn
 
 from kdviz.models.frozen import in_mode_of
-from kdviz.models.seeding import seeded
+from kdviz.seeding import seeded
 
 
 def low_rank(network: nn.Sequential, rank: int, *, seed: int = 0) -> nn.Sequential:

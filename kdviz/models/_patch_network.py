@@ -4,7 +4,7 @@ from collections import OrderedDict
 
 from torch import nn
 
-from kdviz.models.seeding import seeded
+from kdviz.seeding import seeded
 
 
 class RectifiedPower(nn.Module):

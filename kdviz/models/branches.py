@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from kdviz.models.frozen import in_mode_of
-from kdviz.models.seeding import seeded
+from kdviz.seeding import seeded
 from kdviz.tracing import call, evaluating
 
 

@@ -2,6 +2,7 @@
 
 import copy
 
+import torch
 from torch import nn
 
 
@@ -41,8 +42,24 @@ def in_train_mode(network: nn.Module) -> nn.Module:
     In a network in train mode, layers in eval mode (a frozen batch normalisation) stay in it. A network in
     eval mode, as every trained one comes, is trained wholly.
     """
-    twin = copy.deepcopy(network)
+    twin = _copied(network)
     return twin if network.training else twin.train()
+
+
+def _copied(network):
+    if isinstance(network, torch.jit.ScriptModule):
+        raise TypeError(
+            "a ScriptModule cannot be trained as a copy: its parameters are no longer torch's own. Hand in "
+            "the module that it was scripted from"
+        )
+    try:
+        return copy.deepcopy(network)
+    except Exception as problem:
+        raise TypeError(
+            f"the student cannot be copied, and it is a copy that learns ({type(problem).__name__}: "
+            f"{problem}). Layers under torch.nn.utils.weight_norm or spectral_norm take those of "
+            "torch.nn.utils.parametrizations; what a forward pass leaves in the model must be detached"
+        ) from problem
 
 
 def in_mode_of(made: nn.Module, network: nn.Module) -> nn.Module:

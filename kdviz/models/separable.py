@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from torch import nn
 
-from kdviz.models.seeding import seeded
+from kdviz.seeding import seeded
 
 
 def separable_convnet(

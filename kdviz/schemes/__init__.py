@@ -8,7 +8,7 @@ Many seeds at once: ``sweep`` for offline distillation and learning from labels.
 teacher-free and snapshot generations, assistants, routes and hints. The others run seed by seed: a stack
 gives each student one batch of its seed, one teacher and no running statistics, and these need views or
 partners of a batch (``two_views``, ``class_wise``, ``mean_teacher``, ``collaborative``), several teachers
-(``mutual`` of three or more, ``codistillation``), heads (all schemes with branches or exits, and
+(``mutual`` of three or more, ``codistillation``), heads (``rocket``, all schemes with branches or exits, and
 ``self_attention``), frozen parts (``residual``, ``block_wise``), or a change on the way (``progressive``,
 ``early_stopped``).
 """
@@ -17,6 +17,7 @@ from kdviz.schemes._sweep import sweep
 from kdviz.schemes.chain import Chain, Stage, stack_chains
 from kdviz.schemes.offline import distill
 from kdviz.schemes.online._collaborative import collaborative, ensemble_logits, general_weights
+from kdviz.schemes.online._rocket import rocket
 from kdviz.schemes.online.branches import GroupTargets, diverse_peers, feature_fusion, native_ensemble
 from kdviz.schemes.online.peers import codistillation, mutual
 from kdviz.schemes.ramp import ramp_up
@@ -63,6 +64,7 @@ __all__ = [
     "progressive",
     "ramp_up",
     "residual",
+    "rocket",
     "route_constrained",
     "self_attention",
     "snapshot",

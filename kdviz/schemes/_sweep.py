@@ -12,21 +12,21 @@ import numpy as np
 import torch
 from torch import nn
 
-from kdviz.datasets import digits
+from kdviz.datasets import Dataset, digits
 from kdviz.losses.objective import Objective, as_objective
 from kdviz.losses.response import CrossEntropy, SoftTargets, cross_entropy
 from kdviz.models import mlp
 from kdviz.schemes.offline import distill
 from kdviz.schemes.stacked import Evaluator, distill_stack, fraction, teachers, train_stack
 from kdviz.schemes.supervised import train
-from kdviz.tracing import answer, rows_of
+from kdviz.tracing import answer, check_model, rows_of
 from kdviz.training.describe import Undescribable, describe, say_once, versions
 from kdviz.training.jobs import Sweep
 from kdviz.training.loop import Run
 from kdviz.training.mapped import stacked_objective, structure
 from kdviz.training.options import ObjectiveLike
 from kdviz.training.stacked import StackedModel
-from kdviz.training.store import Store
+from kdviz.training.store import Store, store_of
 
 TRAINING = ("steps", "learning_rate", "batch_size")
 # The axes of the course's landscapes.
@@ -107,6 +107,9 @@ def sweep(
         agreement with the teacher in percent, mean negative log-likelihood in nats, and ``problem``,
         which says why a student could not be trained and is empty otherwise.
     """
+    _check_functions(data=data, student=student, teacher=teacher)
+    if students_at_once is not None and not (_is_whole(students_at_once) and students_at_once > 0):
+        raise ValueError(f"students_at_once must be a whole number from 1 up; got {students_at_once!r}")
     is_function = inspect.isroutine(objective) or isinstance(objective, partial)
     recipe = Recipe(
         objective if is_function else _Always(as_objective(objective)),
@@ -122,7 +125,7 @@ def sweep(
         device,
     )
     seeds = _seeds(seeds)
-    settings, store = [recipe.setting(point) for point in _points(grid)], store or Store()
+    settings, store = [recipe.setting(point) for point in _points(grid)], store_of(store)
     jobs, refused = [], {}
     for row, (seed, setting) in enumerate(itertools.product(seeds, settings)):
         if setting.problem:
@@ -204,6 +207,7 @@ class Recipe:
         try:
             data = self.data(seed=seed, **setting.data)
             start = self.student(seed=seed, **setting.student)
+            _check_drawn(data, start)
         except (TypeError, ValueError, ArithmeticError, LookupError, RuntimeError) as problem:
             raise _NoData(_said(problem)) from problem
         return data.to(self.device), start.to(self.device)
@@ -458,6 +462,20 @@ def _seeds(seeds):
             f"got {given!r}"
         )
     return seeds
+
+
+def _check_functions(**functions):
+    """What a sweep is made of are functions, since each seed has its own."""
+    for name, function in functions.items():
+        if not callable(function) and not (name == "teacher" and function is None):
+            of = "of the data of a seed" if name == "teacher" else "of a seed"
+            raise TypeError(f"{name} must be a function {of}; got {function!r}")
+
+
+def _check_drawn(data, start):
+    if not isinstance(data, Dataset):
+        raise TypeError(f"data must give a kdviz data set, as digits does; it gave {type(data).__name__}")
+    check_model("the student", start)
 
 
 def _is_whole(value):

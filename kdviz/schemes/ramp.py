@@ -3,7 +3,8 @@
 import math
 from collections.abc import Iterator
 
-from kdviz.training.loop import Record, Run
+from kdviz.training.loop import Run
+from kdviz.training.record import Record
 from kdviz.training.stages import Stages
 
 

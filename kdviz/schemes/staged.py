@@ -15,6 +15,7 @@ from kdviz.losses.response import CrossEntropy
 from kdviz.models.frozen import Frozen, Residual, in_train_mode
 from kdviz.schemes.chain import Chain, Stage
 from kdviz.schemes.offline import OfflineLesson, offline_run
+from kdviz.tracing import check_model, check_models
 from kdviz.training.loop import Run
 from kdviz.training.options import ObjectiveLike, Training
 
@@ -56,6 +57,7 @@ def assistants(
     def link(index, before):
         return Stage(teacher if before is None else before, students[index], objective)
 
+    check_models("students", students)
     return Chain(link, len(students), data, training)
 
 
@@ -78,7 +80,7 @@ def route_constrained(
     student, data, objective, **training
         As in :func:`kdviz.distill`, of each stage.
     """
-    route = list(route)
+    check_models("route", route)
 
     def link(index, before):
         return Stage(route[index], student if before is None else before, objective)
@@ -181,6 +183,8 @@ def residual(
         At the end ``stages.student`` is the :class:`kdviz.models.Residual` of both.
     """
 
+    check_model("the assistant", assistant)
+
     def link(index, before):
         return Stage(teacher, student if index == 0 else Residual(before, assistant), objective)
 
@@ -215,6 +219,7 @@ def block_wise(
     Chain
         At the end ``stages.student`` holds the student's blocks, all but the last of them frozen.
     """
+    check_models("teacher and student", [teacher, student])
     if list(dict(teacher.named_children())) != list(dict(student.named_children())):
         raise ValueError(
             "teacher and student must have the same layer names, block by block; got "

@@ -1,33 +1,40 @@
 """Learning from labels alone: the teacher's own training, and the baseline of every comparison."""
 
 import copy
+from collections.abc import Callable
+from typing import Unpack
 
+import torch
 from torch import nn
 
 from kdviz.datasets.dataset import Dataset
+from kdviz.inputs.batches import BatchSource
 from kdviz.losses.objective import as_objective
 from kdviz.losses.response import CrossEntropy
 from kdviz.models._mlp import mlp
 from kdviz.schemes.evaluation import evaluate_student
+from kdviz.schemes.offline import is_split, moved, own_run
+from kdviz.schemes.own_data import BatchLesson
+from kdviz.tracing import check_model
 from kdviz.training.describe import Undescribable, describe, say_once, versions
 from kdviz.training.lesson import Lesson
 from kdviz.training.loop import Run
-from kdviz.training.options import ObjectiveLike
-from kdviz.training.store import Store
+from kdviz.training.options import ObjectiveLike, Training
+from kdviz.training.store import Store, store_of
 
 
 def train(
     student: nn.Module,
-    data: Dataset,
+    data,
     objective: ObjectiveLike | None = None,
     *,
     on: str = "labelled",
-    steps: int = 600,
-    learning_rate: float = 5e-3,
-    batch_size: int = 64,
-    seed: int | None = None,
-    record_every: int | None = None,
-    threads: int = 1,
+    validation=None,
+    augment: Callable | None = None,
+    logits: int | str | Callable | None = None,
+    answers: str | None = None,
+    device: torch.device | str | None = None,
+    **training: Unpack[Training],
 ) -> Run:
     """Train on labels only: the baseline that a distilled student is compared with.
 
@@ -40,12 +47,12 @@ def train(
     ----------
     student : torch.nn.Module
         Where to start from. It is copied, not changed.
-    data : Dataset
+    data : as in :func:`kdviz.distill`
     objective : default ``CrossEntropy()``
         Any sum of losses that needs no teacher.
     on : {"labelled", "train"}
-        Which part of the data to learn from.
-    steps, learning_rate, batch_size, seed, record_every, threads
+        Which part of a kdviz Dataset to learn from.
+    validation, augment, logits, answers, device, steps, epochs, learning_rate, batch_size, ...
         As in :func:`kdviz.distill`, so that the two can be compared step for step.
 
     Returns
@@ -53,27 +60,25 @@ def train(
     Run
         A record's measure is the accuracy on the validation samples, from 0 to 1.
     """
-    if on not in ("labelled", "train"):
-        raise ValueError(f"on must be 'labelled' or 'train'; got {on!r}")
+    _check_part(on)
     objective = as_objective(CrossEntropy() if objective is None else objective)
     if objective.needs_teacher:
         raise ValueError(f"{objective} needs a teacher; use kdviz.distill(teacher, student, ...)")
-    return Run(
-        student,
-        LabelsLesson(data, on),
-        objective,
-        evaluate_student(data),
-        steps=steps,
-        learning_rate=learning_rate,
-        batch_size=batch_size,
-        seed=seed,
-        record_every=record_every,
-        threads=threads,
-    )
+    training |= {"device": device}
+    if is_split(data) and augment is None and validation is None:
+        lesson = LabelsLesson(moved(data, device), on)
+        return Run(student, lesson, objective, evaluate_student(lesson.data), **training)
+    if is_split(data):
+        validation = data if validation is None else validation
+        data = BatchSource(data, part=on)
+    lesson = BatchLesson(data, None, pick=logits, answers=answers, augment=augment)
+    return own_run(lesson, student, objective, validation, **training)
 
 
 class LabelsLesson(Lesson):
     """No teacher: the labels are all."""
+
+    only_counts = True
 
     def traces(self, student, rows):
         return self.student_trace(student, rows), None
@@ -106,8 +111,13 @@ def teacher(
     def make():
         return train(start, data, on=on, record_every=steps, **recipe).finish().student.state_dict()
 
-    start.load_state_dict((store or Store()).fetch(settings, make, start.state_dict()))
+    start.load_state_dict(store_of(store).fetch(settings, make, start.state_dict()))
     return start.eval().requires_grad_(False)
+
+
+def _check_part(on):
+    if on not in ("labelled", "train"):
+        raise ValueError(f"on must be 'labelled' or 'train'; got {on!r}")
 
 
 def described_teacher(data, model=None, on="train", steps=1000, learning_rate=3e-3, seed=None):
@@ -115,6 +125,15 @@ def described_teacher(data, model=None, on="train", steps=1000, learning_rate=3e
 
     The settings are None where the model cannot be described.
     """
+    if not isinstance(data, Dataset):
+        raise TypeError(
+            "kdviz.teacher trains on a kdviz data set and keeps what it trained; got "
+            f"{type(data).__name__}. On data of your own train one by "
+            "kdviz.train(model, data).finish().student"
+        )
+    _check_part(on)
+    if model is not None:
+        check_model("the model of a teacher", model)
     seed = data.seed if seed is None else seed
     start = mlp(64, 256, 10, seed=seed) if model is None else copy.deepcopy(model)
     start = start.to(data.train.inputs.device)

@@ -1,6 +1,6 @@
 """A teacher and students of any make, on any data: what was transferred?"""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 
@@ -9,21 +9,24 @@ import torch
 from tqdm import tqdm
 
 from kdviz.datasets.dataset import Dataset
+from kdviz.inputs.batches import BatchSource
+from kdviz.inputs.kinds import kind_of, scored
+from kdviz.inputs.models import as_model, outputs_of
+from kdviz.losses.checks import check_whole
+from kdviz.measure.answers import KINDS
 from kdviz.measure.streamed_cka import StreamedCKA
 from kdviz.study._layers import check_layers, choose_layers, last_hidden, pooled_features
-from kdviz.study.batches import BatchSource
 from kdviz.study.comparison import Comparison
 from kdviz.study.costs import cost_of
-from kdviz.study.models import as_model, outputs_of
 from kdviz.study.origin import origin_of
 from kdviz.study.predictions import Collector
 from kdviz.study.sample_buffer import SampleBuffer
 from kdviz.study.sandbox import random_state_kept
-from kdviz.study.setup import kind_of, scored
 from kdviz.tracing import evaluating, rows_of
 
 # Logits of a model at a time: of long texts and large pictures fewer samples are asked about at once.
 _LOGITS_AT_ONCE = 2**25
+_LARGEST_BATCH = 2**31 - 1
 
 
 def compare(
@@ -107,6 +110,7 @@ def compare(
     TypeError
         Data, models or labels of a kind that cannot be compared, and what they should be.
     """
+    _check(batch_size, answers, layers=layers, teacher_layers=teacher_layers, classes=classes)
     source = BatchSource(_given("data", data), batch_size, part="test")
     groups, models = _models(teacher, student, students, baselines, source.columns)
     main = groups["students"][next(iter(groups["students"]))][0]
@@ -338,3 +342,17 @@ def _embeddings(features, paths):
     """Of both networks the last layer before the logits, where there is one."""
     chosen = {name: last_hidden(layers) for name, layers in paths.items() if layers}
     return {name: features[name][path].float().cpu() for name, path in chosen.items()}
+
+
+def _check(batch_size, answers, **names):
+    check_whole("batch_size", batch_size, 1)
+    if batch_size > _LARGEST_BATCH:
+        raise ValueError(f"batch_size must be at most {_LARGEST_BATCH:,}; got {batch_size!r}")
+    if answers is not None and (not isinstance(answers, str) or answers not in KINDS):
+        raise ValueError(f"answers must be one of {', '.join(map(repr, KINDS))}; got {answers!r}")
+    for name, given in names.items():
+        listed = isinstance(given, Iterator) or (
+            isinstance(given, Iterable) and all(isinstance(one, Hashable) for one in given)
+        )
+        if given is not None and not listed:
+            raise TypeError(f"{name} must be a list of names; got {given!r:.80}")

@@ -5,11 +5,12 @@ from collections.abc import Callable, Mapping, Sequence
 
 import torch
 
+from kdviz.inputs.batches import BatchSource
+from kdviz.inputs.models import as_model
+from kdviz.losses.checks import check_whole
 from kdviz.losses.objective import Loss, Objective
-from kdviz.study.batches import BatchSource
 from kdviz.study.checks import EVERY
 from kdviz.study.findings import Diagnosis, Finding, Passed, Question, Unchecked
-from kdviz.study.models import as_model
 from kdviz.study.sandbox import random_state_kept
 from kdviz.study.setup import CannotCheck, Setup
 from kdviz.study.step_trace import step_arguments
@@ -84,6 +85,7 @@ def diagnose(
     """
     if step is not None:
         step_arguments(step)
+    check_whole("samples", samples, 1)
     # Data of a kind that cannot be read is an error, not a finding.
     source = BatchSource(data, size=64, part="transfer")
     setup = Setup(
@@ -95,7 +97,7 @@ def diagnose(
         optimizers=[*_checked_optimizers(optimizer), *_checked_optimizers(optimizers)],
         cached=_checked_cache(cached_logits, teacher),
         runs=runs,
-        samples=int(samples),
+        samples=samples,
         pick=logits,
         answers=answers,
     )

@@ -5,9 +5,9 @@ from contextlib import contextmanager
 import pandas as pd
 import torch
 
-from kdviz.study.batches import Batch, as_tensors
-from kdviz.study.models import outputs_of
-from kdviz.tracing import evaluating, hooked, rows_of, size_of
+from kdviz.inputs.batches import Batch, as_tensors
+from kdviz.inputs.models import outputs_of
+from kdviz.tracing import check_model, evaluating, hooked, rows_of, size_of
 
 # Modules whose pooled output is that of the layer before, or nearly so.
 _PASS_ON = ("Dropout", "Flatten", "Identity", "Pool")
@@ -24,6 +24,7 @@ def layers(model: torch.nn.Module, inputs, blocks: bool = False) -> pd.DataFrame
     >>> kd.layers(kd.models.mlp(64, 16, 10), torch.zeros(2, 1, 8, 8)).type.to_dict()
     {'flatten': 'Flatten', 'hidden1': 'Linear', 'activation1': 'ReLU', 'logits': 'Linear'}
     """
+    check_model("the model", model)
     inputs = as_tensors(inputs)
     modules = {path: module for path, module in model.named_modules() if path}
     with evaluating(model):

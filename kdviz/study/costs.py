@@ -4,8 +4,8 @@ import math
 
 import torch
 
+from kdviz.inputs.models import Answers, OnnxModel, SklearnTeacher, StoredAnswers
 from kdviz.models._cost import Cost, cost
-from kdviz.study.models import Answers, OnnxModel, SklearnTeacher, StoredAnswers
 from kdviz.tracing import call, device_of, rows_of, to_device
 
 _ELSEWHERE = {

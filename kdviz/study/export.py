@@ -15,8 +15,8 @@ import torch
 from torch import nn
 from torch.utils import _pytree as pytree
 
-from kdviz.study.batches import as_tensors
-from kdviz.study.models import logits_in, outputs_of
+from kdviz.inputs.batches import as_tensors
+from kdviz.inputs.models import logits_in, outputs_of
 from kdviz.study.sandbox import copies, random_state_kept
 from kdviz.tracing import call, rows_of, size_of, to_device
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
-from kdviz.study.models import outputs_of
+from kdviz.inputs.models import outputs_of
 from kdviz.study.sandbox import fixed_seed
 from kdviz.tracing import evaluating
 

@@ -18,6 +18,8 @@ from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MethodT
 import numpy as np
 import torch
 
+from kdviz import seeding
+
 # Beyond these nothing is followed, and that is said: a step that reaches so much reaches its data too.
 MOST_OBJECTS = 200_000
 MOST_BYTES = 2**31
@@ -279,7 +281,7 @@ def random_state_kept(*generators):
     states += [(np.random.set_state, np.random.get_state()), (random.setstate, random.getstate())]
     states += [(torch.set_grad_enabled, torch.is_grad_enabled())]
     try:
-        with torch.random.fork_rng():
+        with seeding.random_state_kept():
             yield
     finally:
         for put_back, state in states:

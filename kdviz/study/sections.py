@@ -12,10 +12,10 @@ from kdviz import figures
 from kdviz.explorers.attribution_explorer import AttributionExplorer, ask_all
 from kdviz.explorers.relations_explorer import RelationExplorer
 from kdviz.explorers.soft_targets_explorer import SoftTargetExplorer
+from kdviz.inputs.models import Answers, logits_in, outputs_of
 from kdviz.measure.similarity import procrustes
 from kdviz.study import sentences
 from kdviz.study.gallery import gallery
-from kdviz.study.models import Answers, logits_in, outputs_of
 from kdviz.study.pictures import NO_IMAGES, images_of, look_at, plan, resized
 from kdviz.tracing import rows_of
 

@@ -1,14 +1,17 @@
 """A reader's set-up: all that was handed in, and what is worked out from it once."""
 
-from dataclasses import dataclass, field, replace
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
 import torch
 
-from kdviz.measure.answers import KINDS, AnswerKind, answer_kind
-from kdviz.study.batches import BatchSource
-from kdviz.study.models import outputs_of
+from kdviz.inputs import kinds
+from kdviz.inputs.batches import BatchSource
+from kdviz.inputs.kinds import kind_of
+from kdviz.inputs.models import outputs_of
+from kdviz.measure.answers import KINDS, AnswerKind
 from kdviz.study.sandbox import Snapshot, fixed_seed
 from kdviz.study.step_trace import step_arguments, take_step, take_steps
 from kdviz.tracing import evaluating, hooked
@@ -322,35 +325,24 @@ class Setup:
         return 4 * max(torch.finfo(tensor.dtype).eps for tensor in tensors)
 
 
-def kind_of(batch, outputs, declared=None) -> AnswerKind:
-    """The kind of a model's outputs for a batch; of a language model the next token is meant."""
-    labels = None if batch.labels is None else batch.labels.to(outputs.device)
-    kind = answer_kind(outputs, labels, declared)
-    if kind.name == "tokens" and labels is not None and batch.tokens is not None:
-        known, tokens = labels >= 0, batch.tokens.to(outputs.device)
-        same = tokens.shape == labels.shape and known.any() and bool((tokens == labels)[known].all())
-        return replace(kind, shifted=same)
-    return kind
-
-
 def targets(kind, batch, outputs):
-    """The target of each position: (samples, positions)."""
+    """:func:`kdviz.inputs.kinds.targets`, for labels that may be wrong."""
+    with _labels_checked():
+        return kinds.targets(kind, batch, outputs)
+
+
+def scored(kind, batch, outputs):
+    """:func:`kdviz.inputs.kinds.scored`, for labels that may be wrong."""
+    with _labels_checked():
+        return kinds.scored(kind, batch, outputs)
+
+
+@contextmanager
+def _labels_checked():
     try:
-        return kind.targets(None if batch.labels is None else batch.labels.to(outputs.device), outputs)
+        yield
     except (TypeError, ValueError) as problem:
         raise LabelsWrong(f"labels that go with the outputs: {problem}") from problem
-
-
-def scored(kind, batch, outputs) -> torch.Tensor:
-    """Which positions of a batch count: (samples, positions). Of tokens and pixels those with a target."""
-    found = torch.ones(kind.positions(outputs).shape[:2], dtype=torch.bool, device=outputs.device)
-    if kind.is_dense and batch.labels is not None:
-        found &= targets(kind, batch, outputs) >= 0
-    if kind.name == "tokens" and batch.mask is not None:
-        mask = batch.mask.to(found.device).bool()
-        mask = mask[:, 1:] if kind.shifted else mask
-        found &= mask if mask.shape == found.shape else True
-    return found
 
 
 def _last_layer(setup, who):

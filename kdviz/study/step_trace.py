@@ -7,8 +7,9 @@ from functools import partial
 
 import torch
 
+from kdviz.inputs.models import logits_in
+from kdviz.seeding import random_state_kept
 from kdviz.study.loss_calls import LossCalls
-from kdviz.study.models import logits_in
 from kdviz.study.sandbox import Snapshot, fixed_seed
 from kdviz.tracing import device_of, to_device
 
@@ -273,7 +274,7 @@ def _disturb(setup, hooks):
     if teacher is None:
         return
     # The step's own draws, dropout's for one, must stay the same.
-    with torch.no_grad(), torch.random.fork_rng():
+    with torch.no_grad(), random_state_kept():
         for weights in teacher.parameters():
             if weights.is_floating_point():
                 size = weights.std() if weights.numel() > 1 else weights.abs().mean()

@@ -24,7 +24,17 @@ from torch import nn
 import kdviz
 
 # What the numbers of a training can depend on; the pictures of it are not among them.
-_ENGINE = ("datasets", "losses", "measure", "models", "schemes", "training", "tracing.py")
+_ENGINE = (
+    "datasets",
+    "inputs",
+    "losses",
+    "measure",
+    "models",
+    "schemes",
+    "training",
+    "seeding.py",
+    "tracing.py",
+)
 _PLAIN = (bool, int, float, complex, str, bytes, type(None), type(...), range)
 _CODE = (types.FunctionType, types.BuiltinFunctionType, type)
 _HEAP_TYPE = 1 << 9

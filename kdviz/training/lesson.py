@@ -37,7 +37,15 @@ class Lesson:
         Which of its parts the rows are of.
     """
 
+    # Whether its place among the batches is all that it keeps from step to step; then a run can be saved.
+    only_counts = False
+
     def __init__(self, data, part: str = "transfer"):
+        if not hasattr(data, part):
+            raise TypeError(
+                "this scheme learns on a kdviz data set, such as kdviz.datasets.digits() gives; got "
+                f"{type(data).__name__}. kdviz.distill and kdviz.train take tensors, tables and loaders too"
+            )
         self.data, self.samples = data, getattr(data, part)
 
     def begin(self, run):
@@ -47,6 +55,16 @@ class Lesson:
         self.student_layers, self.teacher_layers = run.objective.student_layers, run.objective.teacher_layers
         self.batches = batches(len(self.samples), run.batch_size, self.seed)
         self.random = torch.Generator().manual_seed(self.seed)
+
+    def epoch_length(self, batch_size) -> int | None:
+        """How many batches show every sample once; None where that is not known."""
+        return max(1, len(self.samples) // min(batch_size, max(1, len(self.samples))))
+
+    def go_to(self, count):
+        """Go on as after so many batches."""
+        self.batches = batches(len(self.samples), self.run.batch_size, self.seed)
+        for _ in range(count):
+            next(self.batches)
 
     def parameters(self):
         """Tensors of the lesson's own that are learned along with the student."""

@@ -1,6 +1,7 @@
 """The one training loop. It is an iterator: whoever consumes it decides when to stop."""
 
 import math
+import numbers
 import threading
 from collections.abc import Callable
 from contextlib import contextmanager
@@ -10,29 +11,13 @@ import torch
 
 from kdviz.losses.objective import Objective, as_objective
 from kdviz.models.frozen import in_train_mode
-from kdviz.models.seeding import seeded
+from kdviz.seeding import seeded
 from kdviz.tracing import Trace
 from kdviz.training.lesson import Lesson
 from kdviz.training.mapped import each_memory, each_value, over_teachers
+from kdviz.training.record import Record, plain
 from kdviz.training.threads import limited_threads
-
-
-@dataclass(frozen=True)
-class Record:
-    """What was seen at one moment of a run.
-
-    ``losses`` holds each term's unweighted value at the last step, ``total`` their weighted sum,
-    ``measures`` what the scheme measured, ``changes`` the settings changed since the last record,
-    as (step, address, old value, new value); the step is the first that was taken with the new value,
-    counted from 0. Where several students learn together, ``total`` and each of the ``losses`` hold one
-    number for each, as an array.
-    """
-
-    step: int
-    total: float
-    losses: dict[str, float]
-    measures: dict[str, float]
-    changes: tuple = ()
+from kdviz.training.updates import Updates, check_settings, count_steps, in_single
 
 
 @dataclass
@@ -61,13 +46,16 @@ class Run:
     for one student: its loss is the mean over its teachers, or the sum with the ``weights`` of the teacher's
     trace, (students, teachers) or (teachers,). The losses of the students are added up, so that students
     which share nothing learn as they would alone.
+
+    ``steps`` or ``epochs`` say how long, :class:`Training` explains the other settings. ``run.save(folder)``
+    keeps all that is needed to go on in another process; see :func:`kdviz.load_run`.
     """
 
     student: torch.nn.Module
     lesson: Lesson | Callable
     objective: Objective
     evaluate: Callable = lambda student: {}
-    steps: int = 600
+    steps: int | None = None
     learning_rate: float = 5e-3
     batch_size: int = 64
     seed: int | None = None
@@ -75,16 +63,23 @@ class Run:
     threads: int = 1
     records: list[Record] = field(default_factory=list)
     step: int = 0
+    epochs: float | None = None
+    optimizer: Callable | None = None
+    schedule: Callable | None = None
+    clip: float | None = None
+    accumulate: int = 1
+    precision: torch.dtype | None = None
+    device: torch.device | str | None = None
 
     def __post_init__(self):
-        self.record_every = self.record_every or max(1, self.steps // 20)
-        for name in ("steps", "record_every", "batch_size"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(f"{name} must be a whole number from 1 up; got {value!r}")
+        check_settings(self)
         self._check_learning_rate()
+        self.steps = count_steps(self)
+        self.record_every = self.record_every or max(1, self.steps // 20)
         self.objective = as_objective(self.objective)
         self.student = in_train_mode(self.student)
+        if self.device is not None:
+            self.student.to(self.device)
         self._frozen = [module for module in self.student.modules() if not module.training]
         self.student.eval()
         self._changes, self._begun, self._record_now = [], self.step, False
@@ -109,17 +104,18 @@ class Run:
         trainable = [weights for weights in self.student.parameters() if weights.requires_grad]
         if not trainable:
             raise ValueError("the student has no parameter that can learn; is it frozen?")
-        self._optimizer = torch.optim.Adam(trainable, lr=self.learning_rate, fused=True)
+        self._optimizer = Updates(self, trainable)
         self.learned = None
 
     def _learn_too(self, parts):
         if parts and not hasattr(self, "_optimizer"):
             raise ValueError("a lesson that learns cannot be given to a stack; train its students one by one")
         if parts:
-            self._optimizer.add_param_group({"params": parts})
+            self._optimizer.learn_too(parts)
 
     def _check_learning_rate(self):
-        if not 0 < self.learning_rate < math.inf:
+        rate = self.learning_rate
+        if not isinstance(rate, numbers.Real) or not 0 < rate < math.inf:
             raise ValueError(
                 f"learning_rate must be above 0, and a finite number; got {self.learning_rate!r}"
             )
@@ -162,12 +158,13 @@ class Run:
                         total, values = self._take_step(recorded)
         finally:
             self._begun, self._record_now = self.step, False
-        with limited_threads(self.threads):
+        # Alone, as a step is: what is drawn here, and given back, must not be drawn by another thread's step.
+        with limited_threads(self.threads), seeded(self._seed_of_step()):
             measures = self.evaluate(self.student)
         record = Record(
             step=self.step,
-            total=_plain(total),
-            losses={name: _plain(value) for name, value in values.items()},
+            total=plain(total),
+            losses={name: plain(value) for name, value in values.items()},
             measures=measures,
             changes=self._changes_so_far(),
         )
@@ -206,7 +203,18 @@ class Run:
         return taken
 
     def _take_step(self, recorded):
-        student, teacher, labels = self.lesson(self.student, self.step)
+        self._optimizer.begin()
+        found = [self._learn_from_a_batch() for _ in range(self.accumulate)]
+        self._optimizer.step()
+        self.step += 1
+        totals, values = zip(*found, strict=True)
+        return _mean(totals), {name: _mean([part[name] for part in values]) for name in values[0]}
+
+    def _learn_from_a_batch(self):
+        """Add the gradient of one batch to those that are there; its loss, whole and by term."""
+        with self._optimizer.autocast():
+            student, teacher, labels = self.lesson(self.student, self.step)
+        student, teacher = in_single(student), in_single(teacher)
         if self.learned is None:
             self._begin_to_learn(student, teacher)
         with self._turn:
@@ -218,14 +226,14 @@ class Run:
         total = sum(_per_student(term.weight) * values[name] for name, term in objective.named.items())
         if not torch.isfinite(total).all():
             raise ValueError(self._what_diverged(values))
+        if not total.requires_grad:
+            raise ValueError(
+                "the loss does not depend on the student's weights: its answer is detached, or made of whole "
+                "numbers"
+            )
         self._remember(student, teacher, labels)
-        self._optimizer.zero_grad()
-        total.sum().backward()
-        for group in self._optimizer.param_groups:
-            group["lr"] = self.learning_rate * cosine(self.step, self.steps)
-        self._optimizer.step()
-        self.step += 1
-        return total, values
+        self._optimizer.backward(total.sum() / self.accumulate)
+        return total.detach(), {name: value.detach() for name, value in values.items()}
 
     def _value(self, name, loss, student, teacher, labels):
         """What a term says to each student: the mean over its teachers, or by their weights."""
@@ -271,17 +279,22 @@ class Run:
             f"finite, or try a learning rate below {self.learning_rate:g}"
         )
 
+    def save(self, folder):
+        """Write all that is needed to go on into a folder; see :func:`kdviz.load_run`."""
+        from kdviz.training.saving import save_run
+
+        return save_run(self, folder)
+
     def __repr__(self):
         state = f"{self.step} of {self.steps} steps"
-        if not self.records:
+        if not self.records or not self.records[-1].measures:
             return f"Run({state}; {self.objective})"
         measures = ", ".join(f"{k} {v:.3f}" for k, v in self.records[-1].measures.items())
         return f"Run({state}; {self.objective}; {measures})"
 
 
-def cosine(step, steps):
-    """The fraction of the learning rate at a step: from 1 along half a cosine to 2 % after the last."""
-    return 0.02 + 0.98 * (1 + math.cos(math.pi * step / steps)) / 2
+def _mean(values):
+    return sum(values) / len(values)
 
 
 def _per_student(weight):
@@ -298,9 +311,3 @@ def _first(trace):
     features = {path: feature[(0,) * stack] for path, feature in trace.features.items()}
     rows = None if trace.rows is None else trace.rows[(0,) * (trace.rows.ndim - 1)]
     return Trace(trace.logits[(0,) * stack], features, rows)
-
-
-def _plain(value):
-    """One student's number as a float, those of several as an array."""
-    value = value.detach().cpu()
-    return float(value) if value.ndim == 0 else value.numpy()

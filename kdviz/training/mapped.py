@@ -11,6 +11,7 @@ import copy
 import torch
 from torch.func import vmap
 
+from kdviz.losses.checks import check_same_shape
 from kdviz.losses.objective import Loss, Objective
 from kdviz.tracing import Trace
 
@@ -46,6 +47,8 @@ def each_gradient(objective, student, teacher, labels):
     for term in objective.parts:
         if not has_closed_form(term.loss):
             continue
+        if term.loss.needs_teacher:
+            check_same_shape(student.logits, teacher.logits)
         own = {
             name: number.to(student.logits)[..., None, None] for name, number in numbers(term.loss).items()
         }

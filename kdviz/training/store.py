@@ -125,6 +125,15 @@ class Store:
             )
 
 
+def store_of(store):
+    """The store that was asked for, or the reader's own."""
+    if store is None:
+        return Store()
+    if not isinstance(store, Store):
+        raise TypeError(f"store must be a kdviz.training.Store, such as Store(FOLDER); got {store!r}")
+    return store
+
+
 @cache
 def _tidy(folder):
     """Once for each folder, remove what killed writers left and what nobody has used for long."""
@@ -212,7 +221,7 @@ def _shapes(weights):
 def save_rows(path, rows, settings):
     """Write the rows of a table with their settings and a checksum, atomically."""
     content = {"format": FORMAT, "settings": settings, "rows": rows}
-    write_whole(path, json.dumps({**content, "checksum": _checksum(content)}).encode())
+    write_whole(path, json.dumps({**content, "checksum": checksum_of(content)}).encode())
 
 
 def load_rows(path, settings):
@@ -223,7 +232,7 @@ def load_rows(path, settings):
         rows, made_with = kept["rows"], kept["settings"]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as problem:
         raise ValueError(f"{path} is not a readable table") from problem
-    if checksum != _checksum(kept):
+    if checksum != checksum_of(kept):
         raise ValueError(f"{path} is damaged: its checksum is not the one recorded")
     if made_with != json.loads(json.dumps(settings)):
         raise ValueError(f"{path} was made with other settings than those asked for")
@@ -231,5 +240,5 @@ def load_rows(path, settings):
     return rows
 
 
-def _checksum(content):
+def checksum_of(content):
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

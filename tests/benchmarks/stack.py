@@ -38,9 +38,9 @@ from kdviz.datasets import digits
 from kdviz.measure import accuracy
 from kdviz.models import convnet, mlp
 from kdviz.schemes import distill_stack
-from kdviz.training.loop import cosine
 from kdviz.training.mapped import stacked_objective
 from kdviz.training.stacked import StackedModel
+from kdviz.training.updates import cosine
 
 SEEDS, STEPS, BATCH, RATE = range(5), 360, 64, 5e-3
 GRID = list(itertools.product((1, 2, 3, 4, 6, 8, 12, 16), (0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 1.0)))

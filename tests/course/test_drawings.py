@@ -41,3 +41,36 @@ def test_the_static_page_holds_its_pictures():
     text = "# A\n\n![A picture](pictures/what_distillation_is.svg)"
     html = site._markdown(page("00_start_here").name, text)
     assert re.search(r'<img src="data:image/svg\+xml;base64,\w+', html) and 'alt="A picture"' in html
+
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+@pytest.mark.parametrize(("name", "one"), drawings.declared().items())
+def test_the_boxes_of_a_scheme_keep_apart_and_within_the_picture(name, one):
+    picture = xml.fromstring(drawings.scheme(**one))
+    _, _, width, height = map(float, picture.get("viewBox").split())
+    boxes = [
+        [float(box.get(side)) for side in ("x", "y", "width", "height")]
+        for box in picture.findall(f"{SVG}rect")[1:]
+    ]
+    assert len(boxes) == len(one["nodes"])
+    for i, (x, y, wide, tall) in enumerate(boxes):
+        assert x >= 0 and y >= 0 and x + wide <= width and y + tall <= height
+        for other_x, other_y, other_wide, other_tall in boxes[:i]:
+            apart = x >= other_x + other_wide or other_x >= x + wide
+            assert apart or y >= other_y + other_tall or other_y >= y + tall
+    kinds = {kind for _, _, kind, *_ in one["nodes"].values()}
+    assert kinds <= {*drawings.LOOKS, "data", "loss", "gone"}
+    assert {end for start, end, *_ in one["flows"]} | {start for start, *_ in one["flows"]} == set(
+        one["nodes"]
+    )
+    # What is thrown away is said.
+    assert ("dashed" in drawings.scheme(**one)) == ("gone" in kinds)
+
+
+def test_an_arrow_runs_from_edge_to_edge():
+    across = drawings.flow((100, 50, 80), (300, 50, 80), drawings.TEACHER, "")
+    assert 'd="M142 50L256 50"' in across
+    down = drawings.flow((100, 50, 80), (100, 250, 80), drawings.TEACHER, "")
+    assert 'd="M100 79L100 219"' in down

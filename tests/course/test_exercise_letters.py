@@ -19,7 +19,10 @@ def test_a_wrong_choice_is_met_with_a_question_that_does_not_tell_it(name):
         if choice == grader.right[letter]:
             assert feedback.passed
         else:
-            place, question = f"4 of 5. {grader._each.capitalize()} {letter}", grader.questions[letter]
+            place, question = (
+                f"{len(grader.right) - 1} of {len(grader.right)}. {grader._each.capitalize()} {letter}",
+                grader.questions[letter],
+            )
             assert feedback == not_yet(f"{place}: {question}")
             assert grader.right[letter] not in question
 
@@ -30,7 +33,7 @@ def test_two_choices_exchanged_are_both_wrong(name):
     for first, second in itertools.combinations(right, 2):
         if right[first] != right[second]:
             feedback = exercise(name).check(right | {first: right[second], second: right[first]})
-            assert feedback.message.startswith("3 of 5.")
+            assert feedback.message.startswith(f"{len(right) - 2} of {len(right)}.")
 
 
 @pytest.mark.parametrize("name", GRADERS)
@@ -38,7 +41,10 @@ def test_the_question_shows_every_letter_and_every_choice(name):
     grader, question = GRADERS[name], " ".join(exercise(name).question.split())
     assert all(f"**{letter}**" in question for letter in grader.right)
     assert all(f'`"{choice}"`' in question for choice in grader.choices)
-    assert set(grader.right.values()) <= set(grader.choices) and list(grader.right) == list("ABCDE")
+    assert (
+        set(grader.right.values()) <= set(grader.choices)
+        and list(grader.right) == list("ABCDE")[: len(grader.right)]
+    )
 
 
 @pytest.mark.parametrize("name", GRADERS)
@@ -49,4 +55,4 @@ def test_an_answer_of_another_kind_is_told_what_to_hand_in(name):
         assert "is not on the list: " in check(grader.right | {"D": nonsense}).message
     same = check(dict.fromkeys(grader.right, grader.choices[0]))
     count = list(grader.right.values()).count(grader.choices[0])
-    assert same.message.startswith(f"{count} of 5.")
+    assert same.message.startswith(f"{count} of {len(grader.right)}.")

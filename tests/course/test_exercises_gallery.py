@@ -1,6 +1,5 @@
 """The exercises of the gallery: the solutions on the pages' own tables, and against the library."""
 
-import pytest
 import torch
 from exercise_answers import solve
 
@@ -14,14 +13,8 @@ def test_the_solution_finds_the_surveys_misprints():
     assert solve("13.1")(rows.baseline_accuracy, rows.accuracy, rows.printed_gain) == 3
 
 
-def test_the_solution_scores_the_published_reductions():
-    rows = published.reductions().dropna(subset=["DS_alpha_0.5_computed_here"])
-    own = solve("13.2")(rows.size_reduction_pct, rows.accuracy_reduction_vs_teacher_pct_relative, 0.5)
-    assert own.to_numpy() == pytest.approx(rows["DS_alpha_0.5_computed_here"].to_numpy(), abs=6e-5)
-
-
 def test_what_is_missing_is_asked_one_by_one():
-    said = exercise("13.3").check({letter: "several seeds" for letter in "ABCD"})
+    said = exercise("13.2").check({letter: "several seeds" for letter in "ABCD"})
     assert not said.passed and said.message.startswith("1 of 4. Sentence A: Two papers, two houses.")
 
 

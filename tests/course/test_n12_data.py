@@ -30,3 +30,25 @@ def test_most_topic_words_of_a_sentence_are_its_topics():
         counts = [sum(word in group for word in words) for group in groups]
         assert len(words) == 8 and counts[label] == 3 and sorted(counts)[-2] == 2
     assert len(text.labelled) == 10 and len(text.test) == 20
+
+
+def test_a_disc_is_bright_and_a_square_is_dark():
+    pictures, labels = n12_data.shapes(60, seed=3)
+    assert pictures.shape == (60, 1, 16, 16) and labels.unique().tolist() == [0, 1, 2]
+    assert (labels == 2).flatten(1).sum(1).tolist() == [25] * 60
+    means = [float(pictures[:, 0][labels == which].mean()) for which in (0, 1, 2)]
+    assert abs(means[0]) < 0.1 and means[1] > 0.9 and means[2] < -0.9
+
+
+def test_words_follow_one_another_by_the_same_odds_in_all_texts():
+    one, other = (n12_data.walks(4000, seed) for seed in (0, 1))
+    odds = []
+    for texts in (one, other):
+        counts = torch.zeros(24, 24).index_put_(
+            (texts[:, :-1].flatten(), texts[:, 1:].flatten()), torch.tensor(1.0), accumulate=True
+        )
+        odds.append(counts / counts.sum(1, keepdim=True))
+    assert not torch.equal(one, other) and (odds[0] - odds[1]).abs().max() < 0.1
+    known = one[:, :-1].flatten()
+    entropy = -(odds[0] * odds[0].clamp(min=1e-12).log()).sum(1)[known].mean()
+    assert 7.3 < float(entropy.exp()) < 7.8

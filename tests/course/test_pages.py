@@ -6,6 +6,7 @@ import nbformat
 import pytest
 
 from kdviz.course.exercises import exercises
+from kdviz.course.minutes import Time, time_of, with_minutes
 from kdviz.course.pages import following, page, pages, regions
 from kdviz.course.paths import course_folder
 
@@ -47,15 +48,24 @@ def test_pages_are_numbered_in_order_and_the_walk_comes_first():
 def test_a_page_has_its_place_on_the_map(one):
     there = [topic for region in regions() for topic in region.topics]
     assert one.topics, f"give {one.name} a topic of the map in pages.toml: {there}"
-    unknown = {*one.topics, *dict(one.sections), *dict(one.parts)} - set(there)
+    unknown = {*one.topics, *one.sections} - set(there)
     assert not unknown, f"add {unknown} to a region of the map in pages.toml, or choose from {there}"
+
+
+def test_a_section_on_the_map_is_a_heading_of_its_page(written):
+    one, notebook = written
+    headings = re.findall(r"^##+ (.+)$", text_of(notebook, "markdown"), re.MULTILINE)
+    missing = set(one.sections.values()) - set(headings)
+    assert not missing, f"{one.name} has no section {missing}; it has {headings}"
+    assert not set(one.sections) & set(one.topics), "a page is about a topic, or a section of it is"
 
 
 def test_a_page_begins_as_it_is_declared(written):
     one, notebook = written
     heading, about, *_ = notebook.cells[0].source.split("\n\n")
     assert heading == f"# {one.label}", "heading and pages.toml differ"
-    assert f"About {one.minutes} minutes" in about, f"say so under the heading: {one.minutes} minutes"
+    assert str(time_of(one)) in about, f"run 'make pages', which says so under the heading: {time_of(one)}"
+    assert one.minutes == time_of(one).total, "run 'make pages', which writes its minutes into pages.toml"
     assert re.search(rf"\b{one.difficulty}\b", about, re.IGNORECASE), f"say that it is {one.difficulty}"
     for field in ("teaches", "minutes", "seconds", "difficulty"):
         assert getattr(one, field), f"{field} of {one.name} is missing in pages.toml"
@@ -103,3 +113,18 @@ def test_every_table_is_shown_on_a_page():
 def test_an_unknown_page_is_answered_with_those_there_are():
     with pytest.raises(ValueError, match="no page is named '99_none'; .*12_your_own_models"):
         page("99_none")
+
+
+def test_the_parts_of_a_time_add_up_to_it():
+    said = str(Time(total=45, run=1, exercises=20))
+    whole, *parts = map(int, re.findall(r"\d+", said))
+    assert whole == sum(parts) == 45
+
+
+def test_minutes_are_written_into_the_entry_of_their_page_only():
+    first, second, *_ = pages()
+    declared = "".join(
+        f'name = "{one.name}"\nkind = "walk"\nminutes = 1\nseconds = 2\n\n' for one in (first, second)
+    )
+    there = with_minutes(declared, second)
+    assert re.findall(r"minutes = (\d+)", there) == ["1", str(time_of(second).total)]

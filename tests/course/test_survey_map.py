@@ -1,17 +1,20 @@
 import pytest
+from markupsafe import escape
 
 from kdviz.course import survey_map
-from kdviz.course.pages import Page, pages, regions
+from kdviz.course.pages import Page, left_out, pages, regions
 
 START = Page("00_start_here", "Start here", topics=("Start here",))
 SOFT = Page("01_soft_targets", "Soft targets", topics=("2.1 Response",))
+PART = Page("10_who", "Who", topics=("Simplified",), sections={"5.2 Multi-teacher": "7. Several teachers"})
+PLANNED = Page("15_many", "Many teachers", "gallery", topics=("5.2 Multi-teacher",), planned=True)
 
 
 @pytest.fixture
 def course(monkeypatch):
     """A course with two pages; a test may add another."""
     pages = [START, SOFT]
-    monkeypatch.setattr(survey_map, "pages", lambda planned=False: pages)
+    monkeypatch.setattr(survey_map, "pages", lambda planned: pages)
     return pages
 
 
@@ -44,41 +47,47 @@ def test_links_to_the_notebooks_that_exist_and_to_no_other(shown):
     assert "Start here" in links[0][1] and "notebook 01" in links[1][1]
 
 
+def kinds():
+    return [place.kind for place in chips()]
+
+
 def test_a_new_page_appears_on_the_map(course):
-    before = [place.status for place in chips()].count("not in kdviz")
+    before = kinds().count("left out")
     course.append(Page("05_relations", "Relations", topics=("2.3 Relation",)))
     statuses = {place.topic: place.status for place in chips()}
     assert statuses["2.3 Relation"] == "notebook 05"
-    assert [place.status for place in chips()].count("not in kdviz") == before - 1
+    assert kinds().count("left out") == before - 1
 
 
 def test_two_pages_about_one_topic_are_both_shown_by_their_titles(course):
     course.append(Page("14_which_layer", "Which layer?", "gallery", topics=("2.1 Response",)))
-    both = [(place.says, place.notebook) for place in chips() if place.topic == "2.1 Response"]
+    both = [(place.says, place.link) for place in chips() if place.topic == "2.1 Response"]
     assert both == [("Soft targets", "01_soft_targets.ipynb"), ("Which layer?", "14_which_layer.ipynb")]
 
 
-def test_what_has_no_page_is_not_in_kdviz(course):
+def test_a_part_leads_to_its_section_and_what_is_planned_to_nothing(course):
+    course += [PART, PLANNED]
+    part, planned = (place for place in chips() if place.topic == "5.2 Multi-teacher")
+    assert (part.kind, part.link) == ("part", "10_who.ipynb#7.-Several-teachers")
+    assert part.status == "part: notebook 10, section 7"
+    assert (planned.kind, planned.status, planned.link) == ("planned", "planned: 15", "")
+
+
+def test_what_no_page_declares_is_said_to_be_left_out_and_not_to_be_planned(course):
     assert len(chips()) == sum(len(region.topics) for region in regions())
-    assert [place.status for place in chips()].count("not in kdviz") == len(chips()) - 2
+    assert kinds() == ["whole" if place.link else "left out" for place in chips()]
+    assert kinds().count("whole") == 2
 
 
-def test_what_a_page_is_planned_for_is_called_planned(monkeypatch):
-    coming = Page("19_another_sense", "Another sense", "gallery", topics=("5.3 Cross-modal",), planned=True)
-    monkeypatch.setattr(survey_map, "pages", lambda planned=False: [START, coming] if planned else [START])
-    assert {place.topic: place.status for place in chips()}["5.3 Cross-modal"] == "planned"
-
-
-def test_a_section_of_a_page_and_a_part_of_a_topic_are_named(course):
-    course.append(Page("10_who", "Who", topics=("Quantised",), sections=(("Quantised", "6"),)))
-    course.append(Page("04_features", "Features", parts=(("5.5 Attention-based", "7"),)))
-    found = {place.topic: (place.status, place.notebook) for place in chips()}
-    assert found["Quantised"] == ("notebook 10, section 6", "10_who.ipynb")
-    assert found["5.5 Attention-based"] == ("part: notebook 04, section 7", "04_features.ipynb")
+def test_lists_what_the_surveys_name_and_the_course_leaves_out(course):
+    drawn, text = survey_map.survey_map()._repr_html_(), repr(survey_map.survey_map())
+    assert len(left_out()) > 5
+    for topic, methods in left_out().items():
+        assert f"<dt>{topic}</dt><dd>{escape(methods)}</dd>" in drawn and f"{topic}: {methods}" in text
 
 
 def test_a_gallery_page_shows_its_picture(course):
-    assert "thumbnail" not in survey_map.survey_map()._repr_html_().split("</style>")[1]
+    assert '<svg class="thumbnail' not in survey_map.survey_map()._repr_html_()
     course.append(next(one for one in pages() if one.kind == "gallery"))
     assert '<svg class="thumbnail"' in survey_map.survey_map()._repr_html_()
 
@@ -91,7 +100,7 @@ def test_holds_the_sections_of_the_survey(course):
 
 def test_reads_as_text(course):
     text = repr(survey_map.survey_map())
-    assert "2.1 Response (notebook 01)" in text and "3.2 Online (not in kdviz)" in text
+    assert "2.1 Response (notebook 01)" in text and "3.2 Online (not in this course)" in text
 
 
 def test_asks_nothing_of_the_network(course):

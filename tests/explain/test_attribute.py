@@ -8,7 +8,7 @@ from torch import nn
 
 import kdviz as kd
 from kdviz import explain
-from kdviz.models.seeding import seeded
+from kdviz.seeding import seeded
 
 
 def linear(features, classes=3, seed=0):

@@ -207,7 +207,7 @@ def test_the_printed_maps_share_a_scale_that_begins_at_zero():
     }
     picture = figures.attention_maps(arrays()["images"][0], maps)
     for trace, values in zip(picture.data[1:], maps.values(), strict=True):
-        np.testing.assert_array_equal(trace.z, values)
+        np.testing.assert_allclose(trace.z, values, rtol=1e-6)
         assert trace.coloraxis == "coloraxis"
     assert picture.layout.coloraxis.cmin == 0
     with pytest.raises(ValueError, match="at least one map"):

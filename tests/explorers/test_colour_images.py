@@ -8,7 +8,7 @@ import kdviz as kd
 from kdviz import explorers
 from kdviz.datasets.cifar import CIFAR10_CARD
 from kdviz.datasets.published import split
-from kdviz.models.seeding import seeded
+from kdviz.seeding import seeded
 
 pytestmark = pytest.mark.browser
 COUNT, HEIGHT, WIDTH = 60, 5, 6

@@ -1,6 +1,6 @@
 import pytest
 
-from kdviz.explorers import guess, prediction
+from kdviz.explorers import Guess, guess, prediction
 
 
 def test_a_choice_is_made_and_committed():
@@ -34,7 +34,8 @@ def test_nothing_chosen_nothing_to_commit():
         (("Which?", ["a"]), ValueError, "two or more different"),
         (("Which?", ["a", "a"]), ValueError, "two or more different"),
         (("Which?", ["a", 3]), TypeError, "every choice"),
-        (("Which?", ["a", "b"], 3), TypeError, "reveal must be a text"),
+        (("Which?", ["a", "b"], "c"), ValueError, "answer must be one of the choices"),
+        (("Which?", ["a", "b"], "a", 3), TypeError, "because must be a text"),
     ],
 )
 def test_bad_input_is_explained(arguments, error, message):
@@ -44,3 +45,15 @@ def test_bad_input_is_explained(arguments, error, message):
 
 def test_the_name_that_notebooks_use_is_the_same_function():
     assert prediction is guess
+
+
+def test_once_committed_the_answer_is_told():
+    question = guess("Which?", ["left", "right"], answer="left", because="It was so.")
+    assert question.outcome is None
+    question.choice, question.committed = "right", True
+    assert question.outcome is False
+    assert repr(question) == "Guess('Which?', you said 'right', and it is 'left')"
+    again = guess("Which?", ["left", "right"], answer="left")
+    again.choice, again.committed = "left", True
+    assert again.outcome is True and repr(again) == "Guess('Which?', you said 'left', right)"
+    assert Guess.asked["Which?"] is again

@@ -37,7 +37,7 @@ def test_the_points_are_those_given_up_to_half_a_byte():
         ({"a": np.zeros((2, 5, 2))}, STEPS, r"shape \(3, points, 2\)"),
         ({"a": np.zeros((3, 5))}, STEPS, r"got \(3, 5\)"),
         ({"a": np.full((3, 5, 2), 1.5)}, STEPS, "from 0 to 1"),
-        ({"a": np.full((3, 5, 2), np.nan)}, STEPS, "from 0 to 1"),
+        ({"a": np.full((3, 5, 2), np.nan)}, STEPS, "from 0 to 1|finite numbers only"),
         ({"a": np.zeros((3, 401, 2))}, STEPS, "would not move smoothly"),
         ({"a": np.zeros((3, 5, 2))}, [10, 10, 20], "that rise"),
     ],

@@ -11,7 +11,7 @@ from kdviz.explorers.base import bundle
 from kdviz.explorers.playground_explorer import TEACHER_STEPS, packed, playground_data, playground_teacher
 from kdviz.losses.response import cross_entropy, soft_targets
 from kdviz.models import mlp
-from kdviz.training.loop import cosine
+from kdviz.training.updates import cosine
 
 pytestmark = pytest.mark.browser
 

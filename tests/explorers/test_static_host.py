@@ -202,7 +202,7 @@ def test_a_frame_is_drawn_once_and_moves_what_is_there(opened, work_of):
 
 
 def test_a_prediction_is_committed_by_keyboard(opened):
-    shown = opened(guess("Which?", ["left", "right"], reveal="It is left."))
+    shown = opened(guess("Which?", ["left", "right"], because="It is left."))
     commit = shown.page.get_by_role("button", name="Commit")
     assert commit.is_disabled()
     shown.page.keyboard.press("Tab")

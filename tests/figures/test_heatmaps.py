@@ -18,8 +18,8 @@ def test_rows_and_columns_are_sorted_by_class_and_keep_their_images():
 
 def test_all_sheets_share_one_scale_and_one_bar():
     drawn = figures.class_heatmaps({"a": np.zeros((5, 5)), "b": np.full((5, 5), 3.0)}, LABELS)
-    assert {(sheet.zmin, sheet.zmax) for sheet in drawn.data} == {(0.0, 3.0)}
-    assert [sheet.showscale for sheet in drawn.data] == [False, True]
+    assert {sheet.coloraxis for sheet in drawn.data} == {"coloraxis"}
+    assert (drawn.layout.coloraxis.cmin, drawn.layout.coloraxis.cmax) == (0.0, 3.0)
 
 
 def test_units_as_columns_stay_in_their_order():

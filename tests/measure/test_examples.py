@@ -6,7 +6,7 @@ from importlib import import_module
 
 import pytest
 
-ROOMS = ("measure", "explain", "figures", "study")
+ROOMS = ("measure", "explain", "figures", "study", "inputs")
 MODULES = [
     found.name
     for room in ROOMS

@@ -78,6 +78,7 @@ SCHEMES = {
     "feature_fusion": lambda data, **s: schemes.feature_fusion(
         branched(fused_branches), data, OBJECTIVE, **s
     ),
+    "rocket": lambda data, **s: schemes.rocket(network(), network(), data, **s),
     "diverse_peers": lambda data, **s: schemes.diverse_peers(branched(grouped_branches), data, **s),
     "born_again": lambda data, **s: schemes.born_again(two(), data, OBJECTIVE, **s),
     "teacher_free": lambda data, **s: schemes.teacher_free(network(), data, OBJECTIVE, **s),

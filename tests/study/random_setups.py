@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, TensorDataset
 import kdviz as kd
 from kdviz.losses import response
 from kdviz.losses.response.logits import ResponseLoss
-from kdviz.models.seeding import seeded
+from kdviz.seeding import seeded
 from kdviz.tracing import Trace
 
 # Data and models -------------------------------------------------------------------------------------

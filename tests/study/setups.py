@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy, kl_div, log_softmax, softmax
 from torch.utils.data import DataLoader, TensorDataset
 
-from kdviz.models.seeding import seeded
+from kdviz.seeding import seeded
 from kdviz.tracing import call, logits_of
 
 TEMPERATURE, SOFT_WEIGHT, CLASSES = 4.0, 0.9, 4

@@ -67,7 +67,7 @@ def test_large_samples_are_fewer():
     side = 256
     images = torch.rand(60, 3, side, side)
     buffered = kd.study.sample_buffer.SampleBuffer(1, "student", most_bytes=10 * 3 * side**2 * 4)
-    batch = kd.study.batches.Batch(images, None, None, None)
+    batch = kd.inputs.batches.Batch(images, None, None, None)
     known = {"labels": np.full(60, -1), "logits": {}, "embeddings": {}, "targets": {}}
     buffered.add(batch, 0, np.zeros(60, int), np.ones(60), known)
     assert len(buffered.samples) == 10 and len(buffered.disagreements) == 10
@@ -284,8 +284,14 @@ def test_sounds_are_drawn_and_played(browser, tmp_path):
     page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
     page.goto(found.to_html(tmp_path / "sounds.html").as_uri())
     sound = page.locator("audio").first
-    sound.evaluate("node => { node.preload = 'auto'; node.load(); }")
-    page.wait_for_function("document.querySelector('audio').duration > 0")
+    # The report's policy forbids evaluating text, and so Playwright's way of waiting.
+    sound.evaluate(
+        """node => new Promise((done) => {
+          node.onloadedmetadata = () => done();
+          node.preload = "auto";
+          node.load();
+        })"""
+    )
     assert sound.evaluate("node => node.duration") == pytest.approx(0.25, abs=0.01)
     assert problems == []
     page.close()

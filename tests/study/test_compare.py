@@ -9,11 +9,11 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import kdviz as kd
+from kdviz.inputs.models import outputs_of as class_logits
 from kdviz.measure import accuracy, agreement, calibration_error, cka_map, kl_to_teacher
 from kdviz.measure.predictions import negative_log_likelihood
 from kdviz.models import cost
 from kdviz.study._layers import pooled
-from kdviz.study.models import outputs_of as class_logits
 from kdviz.tracing import trace
 
 

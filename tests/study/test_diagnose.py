@@ -32,7 +32,7 @@ from torch.nn.functional import cross_entropy, kl_div, log_softmax, mse_loss, so
 from torch.utils.data import DataLoader, TensorDataset
 
 import kdviz as kd
-from kdviz.study.models import outputs_of as class_logits
+from kdviz.inputs.models import outputs_of as class_logits
 
 
 def diagnosed(setup):
@@ -948,3 +948,27 @@ def test_copies_share_what_the_originals_share():
     assert optimizer.param_groups[0]["params"][0] is student[0].weight
     assert student[0].weight is not setup["student"][0].weight
     assert copy.deepcopy(setups.TEMPERATURE) == TEMPERATURE
+
+
+def test_a_term_that_learns_its_temperature_is_not_held_against_what_it_was_at_the_start():
+    objective = 0.1 * kd.CrossEntropy() + 0.9 * kd.losses.CurriculumTemperature()
+    theta = torch.tensor(3.0, requires_grad=True)
+
+    def step(teacher, student, optimizer, inputs, labels):
+        with torch.no_grad():
+            answers = teacher(inputs)
+        learned = {"curriculum_temperature": {"theta": theta}}
+        loss, _ = objective(student(inputs), answers, labels, learned)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    given = healthy()
+    student = given["student"]
+    optimizer = torch.optim.Adam([*student.parameters(), theta], 1e-3)
+    found = kd.diagnose(
+        given["teacher"], student, given["data"], step=step, optimizer=optimizer, objective=objective
+    )
+    assert found.findings == (), str(found)
+    assert "curriculum_temperature does depends on how far" in str(found).replace("\n      ", " ")

@@ -11,7 +11,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from torch.nn import functional as F
 
 import kdviz as kd
-from kdviz.models.seeding import seeded
+from kdviz.seeding import seeded
 from kdviz.tracing import logits_of
 
 pytestmark = [pytest.mark.complete, pytest.mark.filterwarnings("ignore")]
@@ -268,3 +268,47 @@ def test_regressors_answer_with_numbers():
     off = models[1].predict(numbers) - wanted
     assert found.table.rmse["student"] == pytest.approx(float((off**2).mean() ** 0.5), rel=1e-4)
     assert found.table.absolute_error["student"] == pytest.approx(float(off.abs().mean()), rel=1e-4)
+
+
+def test_distill_of_transformers_sees_the_positions_that_count(transformers):
+    """BERT into DistilBERT on dictionaries, and GPT-2 on its next tokens: losses worked out by hand."""
+    soft = 0.1 * kd.CrossEntropy() + 0.9 * kd.SoftTargets(4.0)
+
+    def by_hand(ours, theirs, labels):
+        p, q = F.log_softmax(ours / 4, 1), F.softmax(theirs / 4, 1)
+        return float(0.1 * F.cross_entropy(ours, labels) + 0.9 * 16 * F.kl_div(p, q, reduction="batchmean"))
+
+    teacher, student, batches = bert(transformers, 3).eval(), distilbert(transformers).eval(), texts()
+    # Without dropout, which by hand could not be drawn again.
+    still = {part for part in student.modules() if isinstance(part, torch.nn.Dropout)}
+    for part in still:
+        part.p = 0.0
+    student.config.attention_dropout = 0.0
+    run = kd.distill(teacher, student, batches, soft, steps=4, record_every=1, validation=batches)
+    first = next(run)
+    given = {name: part for name, part in batches[0].items() if name != "labels"}
+    with torch.no_grad():
+        theirs = teacher(**given).logits
+        ours = student(**{name: part for name, part in given.items() if name != "token_type_ids"}).logits
+    assert first.total == pytest.approx(by_hand(ours, theirs, batches[0]["labels"]), rel=1e-4)
+    assert run.finish().step == 4
+    assert set(first.measures) == {"accuracy", "agreement"}
+
+    teacher, student = gpt(transformers, 2).eval(), gpt(transformers, 1)
+    for part in student.modules():
+        if isinstance(part, torch.nn.Dropout):
+            part.p = 0.0
+    tokens = torch.randint(2, 60, (8, 10), generator=torch.Generator().manual_seed(0))
+    labels = tokens.clone()
+    labels[:, :3] = -100
+    mask = torch.ones_like(tokens)
+    mask[0, 7:], labels[0, 7:] = 0, -100
+    batch = {"input_ids": tokens, "attention_mask": mask, "labels": labels}
+    run = kd.distill(teacher, student, [batch], soft, steps=1, validation=[batch])
+    with torch.no_grad():
+        theirs, ours = (
+            model(input_ids=tokens, attention_mask=mask).logits[:, :-1] for model in (teacher, student.eval())
+        )
+    known = labels[:, 1:] >= 0
+    expected = by_hand(ours[known], theirs[known], labels[:, 1:][known])
+    assert next(run).total == pytest.approx(expected, rel=1e-4)

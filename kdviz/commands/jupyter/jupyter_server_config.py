@@ -1,5 +1,7 @@
 """What the course's JupyterLab saves: read by Jupyter because ``kdviz lab`` names this folder."""
 
+from kdviz.course.kernels import ENCRYPTED
+
 PLOTLY = "application/vnd.plotly.v1+json"
 
 
@@ -14,3 +16,4 @@ def leave_out_snapshots(model, **_):
 
 
 c.ContentsManager.pre_save_hook = leave_out_snapshots  # noqa: F821
+c.merge(ENCRYPTED)  # noqa: F821

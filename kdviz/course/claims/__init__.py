@@ -16,7 +16,7 @@ write a claim, quote the sentence and say what must be so::
     ]
 
 * The quotation is one or more *whole* sentences; ``*``, `````, ``$`` and line breaks do not matter. Of a
-  prediction the quotation is ``"question → right choice"``; what its ``because`` says counts as text.
+  prediction the quotation is ``"question → right choice"``, and in a next line what its ``because`` says.
 * A condition is Python that ends in true or false, or a list of such. ``stored`` is looked at in every run
   of the tests. ``live`` is evaluated in the page's own kernel after its last cell, and knows what the page
   knows; leave it room, as another processor rounds differently. Both know the names of the claims file (write

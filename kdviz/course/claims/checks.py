@@ -33,8 +33,11 @@ def faults_of_text(page: str, notebook, claims) -> list[str]:
 
 
 def quoted_sentences(quotation: str) -> list[str]:
-    """The sentences of a quotation; that of a prediction is one."""
-    return [plain(quotation)] if is_prediction(quotation) else split(quotation)
+    """The sentences of a quotation; that of a prediction is one, and its reasons stand in the next line."""
+    if not is_prediction(quotation):
+        return split(quotation)
+    asked, _, because = quotation.partition("\n")
+    return [plain(asked), *split(because)]
 
 
 def faults_of_stored(page: str, claims) -> list[str]:

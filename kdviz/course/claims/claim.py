@@ -4,7 +4,7 @@ import ast
 import re
 from dataclasses import dataclass
 
-from kdviz.course.claims.sentences import numbers, plain
+from kdviz.course.claims.sentences import numbers, told
 
 NEGATION = (
     r"\b(?:no|not|none|nothing|nobody|neither|nor|never|hardly|without|cannot|less|least|than|if|whether)\b"
@@ -42,7 +42,7 @@ class Claim:
         if self.differs:
             return []
         asked = " ".join(self.conditions())
-        clauses = re.split("[.,;:]", re.sub('"[^"]*"', "", plain(self.quotation)))
+        clauses = re.split("[.,;:]", re.sub('"[^"]*"', "", told(self.quotation)))
         said = {meaning for clause in clauses for meaning in _meanings(clause)}
         faults = [f"its conditions do not hold the number {number:g}" for number in self._missing()]
         if "null" in said and ".null" not in asked:
@@ -61,7 +61,7 @@ class Claim:
             for node in ast.walk(ast.parse(condition, mode="eval")):
                 if isinstance(node, ast.Constant):
                     held |= set(numbers(node.value)) if isinstance(node.value, str) else {node.value}
-        return [number for number in numbers(plain(self.quotation)) if number not in held]
+        return [number for number in numbers(told(self.quotation)) if number not in held]
 
 
 def _meanings(clause):

@@ -17,7 +17,10 @@ CLAIMS = [
         ],
     ),
     Claim(
-        "**Its first choice, a little above 10 %.** All ten bars end close to 10 %, and their order has not changed.",
+        "Which class gets the largest part of the teacher's answer at a very high temperature? → "
+        "its first choice, a little above 10 %\n"
+        "All ten bars end close to 10 %, and their order has not changed. Move the temperature in "
+        "the explorer to its end, and look at them.",
         live=[
             "0.10 < (kd.trace(teacher, digits.test.inputs).logits / 100).softmax(-1).max(-1).values.mean() < 0.12",
             "((kd.trace(teacher, digits.test.inputs).logits / 100).softmax(-1) - 10 / 100).abs().max() < 0.04",

@@ -118,7 +118,10 @@ def _accuracy(rows):
 CLAIMS = [
     # 1-3. The regressor, and the match as it forms (trained on the page)
     Claim(
-        "About a third. A random layer still keeps a good part of what distinguishes two images, and a regressor finds it.",
+        "An untrained student of 16 numbers: how much of the teacher's layer can a regressor "
+        "explain? → about a third\n"
+        "A random layer still keeps a good part of what distinguishes two images, and a regressor "
+        "finds it.",
         live='0.25 < explained(views["untrained student"]) < 0.45',
         differs="two images are no count",
     ),
@@ -139,12 +142,13 @@ CLAIMS = [
     ),
     # 4. Does it help?
     Claim(
-        "A gain that grows and then stays.",
-        stored=["hint(0.01).mean < hint(0.1).mean < hint(1.0).mean", "hint(10.0).better"],
-    ),
-    Claim(
-        "On thirty seeds it grows from about one point at weight 0.01 to between five and six at 1, and at 10 it is still five.",
+        "Fifty labels plus a hint, weights from 0.01 to 10. What do you expect? → a gain that grows "
+        "and then stays\n"
+        "On thirty seeds it grows from about one point at weight 0.01 to between five and six at 1, "
+        "and at 10 it is still five.",
         stored=[
+            "hint(0.01).mean < hint(0.1).mean < hint(1.0).mean",
+            "hint(10.0).better",
             "hint(0.01).about(1.3, within=0.3)",
             "5 < hint(1.0).mean < 6",
             "hint(10.0).about(5, within=0.4)",
@@ -244,17 +248,16 @@ CLAIMS = [
     ),
     # 6. Deep and thin
     Claim(
-        "From nearly all seeds, and one of them adds very much.",
-        stored="thin(HINT, TWO).about(10, within=1, seeds=29) and sum(spread(HINT, TWO) > 40) == 1",
-        differs="it is asked as a count",
-    ),
-    Claim(
+        "Hints first gain about ten points on average. Where does the mean come from? → from nearly "
+        "all seeds, and one of them adds very much\n"
         "29 of 30 seeds gain. One of them gains 81 points, and the median is about six.",
         stored=[
+            "thin(HINT, TWO).about(10, within=1, seeds=29) and sum(spread(HINT, TWO) > 40) == 1",
             "thin(HINT, TWO).better and thin(HINT, TWO).above == 29 and len(spread(HINT, TWO)) == 30",
             "abs(spread(HINT, TWO).max() - 81) < 1",
             "abs(spread(HINT, TWO).median() - 6) < 0.5",
         ],
+        differs="it is asked as a count",
     ),
     Claim(
         "One student in thirty never starts: it says one digit for every image, which is right 10 % of the time.",
@@ -310,8 +313,8 @@ CLAIMS = [
         stored='thin(HINT, "soft targets").about(8, within=0.6)',
     ),
     Claim(
-        "With 3,000 steps for both, hint first is still more than six points ahead, on 29 of 30 seeds.",
-        stored="all(patient(stop).better and patient(stop).mean > 6 and patient(stop).above == 29 for stop in ('no', 'yes')) and set(table('deep_and_patient').steps) == {3000} and table('deep_and_patient').seed.nunique() == 30",
+        "With 3,000 steps for both, hint first is still more than six points ahead, on 28 of 30 seeds.",
+        stored="all(patient(stop).better and patient(stop).mean > 6 and patient(stop).above == 28 for stop in ('no', 'yes')) and set(table('deep_and_patient').steps) == {3000} and table('deep_and_patient').seed.nunique() == 30",
     ),
     Claim(
         "Its students of 1,500 steps are surely ahead of the labels of 3,000, stopped or not.",
@@ -320,13 +323,14 @@ CLAIMS = [
     ),
     # 7. Attention
     Claim(
-        "One or two points.",
-        stored='attention("first maps").about(1.5, within=0.5)',
+        "100 labels. Attention transfer at its best weight, over hard labels: the gain? → one or "
+        "two points\n"
+        "Between the first maps it is +1.4 ± 0.9, on thirty seeds. Then look at its control.",
+        stored=[
+            'attention("first maps").about(1.5, within=0.5)',
+            'attention("first maps").about(1.4, within=0.1) and abs(attention("first maps").half - 0.9) < 0.06 and table("attention").seed.nunique() == 30',
+        ],
         differs="one or two are 1.0 to 2.0",
-    ),
-    Claim(
-        "Between the first maps it is +1.4 ± 0.9, on thirty seeds.",
-        stored='attention("first maps").about(1.4, within=0.1) and abs(attention("first maps").half - 0.9) < 0.06 and table("attention").seed.nunique() == 30',
     ),
     Claim(
         "A point or two, or null. Between the first maps, of 8 × 8 places, the gain over hard labels is sure. Between the second, of 4 × 4, it is null.",

@@ -53,7 +53,10 @@ def of_six() -> list[float]:
 
 CLAIMS = [
     Claim(
-        "After 200 steps its mean probability of the right digit is the larger one, and after 3,000 that of the wrong label.",
+        "A wide network trains on 40 % wrong labels. What does it believe of the wrongly labelled "
+        "images? → first the right digit, later the label\n"
+        "After 200 steps its mean probability of the right digit is the larger one, and after 3,000 "
+        "that of the wrong label.",
         live=[
             "beliefs(routes['wide (256)'][200])[:, 0].mean() > beliefs(routes['wide (256)'][200])[:, 1].mean()",
             "beliefs(routes['wide (256)'][3000])[:, 0].mean() < beliefs(routes['wide (256)'][3000])[:, 1].mean()",
@@ -74,7 +77,9 @@ CLAIMS = [
     ),
     # 2. How little can be kept
     Claim(
-        "The same within 1 point. The difference is null, and its interval reaches less than a point to either side.",
+        "The teacher's first choice only, kept for 50 images. Compared with 50 hard labels? → the "
+        "same within 1 point\n"
+        "The difference is null, and its interval reaches less than a point to either side.",
         stored=[
             'kept("first choice", "hard labels", "50").null',
             'kept("first choice", "hard labels", "50").low > -1 and kept("first choice", "hard labels", "50").high < 1',
@@ -119,7 +124,9 @@ CLAIMS = [
     ),
     # 3. Which teacher
     Claim(
-        "More than 80 %. It reaches 87 %, more than its teacher on every seed.",
+        "After 3,000 steps the wide teacher has 70 % on test. What does its student reach? → more "
+        "than 80 %\n"
+        "It reaches 87 %, more than its teacher on every seed.",
         stored=[
             'abs(table("teacher_age", **OLD).accuracy.mean() - 87) < 0.5 and table("teacher_age", **OLD).accuracy.mean() > 80',
             "over_its_teacher(3000).about(18, seeds=30)",
@@ -153,7 +160,9 @@ CLAIMS = [
         differs="five and a half is 5.5",
     ),
     Claim(
-        "Better, by more than 3 points. It gains five points, on every seed.",
+        "The teacher of 3,000 steps, its dark knowledge permuted. How is its student now? → better, "
+        "by more than 3 points\n"
+        "It gains five points, on every seed.",
         stored="permuted(3000).about(5, seeds=30) and permuted(3000).low > 3",
     ),
     Claim(
@@ -184,8 +193,13 @@ CLAIMS = [
     ),
     # 4. Detours
     Claim(
-        "**The route.** It gains fourteen points over going straight, on every seed.",
-        stored='detour("along the route").about(14, seeds=30)',
+        "Which detour gains more than 2 points over going straight? → the route\n"
+        "It gains fourteen points over going straight, on every seed. But it also had more steps: "
+        "read on before you believe in it.",
+        stored=[
+            'detour("along the route").about(14, seeds=30)',
+            'max(detour(arm).mean for arm in ("by way of 64", "by way of 16", "by way of 8", "five assistants")) < 2',
+        ],
     ),
     Claim(
         "Three of the four assistants are **null**, and the one of 16 gains 0.7 points, as one of four that were tried.",

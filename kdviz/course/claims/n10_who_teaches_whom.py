@@ -77,19 +77,24 @@ def faithful(of):
     return gain("faithful", SOFT, minus=HARD, of=of, images=1200)
 
 
+def bridge(arm: str, minus: str):
+    """A residual student or a thin copy, and its rivals."""
+    return gain("bridges", arm, minus=minus)
+
+
 CLAIMS = [
     # How small may a student be?
     Claim(
-        "A middle one (16 to 32).",
-        live='winner(everything, master, 0.5) in ("16 units", "32 units")',
-        differs="the other numbers name the widths",
+        "Size and missing accuracy count half each. Which student has the best (lowest) score? → a "
+        "middle one (16 to 32)\n"
+        "It is the student of 16 units, as the explorer below shows. Drag its α, and the winner moves.",
+        live=[
+            'winner(everything, master, 0.5) in ("16 units", "32 units")',
+            'winner(everything, master, 0.5) == "16 units"',
+            "len(winners(everything, master)) > 2",
+        ],
+        differs="the other numbers name the widths, and below is a place",
     ),
-    Claim(
-        "It is the student of 16 units, as the explorer below shows.",
-        live='winner(everything, master, 0.5) == "16 units"',
-        differs="below is a place",
-    ),
-    Claim("Drag its α, and the winner moves.", live="len(winners(everything, master)) > 2"),
     Claim(
         "Several of them win, each on its own stretch of α: the more size counts, the smaller the winner.",
         live=[
@@ -140,12 +145,12 @@ CLAIMS = [
     ),
     # 2. By size
     Claim(
-        "The larger ones.",
-        stored='by_size("50 labels", 64).mean > by_size("50 labels", 8).mean + 1 > by_size("50 labels", 2).mean + 1',
-    ),
-    Claim(
+        "50 labels. Which students gain most from the teacher? → the larger ones\n"
         "The gain grows with the student: nothing that can be seen at 2 units, seven points at 64.",
-        stored='by_size("50 labels", 2).null and by_size("50 labels", 64).about(7, within=0.5)',
+        stored=[
+            'by_size("50 labels", 64).mean > by_size("50 labels", 8).mean + 1 > by_size("50 labels", 2).mean + 1',
+            'by_size("50 labels", 2).null and by_size("50 labels", 64).about(7, within=0.5)',
+        ],
         differs="nothing that can be seen is null",
     ),
     Claim(
@@ -159,13 +164,14 @@ CLAIMS = [
     ),
     # 3. The capacity gap
     Claim(
-        "It becomes less accurate.",
-        stored='all(under(16, steps, "teacher of 1,024").better for steps in (600, 3000))',
-        differs="4 is the width of the table",
-    ),
-    Claim(
+        "The teacher grows from 16 to 1,024 units, and becomes more accurate. What becomes of its "
+        "student of 4 units? → it becomes less accurate\n"
         "By about two points after 600 steps, and by one after 3,000.",
-        stored='under(16, 600, "teacher of 1,024").about(2, within=0.6) and under(16, 3000, "teacher of 1,024").about(1)',
+        stored=[
+            'all(under(16, steps, "teacher of 1,024").better for steps in (600, 3000))',
+            'under(16, 600, "teacher of 1,024").about(2, within=0.6) and under(16, 3000, "teacher of 1,024").about(1)',
+        ],
+        differs="4 is the width of the table",
     ),
     Claim(
         "The larger the teacher, the larger the gap, at both budgets.",
@@ -199,13 +205,14 @@ CLAIMS = [
     ),
     # 4. Assistants
     Claim(
-        "No assistant, but five times the steps.",
-        stored='chain("direct, as many steps").mean > 5 + max(chain("by way of 16").mean, chain(CHAIN).mean)',
-        differs="256, 4 and 600 are those of the table; five stages are five times 600 steps",
-    ),
-    Claim(
+        "From 256 units to 4, at 600 steps a stage: which helps the student most? → no assistant, "
+        "but five times the steps\n"
         "They gain about fourteen points; an assistant gains half a point.",
-        stored='chain("direct, as many steps").about(14, within=0.6) and chain("by way of 16").about(0.5, within=0.2)',
+        stored=[
+            'chain("direct, as many steps").mean > 5 + max(chain("by way of 16").mean, chain(CHAIN).mean)',
+            'chain("direct, as many steps").about(14, within=0.6) and chain("by way of 16").about(0.5, within=0.2)',
+        ],
+        differs="256, 4 and 600 are those of the table; five stages are five times 600 steps",
     ),
     Claim(
         "At 600 steps a stage one assistant gains half a point, and with four of them the difference is null. The same effort, spent on more steps, gains fourteen points.",
@@ -238,18 +245,14 @@ CLAIMS = [
     ),
     # 5. A better network
     Claim(
-        "It is no better.",
+        "The teacher by heart has 70 % on test, the small one 86 %. How much better is the small "
+        "one's student? → it is no better\n"
+        "The teacher of 86 % has a student of 86 %, and the teacher of 70 % one of 87 %.",
         stored=[
             "not noisy(SMALL, HEART).better and noisy(SMALL, HEART).mean < 0",
             'abs(mean("noisy_teachers", "teacher_accuracy", arm=HEART) - 70) < 1',
             'abs(mean("noisy_teachers", "teacher_accuracy", arm=SMALL) - 86) < 1',
-        ],
-    ),
-    Claim(
-        "The teacher of 86 % has a student of 86 %, and the teacher of 70 % one of 87 %.",
-        stored=[
             'abs(mean("noisy_teachers", arm=SMALL) - 86) < 0.6 and abs(mean("noisy_teachers", arm=HEART) - 87) < 0.6',
-            'abs(mean("noisy_teachers", "teacher_accuracy", arm=HEART) - 70) < 1',
         ],
     ),
     Claim(
@@ -312,7 +315,8 @@ CLAIMS = [
         ],
     ),
     Claim(
-        "The quantised copy.",
+        "50 labels. Which student is best after distillation? → the quantised copy\n"
+        "It has a head start: it begins with the teacher's weights.",
         stored='all(kinds_apart("quantised copy", one).better for one in KINDS if one != "quantised copy")',
         differs="50 are the labels of the table",
     ),
@@ -349,15 +353,12 @@ CLAIMS = [
     ),
     # 7. Several teachers
     Claim(
-        "Several points, but only with other labels.",
+        "What do five teachers gain for the student over one? → several points, but only with other "
+        "labels\n"
+        "Eight points with other labels, and less than half a point with the same ones.",
         stored=[
             'gain("several_teachers", "five, other labels", minus="one teacher").mean > 5',
             'gain("several_teachers", "five, same labels", minus="one teacher").mean < 1',
-        ],
-    ),
-    Claim(
-        "Eight points with other labels, and less than half a point with the same ones.",
-        stored=[
             'gain("several_teachers", "five, other labels", minus="one teacher").about(8)',
             'gain("several_teachers", "five, same labels", minus="one teacher").mean < 0.5',
         ],
@@ -446,6 +447,50 @@ CLAIMS = [
     Claim(
         'Does not hold: "the lowest score is the best student". It depends on α and on the unit of size.',
         live='len(winners(everything, master)) > 2 and winner(named, {**master, **owner}, 0.5, "bytes") != winner(named, {**master, **owner}, 0.5)',
+    ),
+    Claim(
+        "The residual student is thirteen points better than its first half alone, and a paper could show just that.",
+        stored='bridge("residual", "4 units").about(13, within=0.5)',
+    ),
+    Claim(
+        "But one student of 8 units, as large and trained as long, is three points better still.",
+        stored='bridge("8 units", "residual").about(3, within=0.4) and 8',
+    ),
+    Claim(
+        "Against 8 units that never hear a teacher the residual student is null.",
+        stored='bridge("residual", "8 units, labels alone").null',
+        differs="8 is in the arm",
+    ),
+    Claim(
+        "Block by block holds: the thin network is three points better than all at once on the teacher's answers, and ten better than on the labels alone.",
+        stored=[
+            'bridge("block by block", "all at once").about(3, within=0.4)',
+            'bridge("block by block", "all at once, labels alone").about(10, within=0.4)',
+        ],
+    ),
+    Claim(
+        "More than a point of the three comes with the hints, which the answers do not have.",
+        stored='bridge("all at once, the same hints", "all at once").better and bridge("all at once, the same hints", "all at once").mean > 1',
+        differs="the three are told above",
+    ),
+    Claim(
+        "With the same hints all at once it is still 1.8 ± 1.2 points better.",
+        stored="""bridge("block by block", "all at once, the same hints").about(1.8, within=0.06)
+                  and abs(bridge("block by block", "all at once, the same hints").half - 1.2) < 0.06""",
+    ),
+    Claim(
+        "So here, for once, learning in pieces helps.",
+        stored='bridge("block by block", "all at once, the same hints").better',
+    ),
+    Claim(
+        "Holds with 50 labels: a thin copy that takes the teacher's place block by block is better than the same network all at once.",
+        stored='all(bridge("block by block", rival).better for rival in ("all at once", "all at once, the same hints", "all at once, labels alone"))',
+        differs="50 is how many are labelled",
+    ),
+    Claim(
+        'Does not hold with 50 labels: "a residual student closes the gap". One student of the same size is three points better.',
+        stored='bridge("8 units", "residual").about(3, within=0.4) and 50',
+        differs="closes is what is denied",
     ),
 ]
 

@@ -112,6 +112,11 @@ def is_prediction(sentence: str) -> bool:
     return "? → " in sentence
 
 
+def told(quotation: str) -> str:
+    """What a quotation says: of a prediction all but its question."""
+    return plain(quotation).partition("? → ")[2] or plain(quotation)
+
+
 def _told(question, answer, because):
     return ([right_choice(question, answer)] if answer else []) + (split(because) if because else [])
 

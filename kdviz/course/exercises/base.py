@@ -53,7 +53,8 @@ class Exercise:
     ``answer`` is the name of what the learner writes, ``source`` a solution that defines it, ``start``
     what her cell holds before she begins if that is more than an empty answer, and ``praise`` what is
     said of a right one. ``grade`` takes the learner's answer and raises :class:`NotYet` if it is wrong;
-    it may return the numbers that stand in braces in the praise.
+    it may return the numbers that stand in braces in the praise. ``outcome`` says whether the last answer
+    was right, and is None before the first one; ``watchers`` are called when there is another.
     """
 
     name: str
@@ -67,6 +68,8 @@ class Exercise:
     praise: str
     grade: Callable[[Any], dict[str, float] | None]
     start: str = ""
+    outcome: bool | None = field(default=None, init=False, repr=False)
+    watchers: list[Callable] = field(default_factory=list, init=False, repr=False)
     _hints_given: int = field(default=0, init=False, repr=False)
 
     def check(self, answer: Any) -> Feedback:
@@ -75,6 +78,13 @@ class Exercise:
             verb = "Mend" if self.start else "Write"
             what = "function" if callable(answer) else "answer"
             return Feedback(False, f"{verb} the {what}, then run the cell.", begun=False)
+        feedback = self._judge(answer)
+        self.outcome = feedback.passed
+        for tell in self.watchers:
+            tell()
+        return feedback
+
+    def _judge(self, answer: Any) -> Feedback:
         try:
             numbers = self.grade(answer) or {}
         except NotYet as problem:

@@ -12,7 +12,7 @@ from kdviz.course.exercises.asking import ask, kind_of
 from kdviz.course.exercises.base import NotYet
 from kdviz.course.exercises.diagnosis import Grader, NumberGrader
 from kdviz.course.exercises.draws import normal
-from kdviz.models.seeding import seeded
+from kdviz.seeding import seeded
 
 # --- 4.1 attention transfer
 

@@ -11,7 +11,7 @@ from torch.nn.functional import logsigmoid
 from kdviz.course.exercises.asking import ask, kind_of
 from kdviz.course.exercises.base import NotYet
 from kdviz.course.exercises.diagnosis import Grader
-from kdviz.models.seeding import seeded
+from kdviz.seeding import seeded
 
 # --- 12.1 a step to mend
 

@@ -1,4 +1,4 @@
-"""Notebook 13: misprints, the score of published reductions, and what a published sentence lacks."""
+"""Notebook 13: misprints, and what a published sentence lacks."""
 
 import numpy as np
 
@@ -69,65 +69,7 @@ def how_far(baseline, accuracy, printed):
     return abs(accuracy - baseline - printed).sum()
 
 
-# --- 13.2 the score of a reduction
-
-
-def _score(size_reduction, accuracy_reduction, weight):
-    return weight * (1 - size_reduction / 100) + (1 - weight) * accuracy_reduction / 100
-
-
-grade_score = NumberGrader(
-    _score,
-    calls=[
-        {"size_reduction": 96.2, "accuracy_reduction": 2.889, "weight": 0.5},
-        {"size_reduction": 73.59, "accuracy_reduction": 0.831, "weight": 0.2},
-        {"size_reduction": 70.66, "accuracy_reduction": -6.191, "weight": 0.8},
-    ],
-    samples_and_classes=False,
-)
-
-
-@grade_score.mistake
-def reduction_as_size(size_reduction, accuracy_reduction, weight):
-    """You take the reduction for the size. A student that is 96 % smaller has 4 % of the teacher's size."""
-    return weight * size_reduction / 100 + (1 - weight) * accuracy_reduction / 100
-
-
-@grade_score.mistake
-def weights_exchanged(size_reduction, accuracy_reduction, weight):
-    """The two weights are exchanged: `weight` is that of the size."""
-    return _score(size_reduction, accuracy_reduction, 1 - weight)
-
-
-@grade_score.mistake
-def accuracy_kept(size_reduction, accuracy_reduction, weight):
-    """You take 1 minus the reduction of accuracy, which is what is kept. The score counts what is lost."""
-    return weight * (1 - size_reduction / 100) + (1 - weight) * (1 - accuracy_reduction / 100)
-
-
-@grade_score.mistake
-def percent_beside_a_share(size_reduction, accuracy_reduction, weight):
-    """The accuracy's part is in percent beside a fraction of size. Divide both by 100."""
-    return weight * (1 - size_reduction / 100) + (1 - weight) * accuracy_reduction
-
-
-@grade_score.mistake
-def never_below_zero(size_reduction, accuracy_reduction, weight):
-    """A student may be better than its teacher; then its reduction is negative, and lowers the score. Take it
-    with its sign."""
-    return _score(size_reduction, abs(accuracy_reduction), weight)
-
-
-@grade_score.mistake
-def unweighted(size_reduction, accuracy_reduction, weight):
-    """You add both parts as they are. Weigh them: one by `weight`, the other by the rest."""
-    return 1 - size_reduction / 100 + accuracy_reduction / 100
-
-
-grade_score.slip(100, "That is in percent; the score is a fraction.")
-
-
-# --- 13.3 what is missing
+# --- 13.2 what is missing
 
 grade_missing = LetterGrader(
     {

@@ -6,7 +6,7 @@ from typing import Any
 
 from kdviz.course.exercises.asking import line_of
 from kdviz.course.exercises.base import NotYet
-from kdviz.models.seeding import seeded
+from kdviz.seeding import seeded
 
 # A test may draw its numbers, and must not depend on which.
 _SEEDS = (0, 1, 2)

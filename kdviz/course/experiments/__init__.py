@@ -22,6 +22,7 @@ COLUMNS = {
     "stopped": "whether each student stopped at its best validation accuracy",
     "method": "of attribution",
     # settings
+    "leaves": "that a tree may have at most",
     "steps": "of the whole training",
     "step": "of the training, when the student was measured",
     "labels": "how many labelled images",
@@ -60,7 +61,9 @@ COLUMNS = {
     "same_mistake": "both peers give the same wrong answer",
     "kl": "KL(teacher ‖ student) in nats; between peers the mean of both directions",
     "kl_temperature": "of both softmaxes of kl",
+    "edge_overlap": "of the neighbour graph with the teacher layer's: edges shared, times 100",
     "cka": "linear CKA of the embeddings with the teacher's layer, times 100",
+    "stability": "of a tree's first three questions: pixels shared with a second tree, times 100",
     "believed": "of the wrong training labels, those that the student finds likelier than the right digit",
     "teacher_believed": "the same of its teacher",
     "doubted": "training labels that are not the teacher's first choice",

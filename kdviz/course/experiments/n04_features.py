@@ -295,7 +295,8 @@ def deep_and_thin(seeds, first=500, second=1000):
     return rows(data, arms)
 
 
-@result({"steps": (3000,)}, tolerance=5.0)
+# After so many steps of so deep a network, other rounding has had time to grow.
+@result({"steps": (3000,)}, tolerance=10.0)
 def deep_and_patient(seeds, steps, first=500):
     """The opponents of :func:`deep_and_thin` with twice its steps, and stopped where validation says.
 

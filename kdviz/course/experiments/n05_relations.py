@@ -1,5 +1,6 @@
 """Students that learn relations only. What relations add to labels is in :mod:`.n04_features`."""
 
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -79,3 +80,81 @@ def nearest_neighbours(known, labels, asked, count):
 
     vote = KNeighborsClassifier(count).fit(known.numpy(), labels.numpy())
     return torch.from_numpy(vote.predict(asked.numpy()))
+
+
+# --- more relations, and the graph of neighbours
+
+TWO = {
+    "student_first": "activation1",
+    "student_second": "hidden2",
+    "teacher_first": "hidden1",
+    "teacher_second": "activation1",
+}
+MORE_RELATIONS = {
+    "distances": relation.DistanceRelation(*EMBEDDING),
+    "correlation congruence": relation.CorrelationCongruence(*EMBEDDING),
+    "DarkRank": relation.DarkRank(*EMBEDDING),
+    "locality preserving": relation.LocalityPreserving(*EMBEDDING),
+    "IRG": relation.InstanceRelationshipGraph(**TWO),
+    "InfoNCE": relation.InfoNCE(*EMBEDDING),
+}
+
+
+@result({"steps": (600,)}, tolerance=6.0)
+def more_relations(seeds, steps=600, losses=MORE_RELATIONS):
+    """As :func:`relations_only`, with any losses by name: what each leaves of the teacher's neighbours.
+
+    ``edge_overlap`` is that of :func:`edge_overlap` with the teacher's layer, on the test images. Beside
+    them stand the teacher itself, the untrained student, and students whose teacher has the features of
+    other images.
+    """
+    data = [digits(labels=50, seed=seed) for seed in seeds]
+    taught_by, begin = usual_teachers(data), [embedding_student(seed) for seed in seeds]
+    wrong = [shuffled_teacher(part) for part in data]
+    arms = {"teacher": [layer_of(teacher, EMBEDDING[1]) for teacher in taught_by]}
+    arms["untrained"] = [layer_of(start, EMBEDDING[0]) for start in begin]
+    for arm, loss in losses.items():
+        arms[arm] = _learned(from_teacher(data, begin, taught_by, loss, steps=steps))
+    for arm, loss in SHUFFLED_RELATIONS.items() if losses is MORE_RELATIONS else ():
+        arms[f"{arm}, shuffled pairs"] = _learned(from_teacher(data, begin, wrong, loss, steps=steps))
+    return rows(data, arms, _with_edges, taught_by, steps=steps)
+
+
+SHUFFLED_RELATIONS = {
+    arm: replace(MORE_RELATIONS[arm], teacher_layer="shuffled")
+    for arm in ("distances", "DarkRank", "InfoNCE")
+}
+
+
+def _learned(arm):
+    return [layer_of(student, EMBEDDING[0]) for student in students(arm)]
+
+
+def _with_edges(embed, data, teacher):
+    seen, theirs = embed(data.test.inputs), layer_of(teacher, EMBEDDING[1])(data.test.inputs)
+    return {
+        **_read_out(embed, data, teacher),
+        "edge_overlap": 100 * edge_overlap(neighbour_graph(seen), neighbour_graph(theirs)),
+    }
+
+
+def neighbour_graph(embeddings, count=5):
+    """Who is near: a symmetric (N, N) of booleans, true where one of two is among the other's nearest.
+
+    >>> neighbour_graph(torch.tensor([[0.0], [1.0], [3.0]]), count=1).int().tolist()
+    [[0, 1, 0], [1, 0, 1], [0, 1, 0]]
+    """
+    apart = torch.cdist(embeddings, embeddings, compute_mode="donot_use_mm_for_euclid_dist")
+    near = apart.fill_diagonal_(float("inf")).topk(count, largest=False).indices
+    edges = torch.zeros(apart.shape, dtype=torch.bool).scatter_(1, near, True)
+    return edges | edges.T
+
+
+def edge_overlap(one, other):
+    """The edges that two graphs share, as a fraction of those that at least one of them has (Jaccard).
+
+    >>> path = neighbour_graph(torch.tensor([[0.0], [1.0], [3.0]]), count=1)
+    >>> edge_overlap(path, path), edge_overlap(path, ~path)
+    (1.0, 0.0)
+    """
+    return float((one & other).sum() / (one | other).sum())

@@ -10,8 +10,16 @@ from kdviz.datasets import digits
 from kdviz.datasets.augmentations import SLIGHT_NOISE
 from kdviz.losses.response import CrossEntropy, LabelSmoothing, SoftTargets
 from kdviz.measure import accuracy, agreement, kl_to_teacher
-from kdviz.models import gated_branches, mlp
-from kdviz.schemes import codistillation, collaborative, mutual_stack, native_ensemble
+from kdviz.models import fused_branches, gated_branches, grouped_branches, mlp
+from kdviz.schemes import (
+    codistillation,
+    collaborative,
+    diverse_peers,
+    feature_fusion,
+    mutual_stack,
+    native_ensemble,
+    rocket,
+)
 
 REGIMES = {
     "all labels": (digits, 16, 600),
@@ -120,3 +128,61 @@ def _branches(network, data):
     gated = gated_branches(network, "activation1", 2, data.train.inputs, seed=data.seed)
     student = native_ensemble(gated, data).finish().student
     return [student.alone(branch) for branch in student.branches]
+
+
+# --- more relatives
+
+BOOSTER = (16, 64, 64)
+TARGETS = ("minimum", "naive", "general")
+
+
+@result({"labels": (100,)}, tolerance=6.0)
+def more_online_schemes(seeds, labels=100):
+    """OKDDip, FFL, Rocket and three targets of KDCL. All deploy ``mlp(64, 16, 16, 10)``.
+
+    Controls: apart, with the labels or with label smoothing; KDCL's noisy images with nobody listening;
+    branches on one trunk that hear only labels; and a light net beside a booster that it does not follow.
+    OKDDip has two auxiliaries and a leader, the others two branches. ``accuracy`` is the mean over what may
+    be deployed.
+    """
+    data = [digits(labels=labels, transfer="labelled", seed=seed) for seed in seeds]
+    pairs = peers(seeds, 16, 16)
+    firsts = [pair[0] for pair in pairs]
+
+    def together(**settings):
+        each = zip(pairs, data, strict=True)
+        return [
+            collaborative(pair, part, augment=SLIGHT_NOISE, **settings).finish().student
+            for pair, part in each
+        ]
+
+    def branched(make, scheme, count, *objective, deployed=slice(None)):
+        found = []
+        for start, part in zip(firsts, data, strict=True):
+            network = make(start, "activation1", count, part.train.inputs, seed=part.seed)
+            student = scheme(network, part, *objective).finish().student
+            found.append([student.subnetwork(branch) for branch in student.branches[deployed]])
+        return found
+
+    def launched(*objective):
+        boosters = [mlp(64, *BOOSTER, 10, seed=1000 + part.seed) for part in data]
+        each = zip(firsts, boosters, data, strict=True)
+        return [[rocket(*own, *objective).finish().student.subnetwork("light")] for own in each]
+
+    arms = {
+        "apart": _paired(mutual_stack(pairs, data, SILENT)),
+        "label smoothing": _paired(mutual_stack(pairs, data, SMOOTH)),
+        "KDCL without teaching": together(objective=SILENT),
+        **{f"KDCL, {target}": together(ensemble=target) for target in TARGETS},
+        "FFL": branched(fused_branches, feature_fusion, 2),
+        "OKDDip": branched(grouped_branches, diverse_peers, 3, deployed=slice(2, 3)),
+        "branches, labels alone": branched(fused_branches, feature_fusion, 2, SILENT),
+        "Rocket": launched(),
+        "Rocket, not followed": launched(1.0 * CrossEntropy()),
+    }
+    return rows(data, arms, _of_group, labels=labels)
+
+
+def _of_group(networks, data):
+    every = [accuracy(logits(network, data.test), data.test.labels) for network in networks]
+    return {"accuracy": 100 * sum(every) / len(every)}

@@ -18,10 +18,24 @@ from kdviz.course.experiments.arms import (
 from kdviz.course.results import result
 from kdviz.datasets import digits, multi_view, shown_views
 from kdviz.datasets.augmentations import noisy
-from kdviz.losses.response import CrossEntropy, SoftTargets
+from kdviz.losses.response import CrossEntropy, LabelSmoothing, SoftTargets, VirtualTeacher
 from kdviz.measure import agreement
 from kdviz.models import Ensemble, cost, exits, mlp, patches
-from kdviz.schemes import be_your_own_teacher, born_again, mean_teacher, ramp_up, stack_chains, train
+from kdviz.schemes import (
+    be_your_own_teacher,
+    born_again,
+    class_wise,
+    mean_teacher,
+    progressive,
+    ramp_up,
+    snapshot,
+    stack_chains,
+    teacher_free,
+    train,
+)
+from kdviz.schemes import (
+    two_views as two_distortions,
+)
 
 # --- born again
 
@@ -243,3 +257,47 @@ def averaged(start, data, rise, steps):
         for _ in ramp_up(run, "soft_targets.weight", CONSISTENCY, over=round(rise * steps)):
             pass
     return run.finish()
+
+
+# --- six more ways
+
+UNHEARD = CrossEntropy() + 0.0 * SoftTargets(1.0)
+CYCLES = 4
+
+
+@result({"labels": (100,)}, tolerance=6.0)
+def six_ways(seeds, labels=100, steps=600):
+    """Six more ways to teach oneself, with the weights and temperatures of their papers where they fit.
+
+    Controls: the labels alone, once and with the steps of two generations; label smoothing; and
+    of "snapshot", which has four cycles in the same steps, and of "two views" the same with nobody listening.
+    """
+    data = [digits(labels=labels, transfer="labelled", seed=seed) for seed in seeds]
+    begin = starts(data, 16)
+
+    def chained(scheme, **settings):
+        each = zip(begin, data, strict=True)
+        return stack_chains([scheme(start, part, **settings) for start, part in each])
+
+    def one_by_one(scheme, *objective, **settings):
+        each = zip(begin, data, strict=True)
+        settings["steps"] = settings["record_every"] = steps
+        return [scheme(start, part, *objective, **settings).finish().student for start, part in each]
+
+    arms = {
+        "labels alone": from_labels(data, begin, steps=steps),
+        "labels alone, twice the steps": from_labels(data, begin, steps=2 * steps),
+        "label smoothing": from_labels(data, begin, LabelSmoothing(0.1), steps=steps),
+        "virtual teacher": from_labels(data, begin, VIRTUAL, steps=steps),
+        "its own pupil": chained(teacher_free, steps=steps),
+        "snapshot": chained(snapshot, generations=CYCLES, steps=steps // CYCLES),
+        "snapshot, unheard": chained(snapshot, objective=UNHEARD, generations=CYCLES, steps=steps // CYCLES),
+        "class-wise": one_by_one(class_wise),
+        "progressive": one_by_one(progressive),
+        "two views": one_by_one(two_distortions),
+        "two views, unheard": one_by_one(two_distortions, UNHEARD),
+    }
+    return rows(data, arms)
+
+
+VIRTUAL = 0.1 * CrossEntropy() + 0.9 * VirtualTeacher(form="scaled")

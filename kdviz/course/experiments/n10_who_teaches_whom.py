@@ -23,9 +23,10 @@ from kdviz.course.experiments.arms import (
 )
 from kdviz.course.results import result
 from kdviz.datasets import digits
+from kdviz.losses.feature import Hint
 from kdviz.losses.response import CrossEntropy, SoftTargets
-from kdviz.models import Ensemble, cost, mlp, quantised, separable_convnet
-from kdviz.schemes import assistants, stack_chains
+from kdviz.models import Ensemble, cost, low_rank, mlp, quantised, separable_convnet
+from kdviz.schemes import assistants, block_wise, residual, stack_chains
 
 MIXTURE = 0.1 * CrossEntropy() + 0.9 * SoftTargets(4.0)
 REGIMES = {"all labels": digits, "50 labels": partial(digits, labels=50, transfer="labelled")}
@@ -259,3 +260,44 @@ def faithful(seeds, steps=600):
         learned = from_teacher(fewer, begin, taught_by, SoftTargets(4.0), steps=steps)
         found += rows(data, {"soft targets": learned}, fidelity, taught_by, images=images)
     return found
+
+
+# --- two more bridges
+
+THIN = 4
+HINTS = CrossEntropy() + Hint("hidden1") + Hint("logits")
+
+
+@result({"labels": (50,)}, tolerance=6.0)
+def bridges(seeds, labels, steps=600):
+    """A residual assistant, and a thin copy of the teacher built block by block; each with its rival.
+
+    "residual": a student of 4 units, then a second of 4 that learns what the first one's answers lack. Its
+    rival is one student of 8 units, with the steps of both. "block by block": the teacher's hidden layer
+    gives way to one of rank 4, and then its last layer learns. Its rivals are the same thin network all at
+    once, with as many steps: on the teacher's answers, on the hints of both stages, on the labels alone.
+    """
+    data = [digits(labels=labels, transfer="labelled", seed=seed) for seed in seeds]
+    taught_by = usual_teachers(data)
+    soft, small, other = SoftTargets(2.0), starts(data, 4), [mlp(64, 4, 10, seed=1000 + s) for s in seeds]
+    thin = [low_rank(teacher, THIN, seed=s) for teacher, s in zip(taught_by, seeds, strict=True)]
+    each = list(zip(taught_by, small, other, data, strict=True))
+    arms = {
+        "4 units": from_teacher(data, small, taught_by, soft, steps=steps),
+        "residual": [residual(*own, soft, steps=steps).finish().student for own in each],
+        "8 units": from_teacher(data, starts(data, 8), taught_by, soft, steps=2 * steps),
+        "8 units, labels alone": from_labels(data, starts(data, 8), steps=2 * steps),
+        "block by block": [
+            block_wise(teacher, own, part, steps=steps).finish().student
+            for teacher, own, part in zip(taught_by, thin, data, strict=True)
+        ],
+        "all at once": from_teacher(data, thin, taught_by, MIXTURE, steps=2 * steps),
+        "all at once, the same hints": from_teacher(data, thin, taught_by, HINTS, steps=2 * steps),
+        "all at once, labels alone": from_labels(data, thin, steps=2 * steps),
+        "as copied": thin,
+    }
+    return rows(data, arms, _sized, taught_by, labels=labels)
+
+
+def _sized(network, data, teacher):
+    return {"parameters": cost(network, data.test.inputs).parameters, **fidelity(network, data, teacher)}

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import torch
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from kdviz.course.experiments.arms import (
     from_labels,
@@ -17,9 +18,11 @@ from kdviz.course.experiments.arms import (
 )
 from kdviz.course.results import result
 from kdviz.datasets import digits
+from kdviz.datasets.augmentations import noisy
 from kdviz.losses.response import CrossEntropy, SoftTargets
 from kdviz.measure import accuracy, agreement, calibration_error, negative_log_likelihood, recall
 from kdviz.models import mlp
+from kdviz.tracing import answer
 
 # Added to a seed, it draws other initial weights and another order of the batches for the same split.
 OTHER = 1000
@@ -170,3 +173,95 @@ def rare_class(seeds, keep=10, digit=3, temperatures=(1.0, 4.0), steps=600):
         }
 
     return rows(data, arms, recalls, keep=keep, steps=steps)
+
+
+# --- a tree as student
+
+LEAVES = (8, 16, 64)
+MADE = 5000
+NOISY = noisy(0.3)
+
+
+@result({"labels": (100,)}, tolerance=4.0)
+def trees(seeds, labels=100):
+    """Decision trees that learn labels, the teacher's probabilities, and what it says about made images.
+
+    Images are "made" by noise, 5,000 of them, from those of the training part. A control gives each of them
+    the label of the image that it was made from. ``stability`` compares a tree with another one on a sample
+    drawn anew in the same way: of the pixels that one of the two asks about in its first three questions,
+    those that both do, times 100.
+    """
+    data = [digits(labels=labels, seed=seed) for seed in seeds]
+    return [
+        {"seed": part.seed, "labels": labels, "arm": arm, "leaves": leaves, **_judged(*two, part, teacher)}
+        for part, teacher in zip(data, usual_teachers(data), strict=True)
+        for arm, draw in tree_lessons(part, teacher).items()
+        for leaves in LEAVES
+        for two in [[grown(draw, leaves, 2 * part.seed + number) for number in range(2)]]
+    ]
+
+
+def tree_lessons(data, teacher):
+    """For each arm a function of a generator that draws images, and what a tree is to answer to them."""
+
+    def bootstrap(samples, says):
+        def draw(random):
+            picked = torch.randint(len(samples), (len(samples),), generator=random)
+            return samples.inputs[picked], says[picked]
+
+        return draw
+
+    def made(by_teacher):
+        def draw(random):
+            picked = torch.randint(len(data.train), (MADE,), generator=random)
+            images = NOISY(data.train.inputs[picked], random)
+            return images, _first_choice(teacher, images) if by_teacher else data.train.labels[picked]
+
+        return draw
+
+    soft = (logits(teacher, data.train) / 4).softmax(-1)
+    return {
+        "100 labels": bootstrap(data.labelled, data.labelled.labels),
+        "all labels": bootstrap(data.train, data.train.labels),
+        "soft targets": bootstrap(data.train, soft),
+        "made images, teacher": made(by_teacher=True),
+        "made images, labels": made(by_teacher=False),
+    }
+
+
+def _first_choice(teacher, images):
+    return answer(teacher, images).logits.argmax(-1)
+
+
+def grown(draw, leaves, seed):
+    """A tree with at most so many leaves, on images drawn with this seed; probabilities are regressed on."""
+    images, says = draw(torch.Generator().manual_seed(seed))
+    kind = DecisionTreeRegressor if says.is_floating_point() else DecisionTreeClassifier
+    return kind(max_leaf_nodes=leaves, random_state=0).fit(images.flatten(1).numpy(), says.numpy())
+
+
+def tree_says(tree, images):
+    """The class that a tree answers to each image."""
+    said = torch.from_numpy(tree.predict(images.flatten(1).numpy()))
+    return said.argmax(-1) if said.ndim == 2 else said
+
+
+def first_questions(tree, depth=3):
+    """The pixels that a tree asks about in its first questions."""
+    left, right, pixel = tree.tree_.children_left, tree.tree_.children_right, tree.tree_.feature
+    level, asked = [0], set()
+    for _ in range(depth):
+        level = [node for node in level if left[node] >= 0]
+        asked |= {int(pixel[node]) for node in level}
+        level = [child for node in level for child in (left[node], right[node])]
+    return asked
+
+
+def _judged(tree, other, data, teacher):
+    says, taught = tree_says(tree, data.test.inputs), _first_choice(teacher, data.test.inputs)
+    one, two = first_questions(tree), first_questions(other)
+    return {
+        "accuracy": 100 * float((says == data.test.labels).double().mean()),
+        "agreement": 100 * float((says == taught).double().mean()),
+        "stability": 100 * len(one & two) / len(one | two),
+    }

@@ -7,7 +7,7 @@ import torch
 import traitlets
 
 from kdviz.explorers.base import ImageExplorer
-from kdviz.explorers.validation import Index, checked_images, is_whole
+from kdviz.explorers.validation import Index, check_data, checked_images, is_whole, items
 from kdviz.explorers.wire import pack
 from kdviz.measure.similarity import (
     KERNELS,
@@ -157,6 +157,8 @@ def alignment(
     AlignmentExplorer
     """
     _check_runs(runs)
+    check_data(data)
+    layers = items("layers", layers, "paths")
     inputs, labels = _held_out(data, points)
     if not isinstance(snapshots, int) or snapshots < 2:
         raise ValueError(f"snapshots must be a whole number from 2 up; got {snapshots!r}")

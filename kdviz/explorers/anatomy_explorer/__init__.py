@@ -7,7 +7,7 @@ import traitlets
 
 from kdviz.explorers.base import ImageExplorer
 from kdviz.explorers.selection import best_start, logits_of, most_informative
-from kdviz.explorers.validation import Index, check_count, checked_images
+from kdviz.explorers.validation import Index, check_count, check_data, checked_images
 from kdviz.explorers.wire import Array
 from kdviz.losses.objective import as_objective
 from kdviz.losses.response import (
@@ -107,6 +107,7 @@ def anatomy(
     for argument, name in chosen.items():
         if name or argument != "also":
             _check_known(argument, name, losses)
+    check_data(data)
     test = data.test
     count = check_count("count", count, 1, len(test), of="test images")
     labels = test.labels.numpy()

@@ -12,16 +12,17 @@ from kdviz.explorers.validation import (
     Index,
     array,
     check_count,
-    check_model,
+    check_data,
     checked_images,
     class_numbers,
+    items,
     named,
 )
 from kdviz.explorers.wire import pack
 from kdviz.losses.feature import attention_map, attention_transfer
 from kdviz.losses.relation import flow_of_solution
 from kdviz.losses.relation._flow_of_solution import flow
-from kdviz.tracing import answer
+from kdviz.tracing import answer, check_model
 
 MOST_BYTES = 600_000
 
@@ -105,6 +106,7 @@ def attention(teacher, students, data, layers, *, teacher_layers=None, images=20
     -------
     AttentionExplorer
     """
+    check_data(data)
     test = data.test
     images = check_count("images", images, 1, len(test), of="test images")
     layers, teacher_layers = _paths(layers), _paths(teacher_layers or layers)
@@ -119,7 +121,7 @@ def attention(teacher, students, data, layers, *, teacher_layers=None, images=20
 
 
 def _paths(layers):
-    layers = [layers] if isinstance(layers, str) else list(layers)
+    layers = [layers] if isinstance(layers, str) else items("layers", layers, "paths")
     if not layers or not all(isinstance(path, str) for path in layers) or len(set(layers)) < len(layers):
         raise ValueError(
             f"layers must be the path of a layer or several different ones, "

@@ -8,7 +8,7 @@ import traitlets
 from kdviz.explain import METHODS, compare_attributions, interval, rank_correlation, strongest, top_overlap
 from kdviz.explorers.base import ImageExplorer
 from kdviz.explorers.selection import stratified_rows
-from kdviz.explorers.validation import Index, array, check_count, checked_images, class_numbers
+from kdviz.explorers.validation import Index, array, check_count, check_data, checked_images, class_numbers
 from kdviz.explorers.wire import pack
 
 MOST_BYTES = 900_000
@@ -93,6 +93,7 @@ def attribution(teacher, student, data, *, baselines=(), methods=None, images=20
     -------
     AttributionExplorer
     """
+    check_data(data)
     test = data.test
     images = check_count("images", images, 5, len(test))
     shown = test[stratified_rows(test.labels.numpy(), images)]

@@ -1,6 +1,7 @@
 """The compression explorer: the weights of a network that is made small, and its accuracy by bytes."""
 
 import numpy as np
+import pandas as pd
 import traitlets
 
 from kdviz.explorers.base import Explorer
@@ -53,6 +54,7 @@ def compression(weights, table):
     -------
     Compression
     """
+    _check(weights, table)
     missing = [name for name in NEEDED if name not in table]
     if missing:
         raise ValueError(f"the table lacks the columns {', '.join(missing)}; it has {', '.join(table)}")
@@ -92,6 +94,32 @@ def compression(weights, table):
         reach=reach,
         family=next(iter(families)),
     )
+
+
+def _check(weights, table):
+    if not isinstance(table, pd.DataFrame) or table.empty:
+        raise TypeError(f"the table must be a DataFrame with rows; got {type(table).__name__}")
+    for name in table.columns.intersection(["bytes", "accuracy"]):
+        _check_numbers(name, table[name])
+    families = weights if isinstance(weights, dict) else {}
+    nested = [own for family, own in families.items() if family != "all of it"]
+    if "all of it" not in families or not nested or not all(isinstance(own, dict) and own for own in nested):
+        raise TypeError(
+            "weights must be a dictionary of families, each of weights by strength, and of the weights "
+            f"before under 'all of it'; got {type(weights).__name__}"
+        )
+
+    for own in ({"all of it": families["all of it"]}, *nested):
+        for name, values in own.items():
+            _check_numbers(name, values)
+
+
+def _check_numbers(name, values):
+    numbers = np.asarray(values)
+    if numbers.dtype.kind not in "biuf":
+        numbers = np.empty(0)
+    if not numbers.size or not np.isfinite(numbers).all():
+        raise ValueError(f"{name!r} must hold finite numbers, and at least one; got {values!r:.60}")
 
 
 def _binned(values, reach):

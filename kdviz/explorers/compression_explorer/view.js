@@ -26,7 +26,9 @@ function sentence({ now, whole, strength }) {
   const size = `${now.bytes.toLocaleString("en")} bytes, 1/${(whole.bytes / now.bytes).toFixed(1)} of all`;
   if (strength === 0) return `All of it: ${size}, ${now.arms["all of it"].toFixed(1)} % right.`;
   const said = Object.keys(ARMS).map((arm) => `${arm} ${now.arms[arm].toFixed(1)} %`).join(", ");
-  return `${now.name}: ${size}. Right: ${said}. The weights lie in ${values(now)} of ${now.bins.length} bins.`;
+  return `${now.name}: ${size}. Right: ${said}. The weights lie in ${
+    values(now)
+  } of ${now.bins.length} bins.`;
 }
 
 function drawWeights({ now, whole, reach }, box, em) {
@@ -35,17 +37,21 @@ function drawWeights({ now, whole, reach }, box, em) {
     box,
     em,
     title: `Weights of a layer, ${now.name}`,
-    x: { range: [-reach, reach], ticks: [-reach, 0, reach], title: "weight", text: (tick) => tick.toFixed(1).replace("-", "−") },
+    x: { range: [-reach, reach], ticks: [-reach, 0, reach], title: "weight",
+      text: (tick) => tick.toFixed(1).replace("-", "−") },
     y: { range: [0, most], ticks: ticksOf(0, most, 3), title: "how many" },
   });
   const width = (box.right - box.left) / bins.length;
   const bar = (count, i, look) => {
     const top = plot.y(Math.min(count, most));
-    return svg("rect", { x: box.left + i * width, y: top, width: width - 0.5, height: box.bottom - top, ...look });
+    return svg("rect", { x: box.left + i * width, y: top, width: width - 0.5, height: box.bottom - top,
+      ...look });
   };
   // What does not fit is told by its number.
   const high = bins.flatMap((count, i) =>
-    count > most ? [words(box.left + (i + 0.5) * width, box.top - 3, String(count), { "text-anchor": "middle" })] : []
+    count > most
+      ? [words(box.left + (i + 0.5) * width, box.top - 3, String(count), { "text-anchor": "middle" })]
+      : []
   );
   return [...plot.drawn, ...whole.bins.map((count, i) => bar(count, i, { fill: "#dcdcdc" })),
     ...bins.map((count, i) => bar(count, i, { fill: TEACHER, "fill-opacity": 0.75 })), ...high];
@@ -60,8 +66,9 @@ function drawAccuracies({ families, family, whole, now, strength }, box, em) {
     [whole, ...steps].map((step) => [step.bytes, step.arms[arm] ?? step.arms["all of it"] ?? NaN]);
   const others = Object.entries(families).filter(([name]) => name !== family)
     .map(([, steps]) => ({ points: line(steps, "labels"), stroke: "#c4c4c4", "stroke-width": 1.3 }));
-  const own = Object.entries(ARMS).map(([arm, [stroke, dashes]]) => ({ points: line(families[family], arm), stroke,
-    "stroke-dasharray": dashes, "stroke-width": 2.4 }));
+  const own = Object.entries(ARMS).map(([arm, [stroke, dashes]]) => ({ points: line(families[family], arm),
+    stroke, "stroke-dasharray": dashes, "stroke-width": 2.4 })
+  );
   const plot = chart({
     box,
     em,
@@ -74,12 +81,16 @@ function drawAccuracies({ families, family, whole, now, strength }, box, em) {
   const dots = strength === 0
     ? [svg("circle", { cx: plot.x(now.bytes), cy: plot.y(now.arms["all of it"]), r: 5, fill: TEACHER })]
     : Object.entries(ARMS).map(([arm, [stroke]]) =>
-      svg("circle", { cx: plot.x(now.bytes), cy: plot.y(now.arms[arm]), r: 5, fill: "#fff", stroke, "stroke-width": 2.5 })
+      svg("circle", { cx: plot.x(now.bytes), cy: plot.y(now.arms[arm]), r: 5, fill: "#fff", stroke,
+        "stroke-width": 2.5 })
     );
   const key = Object.entries(ARMS).flatMap(([arm, [stroke, dashes]], i) => {
     const at = box.bottom - (3.4 - i * 1.2) * em, from = box.right - 7.5 * em;
-    return [svg("line", { x1: from, x2: from + 2 * em, y1: at - 0.3 * em, y2: at - 0.3 * em, stroke,
-      "stroke-width": 2.4, "stroke-dasharray": dashes }), words(from + 2.5 * em, at, arm, { style: `fill: ${stroke}` })];
+    return [
+      svg("line", { x1: from, x2: from + 2 * em, y1: at - 0.3 * em, y2: at - 0.3 * em, stroke,
+        "stroke-width": 2.4, "stroke-dasharray": dashes }),
+      words(from + 2.5 * em, at, arm, { style: `fill: ${stroke}` }),
+    ];
   });
   return [...plot.drawn, ...dots, ...key];
 }
@@ -111,8 +122,8 @@ function render({ model, el }) {
       strength.show(view.strength, view.now.name);
       readOut.textContent = sentence(view);
     };
-    const drawn = drawnByFrame({ model, traits: TRAITS, root, panel: root, parts, look: () => look(model), guarded,
-      after });
+    const drawn = drawnByFrame({ model, traits: TRAITS, root, panel: root, parts, look: () => look(model),
+      guarded, after });
     return () => {
       end();
       drawn.end();

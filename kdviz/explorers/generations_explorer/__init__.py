@@ -4,6 +4,7 @@ import numpy as np
 import traitlets
 
 from kdviz.explorers.base import Explorer
+from kdviz.explorers.validation import check_count, number
 from kdviz.explorers.wire import Array
 
 # The ridges of the slider, and how many generations it goes.
@@ -65,9 +66,12 @@ def generations(truth=None, *, points=40, noise=0.6, width=0.05, ridge=0.3, seed
     """
     if not isinstance(points, int) or points < 5:
         raise ValueError(f"points must be a whole number from 5 up; got {points!r}")
+    noise = number("noise", noise, 0, 1e6)
+    width, ridge = number("width", width, most=1e6), number("ridge", ridge, most=1e12)
     for name, value in (("width", width), ("ridge", ridge)):
         if not value > 0:
-            raise ValueError(f"{name} must be above 0; got {value!r}")
+            raise ValueError(f"{name} must be above 0; got {value:g}")
+    check_count("seed", seed, 0, 2**63)
     truth = _wave if truth is None else truth
     random = np.random.default_rng(seed)
     x = (np.arange(points) + random.uniform(0.2, 0.8, points)) / points

@@ -1,18 +1,34 @@
-"""A guess, committed before the result is seen."""
+"""A guess, committed before the result is seen, and answered then."""
+
+from typing import ClassVar
 
 import traitlets
 
 from kdviz.explorers.base import Explorer
+from kdviz.explorers.validation import items
 
 
 class Guess(Explorer):
     """A question with choices; once committed, the choice is locked. Made by :func:`guess`."""
 
+    asked: ClassVar[dict[str, "Guess"]] = {}
+    """The guesses made in this session by their question; who asks again begins anew."""
+
     question = traitlets.Unicode().tag(sync=True)
     choices = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    reveal = traitlets.Unicode(None, allow_none=True).tag(sync=True)
+    answer = traitlets.Unicode(None, allow_none=True).tag(sync=True)
+    because = traitlets.Unicode().tag(sync=True)
     choice = traitlets.Unicode(None, allow_none=True).tag(sync=True)
     committed = traitlets.Bool(False).tag(sync=True)
+
+    def __init__(self, **traits):
+        super().__init__(**traits)
+        Guess.asked[self.question] = self
+
+    @property
+    def outcome(self):
+        """Whether the committed choice is right; None before, and where the question has no answer."""
+        return self.choice == self.answer if self.committed and self.answer else None
 
     @traitlets.validate("choice")
     def _check_choice(self, proposal):
@@ -28,37 +44,47 @@ class Guess(Explorer):
 
     def __repr__(self):
         said = f"you said {self.choice!r}" if self.committed else "not committed"
-        return f"Guess({self.question!r}, {said})"
+        verdict = {True: ", right", False: f", and it is {self.answer!r}", None: ""}[self.outcome]
+        return f"Guess({self.question!r}, {said}{verdict})"
 
 
-def guess(question, choices, reveal=None):
+def guess(question, choices, answer=None, because=""):
     """Ask for a guess before the result.
 
     Parameters
     ----------
     question : str
     choices : list of str
-        Two or more different answers.
-    reveal : str, optional
-        Shown once the guess is committed. Leave it out where the next cell shows the result.
+        Two or more different answers, in their natural order.
+    answer : str, optional
+        The choice that is right. It is told once a guess is committed, with a mark and in words.
+    because : str, optional
+        What is said then: the number that the page found, and why.
 
     Returns
     -------
     Guess
-        Its ``choice`` and ``committed`` can be read by later cells.
+        Its ``choice``, ``committed`` and ``outcome`` can be read by later cells.
+
+    Examples
+    --------
+    >>> asked = guess("What is 0.9 times 0.9?", ["0.18", "0.81"], answer="0.81", because="9 times 9 is 81.")
+    >>> asked.choice, asked.committed = "0.18", True
+    >>> asked
+    Guess('What is 0.9 times 0.9?', you said '0.18', and it is '0.81')
     """
     choices = _check_choices(question, choices)
-    if reveal is not None and not isinstance(reveal, str):
-        raise TypeError(f"reveal must be a text or None; got {reveal!r}")
-    return Guess(question=question, choices=choices, reveal=reveal)
+    if answer is not None and answer not in choices:
+        raise ValueError(f"answer must be one of the choices {choices}, or None; got {answer!r}")
+    if not isinstance(because, str):
+        raise TypeError(f"because must be a text; got {because!r}")
+    return Guess(question=question, choices=choices, answer=answer, because=because)
 
 
 def _check_choices(question, choices):
     if not isinstance(question, str) or not question.strip():
         raise ValueError(f"question must be a text that is not empty; got {question!r}")
-    if isinstance(choices, str):
-        raise TypeError(f"choices must be a list of texts, not one text; got {choices!r}")
-    choices = list(choices)
+    choices = items("choices", choices, "texts")
     if not all(isinstance(choice, str) and choice.strip() for choice in choices):
         raise TypeError(f"every choice must be a text that is not empty; got {choices!r}")
     if len(choices) < 2 or len(set(choices)) != len(choices):

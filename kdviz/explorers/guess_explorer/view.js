@@ -1,4 +1,4 @@
-// A guess, committed before the result is seen.
+// A guess, committed before the result is seen, and answered then.
 
 import { button, html, keepKeys } from "../kit/elements.js";
 import { follow, save } from "../kit/panel.js";
@@ -17,6 +17,14 @@ function render({ model, el }) {
   });
   const labels = radios.map((made) => html("label", { class: "choice" }, made, html("span", {}, made.value)));
 
+  // What is said once a guess is committed: the verdict with its mark, and why.
+  function said(choice, right) {
+    const why = model.get("because");
+    if (right === undefined) return [`You said: ${choice}. `, why || "Run the next cell."];
+    const verdict = html("strong", {}, right ? "✔ Right." : "✘ Not this time.");
+    return [verdict, right ? ` ${why}` : ` You said “${choice}”; it is “${model.get("answer")}”. ${why}`];
+  }
+
   function draw() {
     const choice = model.get("choice") ?? null, committed = model.get("committed");
     for (const made of radios) {
@@ -25,9 +33,15 @@ function render({ model, el }) {
     }
     commit.disabled = choice === null || committed;
     panel.classList.toggle("committed", committed);
-    answer.textContent = committed
-      ? `You said: ${choice}. ${model.get("reveal") ?? "Run the next cell."}`
-      : "";
+    if (!committed) return answer.replaceChildren();
+    const right = model.get("answer") ? choice === model.get("answer") : undefined;
+    for (const made of radios) {
+      made.parentElement.classList.toggle("right", made.value === model.get("answer"));
+    }
+    answer.replaceChildren(...said(choice, right));
+    // The page around may unfold what follows, and count.
+    const detail = { question: model.get("question"), choice, right };
+    panel.dispatchEvent(new CustomEvent("kdviz-guess", { bubbles: true, detail }));
   }
 
   const fieldset = html("fieldset", { class: "choices" }, legend, ...labels);

@@ -9,6 +9,7 @@ import traitlets
 
 from kdviz.datasets import digits
 from kdviz.explorers.base import Explorer
+from kdviz.explorers.validation import items, number
 from kdviz.measure import paired
 from kdviz.schemes._sweep import SOFT_WEIGHTS, TEMPERATURES, mixture, small_student, sweep
 
@@ -157,6 +158,9 @@ def landscape(
         _check_table(table)
         known = table[table.soft_weight > 0]
         temperatures, soft_weights = sorted(known.temperature.unique()), sorted(known.soft_weight.unique())
+    else:
+        temperatures = _numbers("temperatures", temperatures)
+        soft_weights = _numbers("soft_weights", soft_weights)
     points = [{"temperature": t, "soft_weight": w} for w in soft_weights for t in temperatures]
 
     def plan(labels, label_noise):
@@ -186,6 +190,13 @@ def landscape(
     if table is not None:
         explorer.show(table, labels, label_noise, table.seed.nunique())
     return explorer
+
+
+def _numbers(name, values):
+    values = [number(f"one of {name}", value) for value in items(name, values)]
+    if not values:
+        raise ValueError(f"{name} must hold at least one number; it is empty")
+    return values
 
 
 def _check_table(table):

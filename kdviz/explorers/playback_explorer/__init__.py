@@ -1,10 +1,9 @@
 """The playback: points that move while networks train, panel beside panel."""
 
-import numpy as np
 import traitlets
 
 from kdviz.explorers.base import Explorer
-from kdviz.explorers.validation import Index
+from kdviz.explorers.validation import Index, array, items, number
 from kdviz.explorers.wire import pack
 
 MOST_POINTS = 400
@@ -37,7 +36,10 @@ def playback(panels, steps, *, x_axis, y_axis):
     steps : the training steps of the snapshots, rising
     x_axis, y_axis : what the two numbers are
     """
-    steps = [int(step) for step in steps]
+    steps = [int(number("a step", step)) for step in items("steps", steps)]
+    for name, label in (("x_axis", x_axis), ("y_axis", y_axis)):
+        if not isinstance(label, str):
+            raise TypeError(f"{name} must be a text, what the numbers are; got {label!r}")
     if len(steps) < 2 or any(late <= early for early, late in zip(steps, steps[1:], strict=False)):
         raise ValueError(f"steps must be two or more numbers that rise; got {steps}")
     if not isinstance(panels, dict) or not 1 <= len(panels) <= 3:
@@ -51,7 +53,7 @@ def playback(panels, steps, *, x_axis, y_axis):
 
 
 def _packed(name, values, snapshots):
-    values = np.asarray(values, float)
+    values = array(f"panel {name!r}", values)
     if values.ndim != 3 or values.shape[0] != snapshots or values.shape[2] != 2 or not values.shape[1]:
         raise ValueError(
             f"panel {name!r} must have shape ({snapshots}, points, 2), one snapshot for each step; "

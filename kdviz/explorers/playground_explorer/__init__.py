@@ -167,7 +167,7 @@ def playground_page():
 def story_settings(name):
     """All settings of a story."""
     known = {story["name"]: story["settings"] for story in STORIES}
-    if name not in known:
+    if not isinstance(name, str) or name not in known:
         raise ValueError(f"story must be one of {', '.join(known)}, or None; got {name!r}")
     return {**DEFAULTS, **known[name]}
 

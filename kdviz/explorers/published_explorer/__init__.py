@@ -1,5 +1,6 @@
 """The published explorer: what papers report, and how far it can be ranked."""
 
+import pandas as pd
 import traitlets
 
 from kdviz.explorers.base import Explorer
@@ -60,15 +61,15 @@ def published(rows, benchmarks, *, view=VIEWS[0], method=None):
     Published
     """
     _check(rows, "rows", (*NEEDED, "source"))
-    if len(benchmarks) < 2:
-        raise ValueError(f"two benchmarks or more are compared; got {list(benchmarks)}")
+    if not isinstance(benchmarks, dict) or len(benchmarks) < 2:
+        raise ValueError(f"two benchmarks or more are compared; got {benchmarks!r}")
     for name, table in benchmarks.items():
         _check(table, f"benchmark {name!r}", ("method", "pair", "source", "over_kd"))
     columns = [*NEEDED, *(name for name in OPTIONAL if name in rows), "source"]
     made = [_benchmark(name, table) for name, table in benchmarks.items()]
     known = {name for one in made for name in one["methods"]}
     method = method or next(iter(made[0]["methods"]))
-    if method not in known:
+    if not isinstance(method, str) or method not in known:
         raise ValueError(f"method must be one of {', '.join(sorted(known))}; got {method!r}")
     return Published(
         points=[_without_nan(row) for row in rows[columns].to_dict("records")],
@@ -80,6 +81,10 @@ def published(rows, benchmarks, *, view=VIEWS[0], method=None):
 
 
 def _check(table, what, needed):
+    if not isinstance(table, pd.DataFrame):
+        raise TypeError(f"{what} must be a table (pandas.DataFrame); got {type(table).__name__}")
+    if table.empty:
+        raise ValueError(f"{what} have no rows to show")
     missing = [name for name in needed if name not in table]
     if missing:
         raise ValueError(f"{what} lack the columns {', '.join(missing)}; they have {', '.join(table)}")

@@ -107,21 +107,26 @@ function recipeSaid({ left, method }) {
   const all = `${wins} of ${Object.keys(meansOf(left)).length} losses are above plain KD on average.`;
   if (!values) return `${method} was not run in ${left.name}. ${all} Source: ${left.source}.`;
   const own = known(values), above = own.filter((value) => value > 0).length;
-  return `${method} in ${left.name}: ${signed(mean(own), 2)} points against plain KD on average, above it on ` +
+  return `${method} in ${left.name}: ${
+    signed(mean(own), 2)
+  } points against plain KD on average, above it on ` +
     `${above} of ${own.length} pairs. ${all} Source: ${left.source}.`;
 }
 
 function rankingsSaid(view) {
   const { left, right, method } = view, { names, ranks, rho } = shared(view);
   const at = names.indexOf(method);
-  const own = at < 0 ? `${method} is not in both. ` : `${method}: rank ${ranks[0][at]}, then ${ranks[1][at]}. `;
+  const own = at < 0
+    ? `${method} is not in both. `
+    : `${method}: rank ${ranks[0][at]}, then ${ranks[1][at]}. `;
   return `${names.length} losses are in both. ${own}Rank correlation of ${left.name} and ${right.name}: ` +
     `${minus(rho.toFixed(2))} (1: the same order, 0: none, −1: the reverse).`;
 }
 
 function scoreSaid({ rows, best, chosen, weight }) {
   if (!best) return "No row states both sizes and the teacher's accuracy.";
-  const lead = `${rows.length} rows. With α = ${weight} the lowest score is ${minus(best.score.toFixed(3))}: ` +
+  const lead =
+    `${rows.length} rows. With α = ${weight} the lowest score is ${minus(best.score.toFixed(3))}: ` +
     `${best.method}, ${best.student} taught by ${best.teacher}.`;
   return chosen ? `${lead} Here ${minus(chosen.score.toFixed(3))}: ${told(chosen)}` : lead;
 }
@@ -138,7 +143,8 @@ function colourOf({ knowledge }) {
 function dots(rows, chosen, place) {
   return rows.map((row) => {
     const [cx, cy] = place(row), own = row === chosen;
-    const look = { r: own ? 7 : 4, fill: own ? colourOf(row) : "none", stroke: colourOf(row), "stroke-width": 1.7 };
+    const look = { r: own ? 7 : 4, fill: own ? colourOf(row) : "none", stroke: colourOf(row),
+      "stroke-width": 1.7 };
     return svg("circle", { cx, cy, ...look });
   });
 }
@@ -160,7 +166,8 @@ function spread(values, room) {
 function drawGains({ rows, chosen }, box, em) {
   if (!rows.length) return { drawn: [], marks: [] };
   const range = spread(rows.map(({ baseline_accuracy }) => baseline_accuracy), 1);
-  const y = [Math.min(0, ...rows.map(({ gain }) => gain)) - 0.4, Math.max(...rows.map(({ gain }) => gain)) + 0.4];
+  const y = [Math.min(0, ...rows.map(({ gain }) => gain)) - 0.4,
+    Math.max(...rows.map(({ gain }) => gain)) + 0.4];
   const plot = chart({
     box,
     em,
@@ -183,14 +190,15 @@ function drawScore({ rows, chosen, best, weight }, box, em) {
     y: { range: y, ticks: ticksOf(...y, 5), strong: 100, title: "accuracy (% of the teacher's)" },
   });
   // Where the score is that of the best row: everything above and to the left would be better.
-  const line = (share) => weight === 1 ? null : 100 * (1 - (best.score - weight * share / 100) / (1 - weight));
+  const line = (share) =>
+    weight === 1 ? null : 100 * (1 - (best.score - weight * share / 100) / (1 - weight));
   const ends = x.map((share) => [share, line(share)]);
   const dashed = { stroke: INK, "stroke-width": 1.4, "stroke-dasharray": "6 3" };
   const level = weight === 1 ? [] : [clipped(ends, y, plot, dashed)];
   const place = (row) => [plot.x(100 * row.share), plot.y(kept(row))];
   const [left, top] = place(best), after = left < box.right - 12 * em;
-  const named = words(left + (after ? 9 : -9), top - 9, best.method,
-    { "text-anchor": after ? "start" : "end", "font-weight": 700 });
+  const named = words(left + (after ? 9 : -9), top - 9, best.method, { "text-anchor": after ? "start" : "end",
+    "font-weight": 700 });
   const marks = rows.map((row) => ({ at: place(row), point: row.index }));
   return { drawn: [...plot.drawn, ...legend(em), ...level, ...dots(rows, chosen, place), named], marks };
 }
@@ -218,12 +226,15 @@ function drawRecipe({ left, method }, box, em) {
     box: { ...box, right: box.right - 5 * em },
     em,
     names: true,
-    x: { range: [1, numbers.length], ticks: numbers, title: `${numbers.length} pairs of teacher and student` },
+    x: { range: [1, numbers.length], ticks: numbers,
+      title: `${numbers.length} pairs of teacher and student` },
     y: { range: y, ticks: ticksOf(...y, 5), strong: 0, title: "points over plain KD" },
     series,
   });
   const marks = every.flatMap(([name, values]) =>
-    values.flatMap((value, i) => (value === null ? [] : [{ at: [plot.x(i + 1), plot.y(value)], method: name }]))
+    values.flatMap((value,
+      i) => (value === null ? [] : [{ at: [plot.x(i + 1), plot.y(value)], method: name }])
+    )
   );
   return { drawn: plot.drawn, marks };
 }
@@ -232,7 +243,9 @@ function drawRankings(view, box, em) {
   const { names, means, ranks } = shared(view), marks = [], drawn = [];
   const columns = [box.left + 7 * em, box.right - 7 * em];
   const room = (box.bottom - box.top) / Math.max(names.length - 1, 1);
-  const heights = ranks.map((own) => apart(own.map((rank) => box.top + (rank - 1) * room), 1.1 * em, box.top, box.bottom));
+  const heights = ranks.map((own) =>
+    apart(own.map((rank) => box.top + (rank - 1) * room), 1.1 * em, box.top, box.bottom)
+  );
   for (const [i, name] of names.entries()) {
     const own = name === view.method, ends = columns.map((x, side) => [x, heights[side][i]]);
     const [[x1, y1], [x2, y2]] = ends;
@@ -240,7 +253,9 @@ function drawRankings(view, box, em) {
     const look = own ? { style: `fill: ${STUDENT}`, "font-weight": 700 } : {};
     for (const [side, [x, y]] of ends.entries()) {
       const text = `${name} ${signed(means[side][name])}`, anchor = side ? "start" : "end";
-      drawn.push(words(x + (side ? 0.5 : -0.5) * em, y + 0.33 * em, text, { ...look, "text-anchor": anchor }));
+      drawn.push(
+        words(x + (side ? 0.5 : -0.5) * em, y + 0.33 * em, text, { ...look, "text-anchor": anchor }),
+      );
       marks.push({ at: [x, y], method: name });
     }
   }
@@ -294,13 +309,17 @@ function makeControls(model) {
   const points = model.get("points"), benchmarks = model.get("benchmarks");
   const pick = (text, name, options, read = String) => {
     const select = dropDown(text, options, (value) => save(model, name, read(value)));
-    return { element: html("label", { class: "knob" }, text, select), show: () => { select.value = model.get(name); } };
+    return { element: html("label", { class: "knob" }, text, select), show: () => {
+      select.value = model.get(name);
+    } };
   };
   const values = (name) => [ALL, ...new Set(points.map((row) => row[name]))].map((value) => [value, value]);
   const filters = [["Data", "dataset"], ["Knowledge", "knowledge"], ["Scheme", "scheme"]]
     .map(([text, name]) => pick(text, name, values(name)));
   filters.push(pick("Sizes", "size", [ALL, "stated", "not stated"].map((value) => [value, value])));
-  const methods = [...new Set(benchmarks.flatMap(({ methods: own }) => Object.keys(own)))].filter((n) => n !== "KD");
+  const methods = [...new Set(benchmarks.flatMap(({ methods: own }) => Object.keys(own)))].filter((n) =>
+    n !== "KD"
+  );
   const names = benchmarks.map(({ name }, i) => [i, name]);
   const method = pick("Loss", "method", methods.map((name) => [name, name]));
   const weight = knob("Weight of size, α", { min: 0, max: 1, step: 0.05 },

@@ -10,8 +10,8 @@ from kdviz.explorers.validation import (
     Index,
     array,
     check_count,
+    check_data,
     check_index,
-    check_model,
     checked_images,
     class_numbers,
     named,
@@ -20,7 +20,7 @@ from kdviz.explorers.wire import pack
 from kdviz.losses.relation import angle_relation, distance_relation, similarity_preserving
 from kdviz.losses.relation._relational import relative_distances
 from kdviz.losses.relation.relations import gram, unit, vectors
-from kdviz.tracing import answer
+from kdviz.tracing import answer, check_model
 
 MOST = 200
 
@@ -117,6 +117,7 @@ def relations(teacher, students, data, layer, *, teacher_layer=None, samples=60)
     -------
     RelationExplorer
     """
+    check_data(data)
     test = data.test
     samples = check_count("samples", samples, 3, min(MOST, len(test)))
     shown = test[stratified_rows(test.labels.numpy(), samples)]

@@ -1,9 +1,13 @@
 """The score explorer: students by size and accuracy in one number, beside what that number does not say."""
 
+from collections.abc import Mapping
+
 import numpy as np
+import pandas as pd
 import traitlets
 
 from kdviz.explorers.base import Explorer
+from kdviz.explorers.validation import number
 from kdviz.losses.checks import check_share
 from kdviz.measure import paired
 
@@ -65,6 +69,11 @@ def score(students, teacher, *, minimum=90, size_weight=0.5, classes=10):
     -------
     ScoreExplorer
     """
+    if not isinstance(students, pd.DataFrame) or not isinstance(teacher, Mapping | pd.Series):
+        raise TypeError(
+            "students must be a table (pandas.DataFrame) and teacher a dictionary; got "
+            f"{type(students).__name__} and {type(teacher).__name__}"
+        )
     needed = ("student", "seed", "accuracy", "baseline_accuracy")
     missing = [name for name in needed if name not in students]
     measures = [name for name in MEASURES if name in students]
@@ -73,7 +82,13 @@ def score(students, teacher, *, minimum=90, size_weight=0.5, classes=10):
             f"the students' table needs the columns {', '.join(needed)} and one or more of "
             f"{', '.join(MEASURES)}; it has {', '.join(map(str, students))}"
         )
-    lacking = [name for name in ("accuracy", *measures) if not teacher.get(name, 0) > 0]
+    texts = [name for name in needed[1:] if not pd.api.types.is_numeric_dtype(students[name])]
+    if texts:
+        raise TypeError(f"the students' columns {', '.join(texts)} must hold numbers")
+    if students[[*needed, *measures]].isna().any(axis=None):
+        raise ValueError("the students' table has gaps (NaN); leave out the students that were not trained")
+    known = {name: teacher.get(name, 0) for name in ("accuracy", *measures)}
+    lacking = [name for name, value in known.items() if not number(f"the teacher's {name}", value) > 0]
     if lacking:
         raise ValueError(f"the teacher needs {', '.join(lacking)} above 0; got {teacher!r}")
     shown = [_student(name, rows, measures) for name, rows in students.groupby("student", sort=False)]

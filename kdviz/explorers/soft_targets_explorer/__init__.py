@@ -5,7 +5,15 @@ import traitlets
 
 from kdviz.explorers.base import ImageExplorer
 from kdviz.explorers.selection import best_start, logits_of, mask_true_class, most_informative
-from kdviz.explorers.validation import Index, array, check_count, check_index, checked_images, class_numbers
+from kdviz.explorers.validation import (
+    Index,
+    array,
+    check_count,
+    check_data,
+    check_index,
+    checked_images,
+    class_numbers,
+)
 from kdviz.explorers.wire import Array
 from kdviz.losses.response import permute_dark_knowledge
 
@@ -112,6 +120,7 @@ def soft_targets(teacher, student, data, count=40, temperature=4.0):
     -------
     SoftTargetExplorer
     """
+    check_data(data)
     test = data.test
     count, labels = check_count("count", count, 1, len(test), of="test images"), test.labels.numpy()
     teacher_logits = logits_of(teacher, test.inputs)

@@ -21,6 +21,7 @@ from kdviz.explorers.theatre_explorer.frames import (
     tunable,
     united,
 )
+from kdviz.explorers.validation import check_data
 from kdviz.training.stages import Stages
 
 REDRAW = 0.2
@@ -409,6 +410,7 @@ def theatre(
         raise ValueError(f"seconds must be a finite number from 0 up; got {seconds!r}")
     watched = None
     if data is not None:
+        check_data(data)
         if not isinstance(count, int) or not 1 <= count <= len(data.validation):
             raise ValueError(
                 f"count must be a whole number from 1 to {len(data.validation)}, the number of validation "

@@ -112,6 +112,8 @@ class FeatureOverhaul(AdaptedPair, Loss):
 
     def __post_init__(self):
         super().__post_init__()
+        if not isinstance(self.margins, tuple | list | None):
+            raise TypeError(f"margins must be a tuple of numbers, one a channel; got {self.margins!r}")
         if self.margins is not None and not all(margin <= 0 for margin in self.margins):
             raise ValueError(f"margins must be 0 or below; got {self.margins}")
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from kdviz.losses.checks import check_above_zero, check_form, check_same_shape
 from kdviz.losses.feature.features import AdaptedPair, FeaturePair, check_maps, check_same_features
 from kdviz.losses.objective import Loss
-from kdviz.losses.response.logits import log_softmax
+from kdviz.losses.response.logits import divergence, log_softmax
 from kdviz.losses.vectors import unit
 
 STATISTICS_FORMS = ("sample", "batch")
@@ -105,7 +105,7 @@ def feature_normalised(
     log_p = log_softmax(student_logits * _shrinking(student_features, student_logits, length, form))
     teacher_logits, teacher_features = teacher_logits.detach(), teacher_features.detach()
     log_q = log_softmax(teacher_logits * _shrinking(teacher_features, teacher_logits, length, form))
-    return (log_q.exp() * (log_q - log_p)).sum(1).mean()
+    return divergence(log_q, log_p).mean()
 
 
 def _shrinking(features, logits, length, form):

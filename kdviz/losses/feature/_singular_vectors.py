@@ -46,8 +46,7 @@ def singular_vectors(students: list[Tensor], teachers: list[Tensor], vectors: in
     vectors : k
 
     Memory: N × C × C' × k for each pair of neighbours, N × min(C, HW)² to decompose. On a GPU the
-    decomposition waits for its result. Errors: ValueError for other samples or channels; torch refuses
-    NaN.
+    decomposition waits for its result. Errors: ValueError for other samples or channels, or NaN.
     """
     if len(students) != len(teachers) or len(students) < 2:
         raise ValueError(
@@ -94,7 +93,13 @@ class _FirstEigenvectors(torch.autograd.Function):
 
     @staticmethod
     def forward(symmetric, vectors):
-        values, every = torch.linalg.eigh(symmetric)
+        try:
+            values, every = torch.linalg.eigh(symmetric)
+        except torch.linalg.LinAlgError as problem:
+            raise ValueError(
+                "singular vectors cannot be found of features that are not finite; look for NaN or infinity "
+                f"in the layers of student and teacher ({problem})"
+            ) from problem
         values, every = values.flip(-1), every.flip(-1)
         return every[..., :vectors].contiguous(), values[..., :vectors].contiguous(), values, every
 

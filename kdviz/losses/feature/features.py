@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 from kdviz.losses import adapters
 from kdviz.losses.checks import check_choice
-from kdviz.losses.layers import LayerLoss, LayerPair, trace_of
+from kdviz.losses.layers import LayerLoss, LayerPair, feature_of, trace_of
 from kdviz.losses.vectors import seeded
 
 # How many axes the features must have that a loss says it reads, and how that is put.
-AXES = {"maps": 4, "embeddings": 2, "embeddings and logits": 2}
+AXES = {"maps": (4,), "embeddings": (2,), "embeddings and logits": (2,), "embeddings or maps": (2, 4)}
 SHAPES = {2: "embeddings (samples, width)", 4: "feature maps (samples, channels, height, width)"}
 
 
@@ -83,6 +83,12 @@ class ManyLayers(LayerLoss):
 
     def __post_init__(self):
         super().__post_init__()
+        for name in ("student_layers", "teacher_layers"):
+            layers = getattr(self, name)
+            if not isinstance(layers, (tuple, list)) or not all(isinstance(path, str) for path in layers):
+                raise TypeError(
+                    f"{name} must be a tuple of paths, such as ('layer1', 'layer2'); got {layers!r}"
+                )
         object.__setattr__(self, "student_layers", tuple(self.student_layers))
         object.__setattr__(self, "teacher_layers", tuple(self.teacher_layers) or self.student_layers)
 
@@ -95,8 +101,8 @@ class ManyLayers(LayerLoss):
             if not paths:
                 raise ValueError(f"{type(self).__name__} needs at least one layer of the student")
             for path in paths:
-                check_axes(self, trace.features[path], path)
-            found.append([trace.features[path] for path in paths])
+                check_axes(self, feature_of(trace, path), path)
+            found.append([feature_of(trace, path) for path in paths])
         return found
 
     def traces(self, student, teacher):
@@ -140,11 +146,13 @@ class AdaptedLayers(ManyLayers):
 
 def check_axes(loss, features, layer):
     """The features of a layer must be what the loss says it reads."""
-    axes = AXES.get(loss.reads)
-    if axes is not None and features.ndim != axes:
-        advice = "Name a layer before the pooling" if axes == 4 else "Name a layer after the pooling"
+    axes = AXES[loss.reads]
+    if features.ndim not in axes:
+        wanted = " or ".join(SHAPES[count] for count in axes)
+        where = {(4,): "before the pooling", (2,): "after the pooling"}.get(axes, "that gives one of them")
         raise ValueError(
-            f"{loss.name} compares {SHAPES[axes]}; layer {layer!r} gives {tuple(features.shape)}. {advice}"
+            f"{loss.name} compares {wanted}; layer {layer!r} gives {tuple(features.shape)}. "
+            f"Name a layer {where}"
         )
 
 

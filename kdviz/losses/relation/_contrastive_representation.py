@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from kdviz.losses.adapters import even
-from kdviz.losses.checks import check_form, check_share, check_temperature, check_whole
+from kdviz.losses.checks import check_form, check_labels_of, check_share, check_temperature, check_whole
 from kdviz.losses.objective import Loss
+from kdviz.losses.precision import in_precision, precision_for
 from kdviz.losses.relation._info_nce import Headed, check_widths, headed
 from kdviz.losses.relation.relations import check_samples
 from kdviz.losses.vectors import seeded, unit
@@ -255,12 +256,15 @@ class ContrastiveRepresentation(Headed, Loss):
 
     def _taken(self, student, teacher, labels, learned):
         """The embeddings after their heads, the batch's rows, and the negatives drawn for each."""
-        ours, theirs = self.embeddings(student, teacher)
+        ours, theirs = in_precision(
+            dict(enumerate(self.embeddings(student, teacher))), precision_for(student.logits)
+        ).values()
         check_samples(ours, theirs, least=1)
         student_head, teacher_head = self.heads(learned)
         embeddings = headed(ours, student_head), headed(theirs.detach(), teacher_head)
         rows, same_class = self._rows(teacher), None
         if self.other_classes and labels is not None:
+            check_labels_of(ours, labels)
             same_class = (learned["classes"] == labels[:, None]) & (labels >= 0)[:, None]
         count = min(self.negatives, self.samples - 1)
         return (

@@ -8,7 +8,7 @@ from torch import Tensor
 from kdviz.losses.checks import check_share, check_temperature, check_whole
 from kdviz.losses.objective import Loss
 from kdviz.losses.relation.relations import OneLayer
-from kdviz.losses.response.logits import log_softmax
+from kdviz.losses.response.logits import divergence, log_softmax
 from kdviz.losses.vectors import unit
 
 
@@ -53,8 +53,7 @@ def transformation_similarity(
     found = unit(student_transformed) @ unit(student_original).mT
     taught = (unit(teacher_transformed) @ unit(teacher_original).mT).detach()
     log_p, log_q = log_softmax(found / temperature), log_softmax(taught / temperature)
-    divergence = (log_q.exp() * (log_q - log_p)).sum(1)
-    return temperature**2 * (divergence * _weights_of_copies(taught, keep)).sum()
+    return temperature**2 * (divergence(log_q, log_p) * _weights_of_copies(taught, keep)).sum()
 
 
 def _weights_of_copies(similarities, keep):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-from kdviz.losses.layers import LayerPair, NamedLayers
+from kdviz.losses.layers import LayerPair, NamedLayers, feature_of
 from kdviz.losses.vectors import unit
 
 
@@ -38,7 +38,7 @@ class TwoLayers(NamedLayers):
 
 def vectors(trace, layer):
     """The features of a layer with one vector a sample, (N, D)."""
-    return flat(trace.features[layer])
+    return flat(feature_of(trace, layer))
 
 
 def flat(features):

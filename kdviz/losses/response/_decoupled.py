@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from kdviz.losses.checks import check_labels
@@ -10,6 +11,7 @@ from kdviz.losses.response.logits import (
     at_label,
     check_other_classes,
     check_settings,
+    divergence,
     is_label,
     labelled_weights,
     log_softmax,
@@ -94,16 +96,11 @@ def _target_class(log_p, log_q, labels):
     log_p_label, log_q_label = at_label(log_p, labels), at_label(log_q, labels)
     log_p_rest, log_q_rest = _without_label(log_p, labels), _without_label(log_q, labels)
     log_p_rest, log_q_rest = log_p_rest.logsumexp(-1), log_q_rest.logsumexp(-1)
-    label = log_q_label.exp() * (log_q_label - log_p_label)
-    return label + log_q_rest.exp() * (log_q_rest - log_p_rest)
+    return divergence(torch.stack([log_q_label, log_q_rest], -1), torch.stack([log_p_label, log_p_rest], -1))
 
 
 def _other_classes(log_p, log_q, labels):
-    hidden = is_label(labels, log_p.shape[-1])
-    log_p_hat = log_softmax(_without_label(log_p, labels)).masked_fill(hidden, 0.0)
-    log_q_hat = log_softmax(_without_label(log_q, labels))
-    q_hat = log_q_hat.exp()
-    return (q_hat * (log_q_hat.masked_fill(hidden, 0.0) - log_p_hat)).sum(-1)
+    return divergence(log_softmax(_without_label(log_q, labels)), log_softmax(_without_label(log_p, labels)))
 
 
 def _without_label(logits, labels):

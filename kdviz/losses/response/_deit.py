@@ -9,6 +9,7 @@ from kdviz.losses.response._soft_targets import soft_targets
 from kdviz.losses.response.logits import (
     ResponseLoss,
     check_settings,
+    expected,
     log_softmax,
     one_hot,
     soft_gradient,
@@ -57,7 +58,7 @@ def deit_hard(student_logits: Tensor, teacher_logits: Tensor) -> Tensor:
     """
     check_same_shape(student_logits, teacher_logits)
     answers = _answers(teacher_logits.detach())
-    return -(answers * log_softmax(student_logits)).sum(-1).mean(-1)
+    return -expected(answers, log_softmax(student_logits)).mean(-1)
 
 
 def _answers(teacher_logits):

@@ -97,7 +97,7 @@ def _pull(log_a, log_b, share, log_share, log_rest):
     a = log_a.exp()
     # The logarithm is small where the share is: as a sum of powers it keeps its digits, as log m - log a
     # it would lose them, and the division would bring the loss to light.
-    log_ratio = torch.logaddexp(log_share + (log_b - log_a), log_rest)
+    log_ratio = torch.logaddexp(log_share + (log_b - log_a).masked_fill(a == 0, 0.0), log_rest)
     return torch.where(share < smallest, log_b.exp() - a, a * log_ratio / share.clamp(min=smallest))
 
 
@@ -123,6 +123,7 @@ class ReverseKL(ResponseLoss):
         log_p = log_softmax(student.logits / self.temperature)
         p = log_p.exp()
         surprise = log_p - log_softmax(teacher.logits / self.temperature)
+        surprise = surprise.masked_fill(p == 0, 0.0)
         surprise = surprise - (p * surprise).sum(-1, keepdim=True)
         factor = 1 / self.temperature if self.form == "paper" else self.temperature
         return p.mul_(surprise), factor / p.shape[-2]

@@ -71,9 +71,11 @@ def _direction(values, axis):
     """Values centred and scaled to length 1 along an axis; 0 where they are all the same."""
     centred = values - values.mean(axis, keepdim=True)
     square = centred.square().sum(axis, keepdim=True)
-    # Below this the differences are the rounding of the mean, and their direction is noise.
-    noise = (8 * torch.finfo(values.dtype).eps) ** 2 * values.detach().square().sum(axis, keepdim=True)
-    same = square <= noise
+    # Below this the differences are the rounding of the mean, and their direction is noise; so is that of
+    # squares too small for all their digits.
+    limits = torch.finfo(values.dtype)
+    noise = (8 * limits.eps) ** 2 * values.detach().square().sum(axis, keepdim=True)
+    same = square <= noise.clamp(min=limits.tiny)
     return (centred / square.masked_fill(same, 1.0).sqrt()).masked_fill(same, 0.0)
 
 

@@ -29,6 +29,11 @@ class ResponseLoss(Loss):
         check_settings(self.forms, **vars(self))
 
     def value(self, student, teacher, labels, learned):
+        if self.needs_teacher and student.logits.ndim != teacher.logits.ndim:
+            raise ValueError(
+                "student and teacher must give logits with as many axes; the student's have shape "
+                f"{tuple(student.logits.shape)}, the teacher's {tuple(teacher.logits.shape)}"
+            )
         given = [student.logits]
         given += [teacher.logits] if self.needs_teacher else []
         given += [labels] if self.needs_labels else []
@@ -75,12 +80,20 @@ def tempered(student_logits, teacher_logits, temperature):
 
 def divergence(log_q, log_p):
     """KL(q ‖ p) of each sample, in nats."""
-    return (log_q.exp() * (log_q - log_p)).sum(-1)
+    return expected(log_q.exp(), log_q - log_p)
 
 
 def soft_cross_entropy(log_q, log_p):
     """The cross-entropy of p under q of each sample: the divergence and the entropy of q."""
-    return -(log_q.exp() * log_p).sum(-1)
+    return -expected(log_q.exp(), log_p)
+
+
+def expected(probabilities, values):
+    """The mean of values under probabilities, over the last axis: what never happens counts nothing.
+
+    So a class masked with -inf in the target adds 0, whatever its logarithm, as in ``torch.distributions``.
+    """
+    return (probabilities * values.masked_fill(probabilities == 0, 0.0)).sum(-1)
 
 
 def soft_gradient(student, teacher, temperature):
@@ -120,6 +133,7 @@ def labelled_weights(labels, dtype):
 
 
 def mean_over_labelled(values, labels):
+    values = values.masked_fill(labels < 0, 0.0)
     return (values * labelled_weights(labels, values.dtype)).sum(-1)
 
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from kdviz.datasets.augmentations import SLIGHT_NOISE
 from kdviz.datasets.dataset import Dataset
-from kdviz.losses.checks import check_form
+from kdviz.losses.checks import check_form, check_labels
 from kdviz.schemes.evaluation import evaluate_group
 from kdviz.schemes.group_traces import GroupLesson, together
 from kdviz.schemes.objectives import check_reads_no_layers, labels_and_soft_targets
@@ -51,9 +51,9 @@ def collaborative(
     objective = labels_and_soft_targets(objective, temperature=2)
     check_form(ensemble, ENSEMBLES)
     check_reads_no_layers(objective, "an ensemble of peers has logits only")
+    lesson = Collaborative(data, ensemble, augment)
     if (data.transfer.labels < 0).any():
         raise ValueError("the ensemble is made with the labels; use a data set with transfer='labelled'")
-    lesson = Collaborative(data, ensemble, augment)
     return Run(peers_of(peers), lesson, objective, evaluate_group(data), **training)
 
 
@@ -123,6 +123,8 @@ def general_weights(logits, data):
 
     C holds the mean products of the peers' errors, probability less label, on the validation images.
     """
+    for own in logits:
+        check_labels(own, data.validation.labels)
     truth = torch.nn.functional.one_hot(data.validation.labels.cpu(), logits[0].shape[-1]).double()
     errors = torch.stack([(own.double().cpu().softmax(-1) - truth).flatten() for own in logits])
     products = errors @ errors.T / len(truth)

@@ -13,7 +13,7 @@ from kdviz.models.frozen import in_train_mode
 from kdviz.schemes.evaluation import evaluate_group
 from kdviz.schemes.group_traces import GroupLesson, detached, map_trace, others, together
 from kdviz.schemes.objectives import labels_and_soft_targets
-from kdviz.tracing import answer
+from kdviz.tracing import answer, check_models
 from kdviz.training.batches import batches
 from kdviz.training.loop import Run
 from kdviz.training.options import ObjectiveLike, Training
@@ -128,9 +128,12 @@ class Codistillation(GroupLesson):
 
 def peers_of(peers) -> ModuleList:
     """The peers as one module, in the modes in which they are to be trained; they must be able to differ."""
+    check_models("peers", peers)
     peers = ModuleList(map(in_train_mode, peers))
     if len(peers) < 2:
         raise ValueError(f"peers teach each other, so there must be two or more; got {len(peers)}")
+    if not all(list(peer.parameters()) for peer in peers):
+        raise ValueError("every peer must have weights; one of them has none that could learn")
     starts = [parameters_to_vector(peer.parameters()) for peer in peers]
     for index, start in enumerate(starts):
         for other in starts[:index]:

@@ -8,6 +8,7 @@ from kdviz.datasets.dataset import Dataset
 from kdviz.losses.response import CrossEntropy
 from kdviz.schemes.chain import Chain, Stage
 from kdviz.schemes.objectives import labels_and_soft_targets
+from kdviz.tracing import check_models
 from kdviz.training.options import ObjectiveLike, Training
 
 
@@ -42,6 +43,7 @@ def born_again(
     def generation(index, before):
         return Stage(before, students[index], objective if index else CrossEntropy())
 
+    check_models("students", students)
     return Chain(generation, len(students), data, training)
 
 

@@ -9,7 +9,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from kdviz.datasets.augmentations import SLIGHT_NOISE
 from kdviz.datasets.dataset import Dataset
-from kdviz.losses.checks import check_share
+from kdviz.losses.checks import check_labels, check_numbers_of, check_share
 from kdviz.losses.objective import as_objective
 from kdviz.losses.response import SoftTargets
 from kdviz.losses.response.logits import one_hot
@@ -143,6 +143,9 @@ class Progressive(Lesson):
 
     def _softened(self, student, own):
         """The mixture as logits at temperature 1."""
-        probabilities = answer(student, self.samples.inputs).logits.softmax(-1)
+        logits = answer(student, self.samples.inputs).logits
+        check_numbers_of("the student's logits", logits)
+        check_labels(logits, self.samples.labels)
+        probabilities = logits.softmax(-1)
         mixed = (1 - own) * one_hot(self.samples.labels, probabilities) + own * probabilities
         return Trace(mixed.clamp(min=torch.finfo(mixed.dtype).tiny).log())

@@ -4,9 +4,9 @@ from itertools import count
 
 import torch
 
+from kdviz.inputs.models import logits_in, outputs_of
 from kdviz.losses.objective import Loss, Objective, as_objective
 from kdviz.study.findings import finding, verdict
-from kdviz.study.models import logits_in, outputs_of
 from kdviz.study.sandbox import fixed_seed
 from kdviz.study.setup import CannotCheck, targets
 from kdviz.tracing import Trace, evaluating, hooked
@@ -84,6 +84,8 @@ def objective_fails(setup):
         if not all(path in seen for path in paths):
             raise CannotCheck("layers that are there and run")
         traces.append(Trace(seen[""][0][1], {path: seen[path][0][1] for path in paths}))
+    if not all(trace.logits.is_floating_point() for trace in traces):
+        raise CannotCheck("logits that are fractions")
     labels = _first_labels(setup)
     if setup.kind.is_dense:
         if objective.student_layers:

@@ -48,6 +48,12 @@ def form_of_the_loss(setup):
     point = _loss_point(setup)
     *given, gradient = point
     claim = _claim(setup)
+    learners = [] if claim is None else _learners(claim, given)
+    if learners:
+        raise CannotCheck(
+            f"an objective whose terms on logits learn nothing: what {', '.join(learners)} does depends on "
+            "how far it has learned, which the step does not show"
+        )
     limit = loss_forms.LEFT_OVER if setup.step is None else max(loss_forms.LEFT_OVER, setup.rounding)
     if claim is not None:
         found = _other_calls(claim, calls)
@@ -416,6 +422,15 @@ def _claim(setup):
     return as_objective(setup.objective)
 
 
+def _learners(objective, given):
+    """The terms on logits that learn something of their own: what they do depends on how far they are."""
+    return [
+        name
+        for name, part in objective.named.items()
+        if part.weight and not part.loss.student_layers and part.loss.initial(*map(Trace, given[:2]))
+    ]
+
+
 def _claimed_gradients(objective, given):
     """Of each term on logits, times its weight."""
 
@@ -428,7 +443,7 @@ def _claimed_gradients(objective, given):
     return {
         name: term(part)
         for name, part in objective.named.items()
-        if not part.loss.student_layers and part.weight and not part.loss.initial(*map(Trace, given[:2]))
+        if not part.loss.student_layers and part.weight
     }
 
 

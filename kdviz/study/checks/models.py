@@ -3,11 +3,11 @@
 import torch
 from scipy.stats import binom
 
+from kdviz.inputs.models import outputs_of
 from kdviz.measure.numbering import other_numbering
 from kdviz.measure.predictions import accuracy, calibration_error
 from kdviz.study.findings import Passed, finding, verdict
 from kdviz.study.loss_calls import watched_sigmoids
-from kdviz.study.models import outputs_of
 from kdviz.study.sandbox import fixed_seed
 from kdviz.study.setup import CannotCheck, ModelStops
 from kdviz.tracing import evaluating, hooked

@@ -6,8 +6,9 @@ import numpy as np
 import torch
 from torch.optim.adam import adam
 
-from kdviz.training.loop import Run, cosine
+from kdviz.training.loop import Run
 from kdviz.training.mapped import each_gradient, each_value, has_closed_form
+from kdviz.training.updates import cosine
 
 
 @dataclass
@@ -23,6 +24,12 @@ class Stack(Run):
     """
 
     def _prepare(self):
+        own = [name for name in ("optimizer", "schedule", "clip", "precision") if getattr(self, name)]
+        if own or self.accumulate != 1:
+            raise ValueError(
+                f"a stack learns by Adam along a cosine, without {own[0] if own else 'accumulate'}=; train "
+                "its students one by one"
+            )
         weights = self.student.weights
         self._take_in_objective()
         self.diverged = np.zeros(self.student.shape, dtype=int)

@@ -12,11 +12,12 @@ from torch.utils.data import (
     RandomSampler,
     SequentialSampler,
     TensorDataset,
+    default_collate,
 )
 
 from kdviz.datasets.dataset import Dataset, Samples
+from kdviz.inputs.tables import Columns, is_frame
 from kdviz.measure.answers import as_label_tensor
-from kdviz.study.tables import Columns, is_frame
 from kdviz.tracing import rows_of, size_of
 
 _LABELS = ("labels", "label", "targets", "target", "y", "label_ids")
@@ -104,6 +105,30 @@ class BatchSource:
             )
 
     @property
+    def samples(self):
+        """The samples, where each can be asked for by its number; None where only batches are there."""
+        loads = isinstance(self._batches, DataLoader) and self.loader is None
+        return self._batches.dataset if loads and self.in_order else None
+
+    @property
+    def in_memory(self):
+        """Whether the samples are tensors, which are the same whenever they are asked for."""
+        return isinstance(self.samples, TensorDataset)
+
+    @property
+    def given(self):
+        """The reader's own loader or list of batches."""
+        return self._batches
+
+    def of_rows(self, rows):
+        """The batch of these samples, by their numbers."""
+        if self.in_memory:
+            found = tuple(tensor[rows] for tensor in self.samples.tensors)
+        else:
+            found = default_collate([self.samples[int(row)] for row in rows])
+        return replace(_as_batch(found), rows=rows)
+
+    @property
     def total(self):
         """How many samples one pass gives, or None where that is not known."""
         if not isinstance(self._batches, DataLoader) or isinstance(self._batches.dataset, IterableDataset):
@@ -158,6 +183,9 @@ def _as_batches(data, size):
         data = (data,)
     if _are_inputs_and_labels(data):
         return DataLoader(_tensors(data), batch_size=size), True
+    if isinstance(data, tuple) and any(isinstance(part, (torch.Tensor, np.ndarray)) for part in data):
+        kinds = ", ".join(type(part).__name__ for part in data)
+        raise TypeError(f"data as (inputs, labels) must be tensors or arrays; got ({kinds})")
     if isinstance(data, IterableDataset):
         return DataLoader(data, batch_size=size), False
     if isinstance(data, list):
@@ -191,6 +219,8 @@ def _is_series(part):
 def _tensors(data):
     inputs, *rest = data
     tensors = [torch.as_tensor(inputs), *map(as_label_tensor, rest)]
+    if any(tensor.layout != torch.strided for tensor in tensors):
+        raise TypeError("inputs and labels must be dense tensors; got a sparse one. Use .to_dense()")
     if len({len(tensor) if tensor.ndim else 0 for tensor in tensors}) > 1:
         raise ValueError(
             "inputs and labels must have equally many rows; got "

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from kdviz.study.tables import Columns
+from kdviz.inputs.tables import Columns
 from kdviz.tracing import call, device_of, logits_of, shapes_of, size_of, to_device
 
 
@@ -214,7 +214,7 @@ def _check_classifier(estimator):
 def outputs_of(model, batch, who="the model", pick=None) -> torch.Tensor:
     """What a model gives for a batch: its logits or numbers, samples first, as its mode and gradients are.
 
-    ``batch`` is a :class:`~kdviz.study.batches.Batch`, or the inputs of one.
+    ``batch`` is a :class:`~kdviz.inputs.batches.Batch`, or the inputs of one.
     """
     inputs = getattr(batch, "inputs", batch)
     if isinstance(model, StoredAnswers):

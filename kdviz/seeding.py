@@ -10,16 +10,23 @@ _ALONE = RLock()
 
 
 @contextmanager
-def seeded(seed):
-    """Within it torch's global generators draw by this seed; other threads that need them so wait."""
+def random_state_kept():
+    """Afterwards torch's global generators go on as if nothing had been drawn; other threads wait so long."""
     with _ALONE:
         on_gpu = torch.cuda.is_initialized()
         generators = [torch.default_generator, *(torch.cuda.default_generators if on_gpu else ())]
         before = [generator.get_state() for generator in generators]
-        for generator in generators:
-            generator.manual_seed(seed)
         try:
-            yield
+            yield generators
         finally:
             for generator, state in zip(generators, before, strict=True):
                 generator.set_state(state)
+
+
+@contextmanager
+def seeded(seed):
+    """Within it torch's global generators draw by this seed: see :func:`random_state_kept`."""
+    with random_state_kept() as generators:
+        for generator in generators:
+            generator.manual_seed(seed)
+        yield
