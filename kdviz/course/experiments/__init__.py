@@ -33,8 +33,6 @@ COLUMNS = {
     "teacher_width": "hidden units of the teacher; 0 where there is none",
     "teacher_steps": "of the teacher's training; 0 where there is none",
     "bits": "of each weight",
-    "student_layer": "of the student, from 1; 0 where none is compared",
-    "teacher_layer": "of the teacher, from 1; 0 where none is compared",
     "temperature": "of the soft targets; 0 where there is no teacher",
     "soft_weight": "weight of the soft term, from 0 to 1",
     "weight": "of the arm's loss beside its base",
