@@ -14,7 +14,7 @@ COLUMNS = {
     "base": "what the arm's loss was added to",
     "pairs": "whose features the teacher's are",
     "student": "the kind of student",
-    "network": "the student that was chosen among several",
+    "network": "the student that was chosen among several, or how it was made small",
     "units": "whether hidden units learn",
     "generation": "of a born-again network, from 0; 'all' is their ensemble",
     "exit": "where the network was left",

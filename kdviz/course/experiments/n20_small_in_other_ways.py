@@ -105,8 +105,8 @@ def chosen(table):
     One temperature for each family and strength, and for all seeds.
     """
     setting = [name for name in ("student", "network", "arm", "temperature") if name in table]
-    means = table.groupby(setting).validation_accuracy.mean()
-    best = means.groupby(setting[:-1]).idxmax()
+    means = table.groupby(setting, sort=False).validation_accuracy.mean()
+    best = means.groupby(setting[:-1], sort=False).idxmax()
     return table.set_index(setting).loc[best.to_list()].reset_index()
 
 
