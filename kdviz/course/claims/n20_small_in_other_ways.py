@@ -193,7 +193,7 @@ EXEMPT = {
     "Quantising rounds each weight to a few values, which fit into a few bits.": "a definition",
     "All weights of both layers together, by size; the smallest 80 % become 0. kdviz calls torch's own torch.nn.utils.prune for that and keeps what is cut at 0 while the rest learns.": "what is done; the cell asserts it",
     "A cut weight still has a place, and the file must say where: one bit for each weight, whether it is there.": "how bytes are counted",
-    "Cuts can be joined: prune 85 % (P), quantise to 3 bits (Q), and train once more (K).": "what is done",
+    "Join two cuts: prune 85 % (P), quantise to 3 bits (Q), and train once more (K).": "what is done",
     "Distillation and few bits have been joined under several names.": "an announcement",
     "Quantised distillation (Polino et al.) teaches a student with few bits from scratch.": "a definition",
     "Apprentice (Mishra and Marr, their scheme C) trains it with all bits first, and then with few under a teacher.": "a definition",
