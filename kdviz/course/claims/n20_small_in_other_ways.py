@@ -1,9 +1,9 @@
 """Page 20: three stored tables; the teacher always at the temperature that is best on validation."""
 
+from kdviz import datasets
 from kdviz.algorithms.quantised import stored_bytes
 from kdviz.course.claims import Claim, gain, table
 from kdviz.course.experiments import n20_small_in_other_ways as experiments
-from kdviz.datasets import digits
 from kdviz.models import mlp
 
 STRENGTHS = {name: family for family, names in experiments.FAMILIES.items() for name in names}
@@ -48,7 +48,7 @@ def bytes_of(strength=None):
     full = mlp(64, experiments.WIDTH, 10)
     if strength is None:
         return stored_bytes(full)
-    return stored_bytes(experiments.small(STRENGTHS[strength], strength, [full], [digits(seed=0)])[0])
+    return stored_bytes(experiments.small(STRENGTHS[strength], strength, [full], [datasets.digits(seed=0)])[0])
 
 
 def order(one, other):
@@ -95,7 +95,7 @@ CLAIMS = [
         stored='taught("2 bits").null',
     ),
     Claim(
-        "Read the right-hand column: twelve cuts, twelve times null.",
+        "Twelve cuts, twelve times null.",
         stored="len(STRENGTHS) == 12 and all(taught(one).null for one in STRENGTHS)",
     ),
     Claim(
@@ -194,7 +194,6 @@ EXEMPT = {
     "All weights of both layers together, by size; the smallest 80 % become 0. kdviz calls torch's own torch.nn.utils.prune for that and keeps what is cut at 0 while the rest learns.": "what is done; the cell asserts it",
     "A cut weight still has a place, and the file must say where: one bit for each weight, whether it is there.": "how bytes are counted",
     "Join two cuts: prune 85 % (P), quantise to 3 bits (Q), and train once more (K).": "what is done",
-    "Distillation and few bits have been joined under several names.": "an announcement",
     "Quantised distillation (Polino et al.) teaches a student with few bits from scratch.": "a definition",
     "Apprentice (Mishra and Marr, their scheme C) trains it with all bits first, and then with few under a teacher.": "a definition",
     "Each takes 300 steps with 2 bits, QKD 100 in each phase, and so do its rivals without a teacher.": "how the experiment is made",
