@@ -42,4 +42,23 @@ def _reported():
     )
 
 
-_DRAWN = {"13_what_the_papers_report": _reported}
+def _cut():
+    """The accuracy of each way to be small by its bytes: as cut, dotted, and mended by labels."""
+    from math import log
+
+    from kdviz.course.results import load
+
+    rows = load("compressed").rows
+    means = rows.groupby(["student", "arm", "network"])[["bytes", "accuracy"]].mean().reset_index()
+    x, y = _place([log(size) for size in means.bytes], 0, WIDTH), _place(means.accuracy.tolist(), HEIGHT, 0)
+    whole = max(zip(x, y, strict=True))
+    looks = {"as cut": (QUIET, "2 3"), "labels": (STUDENT, "none")}
+    lines = means.assign(x=x, y=y)[means.arm.isin(looks)].sort_values("bytes")
+    return f'<circle cx="{whole[0]}" cy="{whole[1]}" r="4" fill="{TEACHER}"/>' + "".join(
+        f'<path d="M{"L".join(f"{a} {b}" for a, b in [*zip(own.x, own.y, strict=True), whole])}" fill="none" '
+        f'stroke="{looks[arm][0]}" stroke-width="1.6" stroke-dasharray="{looks[arm][1]}"/>'
+        for (_, arm), own in lines.groupby(["student", "arm"])
+    )
+
+
+_DRAWN = {"13_what_the_papers_report": _reported, "20_small_in_other_ways": _cut}

@@ -1,9 +1,11 @@
 """The exercises of the gallery: the solutions on the pages' own tables, and against the library."""
 
+import torch
 from exercise_answers import solve
 
 from kdviz.course import published
 from kdviz.course.exercises import exercise
+from kdviz.models import mlp, quantised
 
 
 def test_the_solution_finds_the_surveys_misprints():
@@ -14,3 +16,19 @@ def test_the_solution_finds_the_surveys_misprints():
 def test_what_is_missing_is_asked_one_by_one():
     said = exercise("13.2").check({letter: "several seeds" for letter in "ABCD"})
     assert not said.passed and said.message.startswith("1 of 4. Sentence A: Two papers, two houses.")
+
+
+def test_the_solution_rounds_as_kdviz_does():
+    network = mlp(6, 5, 3, seed=0)
+    for bits in (2, 3, 8):
+        rounded = quantised(network, bits).hidden1.weight
+        error = (network.hidden1.weight - rounded).square().mean()
+        assert torch.isclose(solve("20.1")(network.hidden1.weight, bits), error)
+
+
+def test_the_solution_counts_as_kdviz_does():
+    from kdviz.algorithms.quantised import pruned, stored_bytes
+
+    layer = torch.nn.Sequential(torch.nn.Linear(16, 10, bias=False))
+    both = pruned(quantised(layer, 4), 0.75)
+    assert solve("20.2")(160, 0.75, 4) == stored_bytes(both)

@@ -27,7 +27,7 @@ def test_every_table_holds_each_seed_and_setting_once(table):
     settings = ("seed", "arm", "temperature", "soft_weight", "regime", "steps", "step", "copy")
     settings += ("labels", "base", "weight", "pairs", "teacher_steps", "teacher_width")
     settings += ("target_weight", "other_weight", "noise", "generation", "units", "exit", "width")
-    settings += ("student", "images", "leaves")
+    settings += ("student", "network", "images", "leaves")
     settings += ("stopped", "method", "keep")
     keys = [column for column in settings if column in table.rows]
     assert not table.rows.duplicated(keys).any()

@@ -47,12 +47,15 @@ function drawWeights({ now, whole, reach }, box, em) {
     return svg("rect", { x: box.left + i * width, y: top, width: width - 0.5, height: box.bottom - top,
       ...look });
   };
-  // What does not fit is told by its number.
-  const high = bins.flatMap((count, i) =>
-    count > most
-      ? [words(box.left + (i + 0.5) * width, box.top - 3, String(count), { "text-anchor": "middle" })]
-      : []
-  );
+  // What does not fit is told by its number, where the one before it leaves room.
+  const high = [];
+  let end = -Infinity;
+  bins.forEach((count, i) => {
+    const at = box.left + (i + 0.5) * width, half = 0.32 * em * String(count).length;
+    if (count <= most || at - half < end) return;
+    high.push(words(at, box.top - 3, String(count), { "text-anchor": "middle" }));
+    end = at + half + 0.3 * em;
+  });
   return [...plot.drawn, ...whole.bins.map((count, i) => bar(count, i, { fill: "#dcdcdc" })),
     ...bins.map((count, i) => bar(count, i, { fill: TEACHER, "fill-opacity": 0.75 })), ...high];
 }
