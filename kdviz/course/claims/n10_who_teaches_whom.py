@@ -82,6 +82,22 @@ def bridge(arm: str, minus: str):
     return gain("bridges", arm, minus=minus)
 
 
+def token(minus):
+    """A Transformer that hears its teacher at a token of its own, and its rivals."""
+    return gain("tokens", "distillation token", minus=minus)
+
+
+def state(arm, weight):
+    """Patient-KD's term at one weight, beside the same soft targets without it."""
+    treated = table("patient", arm=arm, weight=weight).set_index("seed").accuracy
+    alone = table("patient", arm=SOFT).set_index("seed").accuracy
+    return difference(treated.sort_index(), alone.sort_index())
+
+
+def best_weight(arm):
+    return table("patient", arm=arm).groupby("weight").validation_accuracy.mean().idxmax()
+
+
 CLAIMS = [
     # How small may a student be?
     Claim(
@@ -492,9 +508,46 @@ CLAIMS = [
         stored='bridge("8 units", "residual").about(3, within=0.4) and 50',
         differs="closes is what is denied",
     ),
+    Claim(
+        "The answers are worth 27 points.",
+        stored='token("50 labels").about(27, within=0.5)',
+    ),
+    Claim(
+        "The token for them is null, against one token as against two without a division of work.",
+        stored='all(token(rival).null for rival in ("one token, hard answers", "two tokens, no division"))',
+        differs="one and two are in the arms",
+    ),
+    Claim(
+        "Shuffled answers do harm, as a control should.",
+        stored='gain("tokens", "distillation token, shuffled answers", minus="50 labels").worse',
+    ),
+    Claim(
+        "And what was never in question matters more: the same student, taught by the whole soft answer instead of its most likely class, is ten points better.",
+        stored='gain("tokens", "one token, soft targets", minus="one token, hard answers").about(10, within=0.6)',
+    ),
+    Claim(
+        "Null, both ways, at the β that validation chose: the states add nothing that thirty seeds can tell.",
+        stored='all(state(arm, best_weight(arm)).null for arm in ("skip", "last")) and table("patient").seed.nunique() == 30',
+    ),
+    Claim(
+        "At ten times that weight last does harm.",
+        stored='state("last", 10.0).worse and best_weight("last") == 10.0 / 10',
+    ),
+    Claim(
+        "And look at the control: at the smallest weight the states of other images bring nearly two points, and surely.",
+        stored='state("skip, shuffled", 0.1).about(1.7, within=0.2) and table("patient", arm="skip").weight.min() == 0.1 and 2',
+    ),
+    Claim(
+        "Null with 50 labels: a token of its own for the teacher's answers, and the states of a Transformer's layers beside its soft targets.",
+        stored="""all(token(rival).null for rival in ("one token, hard answers", "two tokens, no division"))
+                  and all(state(arm, best_weight(arm)).null for arm in ("skip", "last")) and 50""",
+    ),
 ]
 
 EXEMPT = {
+    "Had one of the two true arms gained as much, it would have looked like a success.": "a warning",
+    "So this is the answer to trust least on the page: a small gain beside a control that gains as well shows nothing about what was transferred.": "a warning",
+    "Remember: ask of a trick what its parts are worth, and of a gain whether the control has it too.": "advice",
     "Each counts half, unless you say otherwise, and lower is better.": "a definition",
     "The scores stand above, and below them what each student gained from its teacher.": "what is drawn",
     "Find an α at which a constant guesser beats the teacher.": "an instruction",

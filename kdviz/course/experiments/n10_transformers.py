@@ -142,7 +142,8 @@ PATIENT = {"skip": ("state1", "state2"), "last": ("state1", "state3")}
 PATIENCE = (0.1, 1.0, 10.0)
 
 
-@result({"labels": (50,)}, tolerance=6.0)
+# Fifty images teach a Transformer little that is stable: rounding alone moves a student by ten points.
+@result({"labels": (50,)}, tolerance=15.0)
 def patient(seeds, labels, steps=600):
     """A Transformer of two blocks and its teacher of four: answers alone, or the class token's states too.
 
