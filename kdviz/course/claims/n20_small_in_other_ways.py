@@ -48,7 +48,9 @@ def bytes_of(strength=None):
     full = mlp(64, experiments.WIDTH, 10)
     if strength is None:
         return stored_bytes(full)
-    return stored_bytes(experiments.small(STRENGTHS[strength], strength, [full], [datasets.digits(seed=0)])[0])
+    return stored_bytes(
+        experiments.small(STRENGTHS[strength], strength, [full], [datasets.digits(seed=0)])[0]
+    )
 
 
 def order(one, other):
