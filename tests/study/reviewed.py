@@ -1,7 +1,7 @@
 """The pair of networks and the 200 samples on which the rows of the reviews are tried."""
 
 import torch
-from setups import made
+from setups import loss_step, made
 from torch import nn
 from torch.nn import functional as F
 
@@ -41,23 +41,10 @@ def soft(z, t, temperature=1.0):
     return temperature**2 * F.kl_div(p, q, reduction="batchmean")
 
 
-def step_of(loss):
-    def step(teacher, student, optimizer, inputs, labels):
-        with torch.no_grad():
-            answers = teacher(inputs)
-        value = loss(student(inputs), answers, labels)
-        optimizer.zero_grad()
-        value.backward()
-        optimizer.step()
-        return value
-
-    return step
-
-
 def diagnosed(loss, teacher=TEACHER, data=DATA, **settings):
     student = net(seed=1).train()
     optimizer = torch.optim.SGD(student.parameters(), 0.1)
-    return kd.diagnose(teacher, student, data, step=step_of(loss), optimizer=optimizer, **settings)
+    return kd.diagnose(teacher, student, data, step=loss_step(loss), optimizer=optimizer, **settings)
 
 
 def right_loss(z, t, y):

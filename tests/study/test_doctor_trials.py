@@ -3,7 +3,7 @@
 import pytest
 import torch
 from random_setups import build, inputs_for, trained
-from setups import made
+from setups import loss_step, made
 from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
@@ -404,16 +404,7 @@ def test_what_was_missed_is_found_without_an_objective(name, as_step):
         assert found.names == [expected], str(found)
         return
 
-    def step(teacher, student, optimizer, inputs, labels):
-        with torch.no_grad():
-            t = teacher(inputs)
-        value = loss(student(inputs), t, labels)
-        optimizer.zero_grad()
-        value.backward()
-        optimizer.step()
-        return value
-
-    found = kd.diagnose(teacher, student, loader(labels), step=step, optimizer=optimizer)
+    found = kd.diagnose(teacher, student, loader(labels), step=loss_step(loss), optimizer=optimizer)
     assert found.names == [expected], str(found)
 
 

@@ -8,6 +8,7 @@ import re
 import pytest
 import torch
 from random_setups import BUILDS, build, healthy_setup, inputs_for, trained
+from setups import loss_step
 from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
@@ -199,17 +200,8 @@ def pair(name, scale):
 def diagnosed(name, scale, loss, objective=None):
     teacher, student, data = pair(name, scale)
 
-    def step(teacher, student, optimizer, inputs, labels):
-        with torch.no_grad():
-            answers = teacher(inputs)
-        value = loss(student(inputs), answers, labels)
-        optimizer.zero_grad()
-        value.backward()
-        optimizer.step()
-        return value
-
     optimizer = torch.optim.SGD(student.parameters(), lr=0.05)
-    return kd.diagnose(teacher, student, data, step=step, optimizer=optimizer, objective=objective)
+    return kd.diagnose(teacher, student, data, step=loss_step(loss), optimizer=optimizer, objective=objective)
 
 
 PLACES = [(name, scale) for name in ("mlp", "conv", "transformer") for scale in (0.05, 1.0, 15.0)]

@@ -471,4 +471,4 @@ def _shuffled_pairs(teachers, layer, data):
 
 def _validated(network, data, teacher):
     chosen_by = {"validation_accuracy": right(network, data.validation)}
-    return {**chosen_by, "teacher_accuracy": right(teacher, data.test), **fidelity(network, data, teacher)}
+    return {**chosen_by, **with_teacher(network, data, teacher)}
