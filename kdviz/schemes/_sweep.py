@@ -260,7 +260,7 @@ class _NoData(ValueError):
 
 
 def _name(seed, setting):
-    return repr((seed, setting.data, setting.student))
+    return seed, _identity(setting.data), _identity(setting.student)
 
 
 @dataclass(frozen=True)
@@ -510,8 +510,21 @@ def _stackable(settings):
         if not setting.problem:
             training = {name: setting.training[name] for name in ("steps", "batch_size")}
             alike = structure(setting.objective), setting.data, setting.student, training
-            groups.setdefault(repr(alike), []).append(index)
+            groups.setdefault(_identity(alike), []).append(index)
     return groups.values()
+
+
+def _identity(value):
+    """What equal values share, as a key: of what cannot be compared, which object it is."""
+    if isinstance(value, dict):
+        return tuple((name, _identity(part)) for name, part in value.items())
+    if isinstance(value, (list, tuple)):
+        return type(value), *map(_identity, value)
+    try:
+        hash(value)
+    except TypeError:
+        return id(value)
+    return type(value), value
 
 
 def _cut(count, at_once):

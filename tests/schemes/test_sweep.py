@@ -282,6 +282,26 @@ def test_the_code_of_a_loss_of_ones_own_is_part_of_it(pieces_trained):
         assert len(pieces_trained) == trained
 
 
+@pytest.mark.filterwarnings("ignore:.*not JSON serializable")
+def test_two_losses_of_one_name_and_two_tensors_that_look_alike_are_told_apart():
+    def with_factor(factor):
+        return 1.0 * own_loss(factor)
+
+    small = small_sweep({"factor": [1.0, -1.0]}, with_factor, seeds=1).finish(progress=False).table
+    alone = small_sweep({"factor": [-1.0]}, with_factor, seeds=1).finish(progress=False).table
+    assert small.accuracy[1] == alone.accuracy[0] != small.accuracy[0]
+
+    # Of a large tensor only the corners are printed.
+    tensors = [torch.zeros(100, 100), torch.zeros(100, 100)]
+    tensors[1][50, 50] = 1
+    assert repr(tensors[0]) == repr(tensors[1])
+    data = lambda seed, drawn: FEW(seed=int(drawn.sum()))  # noqa: E731
+    found = small_sweep({"drawn": tensors, "temperature": [2.0], "soft_weight": [0.9]}, data=data, seeds=1)
+    accuracies = found.finish(progress=False).table.accuracy
+    alone = small_sweep({"temperature": [2.0], "soft_weight": [0.9]}, data=lambda seed: FEW(seed=1), seeds=1)
+    assert accuracies[1] == alone.finish(progress=False).table.accuracy[0] != accuracies[0]
+
+
 @pytest.mark.parametrize("known", [True, False])
 def test_what_was_in_the_way_is_not_kept(known):
     def late(seed):
