@@ -14,7 +14,7 @@ def step_fails(setup):
     try:
         seen = setup.stepped
     except StepFailed as problem:
-        yield finding("step_fails", str(problem).partition("stops with ")[2])
+        yield finding("step_fails", setup.why(problem))
         return
     if seen.student_passes or seen.gradients:
         yield Passed("step_fails", f"{len(seen.student_passes)} forward passes of the student")
