@@ -90,7 +90,11 @@ class BatchSource:
 
     def __iter__(self):
         start = 0
-        for given in self._batches:
+        try:
+            batches = iter(self._batches)
+        except StopIteration as problem:
+            raise self._stopped("where its first batch was asked for", "__iter__") from problem
+        for given in batches:
             batch = _as_batch(given)
             if not len(batch):
                 continue
@@ -125,8 +129,22 @@ class BatchSource:
         if self.in_memory:
             found = tuple(tensor[rows] for tensor in self.samples.tensors)
         else:
-            found = _together([self.samples[int(row)] for row in rows])
+            found = _together([self._sample(int(row)) for row in rows])
         return replace(_as_batch(found), rows=rows)
+
+    def _sample(self, row):
+        try:
+            return self.samples[row]
+        except StopIteration as problem:
+            where = f"where sample {row:,} of {len(self.samples):,} was asked for"
+            raise self._stopped(where, "__getitem__") from problem
+
+    def _stopped(self, where, method):
+        """Whoever learns from the data takes a StopIteration for his own end, or the student's."""
+        return ValueError(
+            f"the data set ({self.described}) raised StopIteration {where}: a next() in its {method}, or in "
+            "what that calls, asked an iterator that had ended. It must give what is asked for, each time"
+        )
 
     @property
     def total(self):
