@@ -16,7 +16,7 @@ from kdviz.inputs.models import Answers, logits_in, outputs_of
 from kdviz.measure.similarity import procrustes
 from kdviz.study import sentences
 from kdviz.study.gallery import gallery
-from kdviz.study.pictures import NO_IMAGES, Sound, drawn, images_of, look_at, plan, resized
+from kdviz.study.pictures import NO_IMAGES, drawn, images_of, look_at, plan, resized
 from kdviz.tracing import rows_of
 
 # What each explorer may put into a page, in bytes, and how long attributions may take, in seconds.
@@ -55,8 +55,8 @@ def sections(comparison):
     kind, classes = comparison.kind, comparison.known.any()
     probable = not kind.has_numbers
     shown = _first_shown(comparison)
-    one_class = kind.name in ("classes", "binary")
-    explored, heard = (one_class and isinstance(shown, made) for made in (np.ndarray, Sound))
+    has_softmax = shown is not None and kind.name in ("classes", "binary")
+    explored = has_softmax and isinstance(shown, np.ndarray)
     has_layers = comparison.cka is not None
     has_embeddings = bool(comparison.samples.embeddings)
     asked = all(model is not None for model in comparison.models.values())
@@ -74,7 +74,7 @@ def sections(comparison):
         (Section("Where they differ most", sentences.disagreements, gallery), True),
         (Section("Layer by layer", sentences.layers, cka, 620), has_layers),
         (Section("Embeddings", sentences.embeddings, embeddings), has_layers and has_embeddings),
-        (Section("Soft targets", sentences.soft_targets, soft_targets), explored or heard),
+        (Section("Soft targets", sentences.soft_targets, soft_targets), has_softmax),
         (Section("Relations", sentences.relations, relations), explored and has_embeddings),
         (
             Section("What they look at", sentences.attribution, attribution),
@@ -190,8 +190,10 @@ def embeddings(comparison, count=120):
 
 def soft_targets(comparison, count=40, temperature=4.0):
     """The soft-target explorer of samples of every class; of many classes with those that matter for them."""
-    height, width, channels = _size(comparison)
-    count, side = plan(count, height, width, channels * 4 / 3, _BUDGET)
+    texts, side = isinstance(_first_shown(comparison), str), None
+    if not texts:
+        height, width, channels = _size(comparison)
+        count, side = plan(count, height, width, channels * 4 / 3, _BUDGET)
     shown = comparison.samples.of_every_class(count)
     teacher, student = (shown.logits[name] for name in ("teacher", comparison.student))
     classes, labels = comparison.classes, shown.classes
@@ -202,9 +204,8 @@ def soft_targets(comparison, count=40, temperature=4.0):
         classes, labels = [classes[row] for row in rows], np.searchsorted(rows, labels)
     # A class that is masked has no number on a page.
     teacher, student = (np.where(np.isneginf(values), -1e4, values) for values in (teacher, student))
-    return SoftTargetExplorer.from_logits(
-        images_of(comparison, shown.inputs, side), labels, teacher, student, classes, temperature=temperature
-    )
+    seen = look_at(comparison, shown.inputs) if texts else images_of(comparison, shown.inputs, side)
+    return SoftTargetExplorer.from_logits(seen, labels, teacher, student, classes, temperature=temperature)
 
 
 def _that_matter(teacher, student, labels):
