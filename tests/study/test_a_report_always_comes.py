@@ -194,7 +194,7 @@ def test_a_part_that_fails_says_why_and_the_others_stand(monkeypatch, tmp_path):
         monkeypatch.setattr(sections, name, fails)
     page = page_of(found, tmp_path)
     assert page.count("This part could not be drawn: a part of mine") == 2
-    assert page.count("js-plotly-plot") or page.count("plotly-graph-div") >= 2
+    assert page.count("<div data-plotly>") >= 2
     with pytest.warns(UserWarning, match="Calibration: This part could not be drawn"):
         monkeypatch.setattr(
             sections.Section, "is_figure", property(lambda self: self.heading == "Calibration")
