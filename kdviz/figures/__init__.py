@@ -1,7 +1,7 @@
 """Arrays and tables in, one plotly figure out. No training, no widget, no model."""
 
 from kdviz.figures._class_heatmaps import class_heatmaps, similarity_matrices
-from kdviz.figures._landscape import landscape
+from kdviz.figures._landscape import gain_maps, landscape
 from kdviz.figures._neighbour_graph import neighbour_graph
 from kdviz.figures._omitted_digit import omitted_digit
 from kdviz.figures._procrustes_overlay import procrustes_overlay
@@ -26,6 +26,7 @@ __all__ = [
     "cka_map",
     "class_bars",
     "class_heatmaps",
+    "gain_maps",
     "image_row",
     "landscape",
     "learning_curves",

@@ -80,14 +80,19 @@ def stacked_objective(objectives) -> Objective:
 
 def structure(objective) -> tuple:
     """What two objectives must share to run in one stack: all of them but their numbers."""
-    return tuple(
+    losses = tuple(type(term.loss) for term in objective.parts)
+    return losses + tuple(
         (address, None if isinstance(value, (int, float)) and not isinstance(value, bool) else value)
         for address, value in objective.settings().items()
     )
 
 
 def has_closed_form(loss):
-    return type(loss).logit_gradient is not Loss.logit_gradient
+    """Whether its gradient is written out. A subclass with a value of its own has lost its parent's."""
+    told = next(
+        kind for kind in type(loss).__mro__ if {"value", "__call__", "logit_gradient"} & vars(kind).keys()
+    )
+    return told is not Loss and "logit_gradient" in vars(told)
 
 
 def numbers(loss):
