@@ -8,9 +8,11 @@ import torch
 from torch import nn
 
 from kdviz.course.experiments.arms import (
+    best_on_validation,
     from_labels,
     from_teacher,
     rows,
+    short,
     stopped,
     students,
     swept,
@@ -175,14 +177,8 @@ def attention(seeds, labels):
 
 
 def chosen(table):
-    """The rows of the weight that has the best mean validation accuracy, for each kind of knowledge.
-
-    One weight for all seeds: a seed's own 200 validation images tell neighbouring weights badly apart.
-    """
-    setting = ["labels", "base", "arm", "weight"]
-    means = table.groupby(setting).validation_accuracy.mean()
-    best = means.groupby(setting[:-1]).idxmax()
-    return table.set_index(setting).loc[best.to_list()].reset_index()
+    """The rows of the weight that has the best mean validation accuracy, for each kind of knowledge."""
+    return best_on_validation(table, ["labels", "base", "arm"], ["weight"])
 
 
 def gains(table):
@@ -198,13 +194,8 @@ def gains(table):
             continue
         name, onto = (base, "hard labels") if arm == "none" else (arm, base)
         against = accuracy[onto, labels, "none"]
-        found.setdefault((onto, labels), {})[name] = _short(paired(accuracy[base, labels, arm], against))
+        found.setdefault((onto, labels), {})[name] = short(paired(accuracy[base, labels, arm], against))
     return pd.DataFrame(found).rename_axis(columns=["added to", "labels"]).sort_index(axis=1).fillna("")
-
-
-def _short(interval):
-    half = (interval.high - interval.low) / 2
-    return f"{interval.mean:+.1f} ± {half:.1f}" + ("" if interval.sure else " null")
 
 
 def layer_of(model, layer):

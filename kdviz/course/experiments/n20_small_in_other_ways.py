@@ -6,6 +6,7 @@ import torch
 
 from kdviz.algorithms.quantised import factorised, pruned, qkd, stored_bytes
 from kdviz.course.experiments.arms import (
+    best_on_validation,
     from_labels,
     from_teacher,
     right,
@@ -104,10 +105,8 @@ def chosen(table):
 
     One temperature for each family and strength, and for all seeds.
     """
-    setting = [name for name in ("student", "network", "arm", "temperature") if name in table]
-    means = table.groupby(setting, sort=False).validation_accuracy.mean()
-    best = means.groupby(setting[:-1], sort=False).idxmax()
-    return table.set_index(setting).loc[best.to_list()].reset_index()
+    of = [name for name in ("student", "network", "arm") if name in table]
+    return best_on_validation(table, of, ["temperature"])
 
 
 # --- the order

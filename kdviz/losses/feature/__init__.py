@@ -19,6 +19,7 @@ from kdviz.losses.feature._channel_wise import ChannelWise, Pearson, channel_wis
 from kdviz.losses.feature._cross_layer import (
     LayerProjection,
     SemanticCalibration,
+    layer_attention,
     layer_projection,
     semantic_calibration,
     similarity_attention,

@@ -34,8 +34,18 @@ def layer_projection(students: list[Tensor], teachers: list[Tensor]) -> Tensor:
     for features in (*students, *teachers):
         check_same_features(students[0], features)
     ours, theirs = torch.stack(students, 1), torch.stack(teachers, 1).detach()
-    attention = torch.softmax(ours @ theirs.mT, 2)
-    return (ours - attention @ theirs).square().mean(2).sum(1).mean()
+    return (ours - layer_attention(ours, theirs) @ theirs).square().mean(2).sum(1).mean()
+
+
+def layer_attention(students: Tensor, teachers: Tensor) -> Tensor:
+    """How much each layer of the student (N, S, D) listens to each of the teacher's (N, T, D): (N, S, T).
+
+    The softmax, over the teacher's layers, of the inner products of their features (ALP-KD).
+
+    >>> layer_attention(torch.zeros(1, 1, 2), torch.ones(1, 4, 2))
+    tensor([[[0.2500, 0.2500, 0.2500, 0.2500]]])
+    """
+    return torch.softmax(students @ teachers.mT, 2)
 
 
 def semantic_calibration(
