@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import torch
 
+from kdviz.inputs.stops import one_sample_too_few
 from kdviz.seeding import random_state_kept
 
 # How many numbers of input a pass of `answer` takes at most: 8 MB in double precision. Layers are wider
@@ -61,6 +62,9 @@ def call(model, inputs):
             return model(**inputs)
         return model(*inputs) if isinstance(inputs, tuple) else model(inputs)
     except Exception as problem:
+        said = one_sample_too_few(problem, model)
+        if said:
+            raise ValueError(said) from problem
         # It is an error of the network's: it goes on as it is, with what the network was asked.
         problem.add_note(f"kdviz called this {type(model).__name__} with {shapes_of(inputs)}.")
         raise

@@ -1,4 +1,4 @@
-"""The data of notebook 12: a table with a forest for a teacher, and sentences made on the spot."""
+"""The data of notebook 12: a table with a forest for a teacher; sentences, pictures and sounds made here."""
 
 from dataclasses import dataclass, field
 
@@ -6,7 +6,10 @@ import numpy as np
 import torch
 from torch.utils.data import TensorDataset
 
+from kdviz.datasets._spoken_digits import ARCHIVE, CARD, NAME, RATE
 from kdviz.datasets.dataset import UNLABELLED
+from kdviz.datasets.download import fetched
+from kdviz.datasets.formats import read_recordings
 
 TOPICS = {
     "weather": "rain cloud storm wind snow sun",
@@ -145,3 +148,78 @@ def walks(count, seed=0, length=12, words=24):
     for _ in range(length - 1):
         texts.append(torch.multinomial(table[texts[-1]], 1, generator=generator)[:, 0])
     return torch.stack(texts, 1)
+
+
+# Half a second of sound.
+LENGTH = RATE // 2
+
+
+@dataclass(frozen=True)
+class Sounds:
+    """Half seconds of sound (n, 1, 4000) from -1 to 1, 8,000 samples a second, and the kind of each.
+
+    ``train`` is what a teacher learns, ``labelled`` the first 60 of these, ``test`` what nobody trains on.
+    """
+
+    name: str
+    kinds: tuple[str, ...]
+    train: tuple[torch.Tensor, torch.Tensor] = field(repr=False)
+    test: tuple[torch.Tensor, torch.Tensor] = field(repr=False)
+
+    @property
+    def rate(self):
+        """Samples a second."""
+        return RATE
+
+    @property
+    def labelled(self):
+        return tuple(part[:60] for part in self.train)
+
+
+def sounds(seed=0):
+    """Spoken digits where they have been fetched, by ``kdviz data fetch spoken-digits``; else made sounds."""
+    try:
+        recordings = read_recordings(fetched(NAME, ARCHIVE), RATE)
+    except FileNotFoundError:
+        made = (made_sounds(count, 2 * seed + part) for part, count in enumerate((600, 400)))
+        return Sounds("no spoken digits on this machine: sounds made by code", MADE, *made)
+    parts = [], []
+    for (digit, _, index), samples in recordings.items():
+        heard = np.zeros((1, LENGTH), np.float32)
+        heard[0, : len(samples)] = samples[:LENGTH] / max(1e-9, np.abs(samples[:LENGTH]).max())
+        parts[index < 5].append((heard, digit))
+    # In the archive they come digit by digit.
+    shuffled = (np.random.default_rng([seed, 12]).permutation(len(part)) for part in parts)
+    pairs = (
+        tuple(torch.from_numpy(np.stack([part[row][which] for row in rows])) for which in (0, 1))
+        for part, rows in zip(parts, shuffled, strict=True)
+    )
+    return Sounds("spoken digits", CARD.classes, *pairs)
+
+
+# The kinds of the sounds that are made where none are fetched.
+MADE = ("steady", "rising", "falling", "arch", "valley", "trill", "beats", "chord", "pluck", "hiss")
+
+
+def made_sounds(count, seed=0):
+    """Sounds of ten kinds in noise: a tone of any height that stays, rises, falls, or does both in turn.
+
+    Or one that trembles in height or in loudness, two at once, one that dies away, and noise alone.
+    """
+    random = np.random.default_rng([seed, 12])
+    kinds = random.integers(0, len(MADE), count)
+    t, still = np.arange(LENGTH) / LENGTH, np.zeros(LENGTH)
+    # The height over time, in octaves from where the tone begins.
+    bends = {"rising": t, "falling": -t, "arch": 1 - abs(2 * t - 1), "valley": abs(2 * t - 1) - 1}
+    bends["trill"] = 0.15 * np.sin(12 * np.pi * t)
+    louds = {"beats": 0.5 + 0.5 * np.cos(12 * np.pi * t), "pluck": np.exp(-8 * t), "hiss": still}
+
+    def tone(kind):
+        begun, octaves, phase = random.uniform([300, 0.5, 0], [1200, 1.5, 2 * np.pi])
+        turns = np.cumsum(begun * 2 ** (octaves * bends.get(kind, still))) / RATE
+        fifth = np.sin(3 * np.pi * turns) if kind == "chord" else 0
+        return (np.sin(phase + 2 * np.pi * turns) + fifth) / 2 * louds.get(kind, 1)
+
+    waves = np.stack([tone(MADE[kind]) for kind in kinds])
+    waves = 0.7 * waves + 0.15 * random.standard_normal(waves.shape)
+    return torch.from_numpy(waves[:, None].clip(-1, 1).astype(np.float32)), torch.from_numpy(kinds)

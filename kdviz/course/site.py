@@ -40,7 +40,7 @@ from kdviz.course.paths import course_folder
 from kdviz.course.references import references
 from kdviz.course.survey_map import survey_map
 from kdviz.course.thumbnails import thumbnail
-from kdviz.explorers.base import STATIC_PAGES
+from kdviz.explorers.base import STATIC_PAGES, allowed
 from kdviz.explorers.playground_explorer import playground_page
 from kdviz.files import write_whole
 
@@ -200,6 +200,7 @@ def render(notebook, page: Page, course: list[Page] | None = None) -> str:
             "title": page.label,
             "style": _style(),
             "script": _part("page.js"),
+            "scripts": [allowed(_part("page.js"))],
             "figures": _part("figures.js"),
             "attribution": _part("attribution.html"),
             "previous": following(page, -1, course),
@@ -314,6 +315,8 @@ def _made_drawable(notebook, resources):
                 raise SiteError(f"{where} raised {result.ename}: {result.evalue}")
             if PLOTLY in result.get("data", {}):
                 page["plotly"] = get_plotlyjs()
+                page["scripts"].append(allowed(page["plotly"], page["figures"]))
+            page["scripts"] += filter(None, [result.get("metadata", {}).get("text/html", {}).get("script")])
             if "data" in result:
                 result.data = nbformat.from_dict(_drawable(result.data, where))
     return notebook, resources

@@ -78,6 +78,8 @@ class Dataset:
         The mean training image, which was subtracted; :meth:`pixels` adds it back.
     settings
         Everything that made this split; part of the key under which results are stored.
+    card
+        Where the data came from; None for data of your own.
     """
 
     train: Samples
@@ -88,11 +90,11 @@ class Dataset:
     classes: tuple[str, ...]
     mean: torch.Tensor
     settings: dict = field(repr=False)
-    card: Card = field(repr=False)
+    card: Card | None = field(repr=False)
 
     @property
     def seed(self):
-        return self.settings["seed"]
+        return self.settings.get("seed", 0)
 
     @property
     def image_shape(self):
@@ -119,7 +121,8 @@ class Dataset:
         return replace(self, **{part: getattr(self, part).to(device) for part in PARTS})
 
     def __repr__(self):
-        changed = {k: v for k, v in self.settings.items() if k not in ("name", "seed")}
-        regime = ", ".join(f"{k}={v}" for k, v in changed.items())
+        name = "data of your own" if self.card is None else self.card.name
+        changed = [f"{k}={v}" for k, v in self.settings.items() if k not in ("name", "seed")]
+        regime = f" ({', '.join(changed)})" if changed else ""
         parts = ", ".join(f"{len(getattr(self, part))} {part}" for part in PARTS)
-        return f"{self.card.name}, seed {self.seed} ({regime}): {parts}"
+        return f"{name}, seed {self.seed}{regime}: {parts}"

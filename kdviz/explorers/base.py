@@ -9,6 +9,8 @@ import json
 import os
 import re
 import sys
+from base64 import b64encode
+from hashlib import sha256
 from pathlib import Path
 
 import anywidget
@@ -103,20 +105,24 @@ class Explorer(anywidget.AnyWidget):
         # In a notebook that a reader saves, a twin beside every widget would only make it heavy.
         if os.environ.get(STATIC_PAGES):
             data = {**data, "text/html": self.static_html()}
+            metadata = {**metadata, "text/html": {"script": allowed(self.static_script())}}
         return data, metadata
 
     def static_html(self):
         """The explorer in its present state as a piece of HTML that needs no kernel and no network."""
-        name = type(self).__name__
-        module = f"{self._esm}\n{HOST}\nmountExplorers({json.dumps(name)}, render);"
         return (
             f"<style>{self._css}</style>\n"
-            f'<div data-kdviz-explorer="{name}">\n'
+            f'<div data-kdviz-explorer="{type(self).__name__}">\n'
             "<p>This is interactive. Run the cell to use it.</p>\n"
             f'<script type="application/json">{_in_script_json(self.static_state())}</script>\n'
             "</div>\n"
-            f'<script type="module">\n{_in_script(module)}\n</script>'
+            f'<script type="module">{self.static_script()}</script>'
         )
+
+    def static_script(self):
+        """The script in that piece of HTML, the same for every state of the explorer."""
+        name = json.dumps(type(self).__name__)
+        return _in_script(f"\n{self._esm}\n{HOST}\nmountExplorers({name}, render);\n")
 
     def static_state(self):
         """The synced traits that are the explorer's own, as JSON holds them."""
@@ -145,6 +151,16 @@ def _sheet(folder):
 def root_class(folder):
     """The class of an explorer's root, of the folder that it lives in."""
     return "kdviz-" + Path(folder).name.removesuffix("_explorer").replace("_", "-")
+
+
+def allowed(*scripts):
+    """What a page's content policy says of inline scripts, so that these run and no other.
+
+    They are ours, and known before a page is written. A page is never searched for them: what got past
+    escaping into its text would be found there, and allowed.
+    """
+    hashes = [b64encode(sha256(script.encode()).digest()).decode() for script in scripts]
+    return " ".join(f"'sha256-{each}'" for each in dict.fromkeys(hashes))
 
 
 def _in_script_json(state):

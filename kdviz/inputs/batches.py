@@ -90,7 +90,11 @@ class BatchSource:
 
     def __iter__(self):
         start = 0
-        for given in self._batches:
+        try:
+            batches = iter(self._batches)
+        except StopIteration as problem:
+            raise self._stopped("where its first batch was asked for", "__iter__") from problem
+        for given in batches:
             batch = _as_batch(given)
             if not len(batch):
                 continue
@@ -125,8 +129,22 @@ class BatchSource:
         if self.in_memory:
             found = tuple(tensor[rows] for tensor in self.samples.tensors)
         else:
-            found = default_collate([self.samples[int(row)] for row in rows])
+            found = _together([self._sample(int(row)) for row in rows])
         return replace(_as_batch(found), rows=rows)
+
+    def _sample(self, row):
+        try:
+            return self.samples[row]
+        except StopIteration as problem:
+            where = f"where sample {row:,} of {len(self.samples):,} was asked for"
+            raise self._stopped(where, "__getitem__") from problem
+
+    def _stopped(self, where, method):
+        """Whoever learns from the data takes a StopIteration for his own end, or the student's."""
+        return ValueError(
+            f"the data set ({self.described}) raised StopIteration {where}: a next() in its {method}, or in "
+            "what that calls, asked an iterator that had ended. It must give what is asked for, each time"
+        )
 
     @property
     def total(self):
@@ -157,7 +175,7 @@ class BatchSource:
 def _described(data, part):
     """The data in a few words, for the foot of a report."""
     if isinstance(data, Dataset):
-        return f"{part} part of {data!r}" if data.card is not None else f"{part} part of a kdviz data set"
+        return f"{part} part of {data!r}"
     held = getattr(data, "dataset", data)
     parts = held if isinstance(held, tuple) else getattr(held, "tensors", [held])
     shapes = [f"{tuple(one.shape)}" for one in parts if hasattr(one, "shape")]
@@ -187,17 +205,29 @@ def _as_batches(data, size):
         kinds = ", ".join(type(part).__name__ for part in data)
         raise TypeError(f"data as (inputs, labels) must be tensors or arrays; got ({kinds})")
     if isinstance(data, IterableDataset):
-        return DataLoader(data, batch_size=size), False
+        return DataLoader(data, batch_size=size, collate_fn=_together), False
     if isinstance(data, list):
         return data, True
     if hasattr(data, "__getitem__") and hasattr(data, "__len__") and not isinstance(data, (str, dict)):
-        return DataLoader(data, batch_size=size), True
+        return DataLoader(data, batch_size=size, collate_fn=_together), True
     if hasattr(data, "__iter__") and not isinstance(data, (str, dict)):
         return data, False
     raise TypeError(
         "data must be tensors (inputs, labels), a pandas table, a torch Dataset, a DataLoader, a list of "
         f"batches or a kdviz data set; got {type(data).__name__}"
     )
+
+
+def _together(samples):
+    """Samples of a reader's data set as one batch."""
+    try:
+        return default_collate(samples)
+    except (RuntimeError, TypeError) as problem:
+        raise TypeError(
+            f"the samples of your data set cannot be put in one batch ({problem}). Make it give tensors of "
+            "one shape, or hand in a DataLoader whose collate_fn makes batches of them. Detection, where a "
+            "sample has any number of boxes, is not supported"
+        ) from problem
 
 
 def _are_inputs_and_labels(data):

@@ -6,6 +6,7 @@ position, a text has one for each token, a picture one for each pixel, and of se
 question of its own. One logit z is two, 0 and z, since softmax over these is the sigmoid of z.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -226,6 +227,7 @@ def as_whole(labels: Tensor) -> Tensor:
 def as_label_tensor(labels) -> Tensor:
     """Labels as a tensor of numbers; TypeError for texts, complex numbers and the like, with the remedy."""
     if not isinstance(labels, Tensor):
+        _check_not_of_objects(labels)
         values = np.asarray(labels)
         if values.dtype.kind not in "biuf":
             raise TypeError(
@@ -237,6 +239,21 @@ def as_label_tensor(labels) -> Tensor:
     if labels.is_complex():
         raise TypeError(f"labels must be class numbers; got {_described(labels)}")
     return labels
+
+
+def _check_not_of_objects(labels):
+    """Labels of detection are a dictionary a sample, or as many rows a sample as there are objects."""
+    parts = labels if isinstance(labels, (list, tuple)) else [labels]
+    shapes = {tuple(part.shape) for part in parts if isinstance(part, (Tensor, np.ndarray))}
+    named = any(isinstance(part, Mapping) for part in parts)
+    if named or len(shapes) > 1:
+        got = "dictionaries" if named else f"tensors of different shapes, such as {sorted(shapes)[:2]}"
+        raise TypeError(
+            f"labels must be one tensor for all samples of a batch; got {got}. Labels of tokens are padded "
+            "with -100. Boxes cannot be read: detection is not supported. Of a detector its classes can be "
+            "compared and distilled: let it return the logits of its anchors or queries (samples, places, "
+            "classes), and hand in labels (samples, places), -1 where a place has none, or no labels"
+        )
 
 
 def _unlabelled(labels):

@@ -29,6 +29,8 @@ def cost(model: nn.Module, inputs) -> Cost:
     convolutions and counts two operations for each multiply-accumulate). Weights of a quantised copy count
     with their bits.
     """
+    # A compiled model is counted as what was compiled: torch warns of a counter around the compiled one.
+    model = getattr(model, "_orig_mod", model)
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         call(model, rows_of(inputs, slice(1)))
     return Cost(

@@ -21,6 +21,7 @@ from kdviz.schemes.stacked import Evaluator, distill_stack, fraction, teachers, 
 from kdviz.schemes.supervised import train
 from kdviz.tracing import answer, check_model, rows_of
 from kdviz.training.describe import Undescribable, describe, say_once, versions
+from kdviz.training.devices import checked_device
 from kdviz.training.jobs import Sweep
 from kdviz.training.loop import Run
 from kdviz.training.mapped import stacked_objective, structure
@@ -106,6 +107,13 @@ def sweep(
         Iterate, or ``finish()``; ``table`` has one row a student: ``seed``, the point, accuracies and
         agreement with the teacher in percent, mean negative log-likelihood in nats, and ``problem``,
         which says why a student could not be trained and is empty otherwise.
+
+    Raises
+    ------
+    TypeError, ValueError
+        What was handed in is not of these kinds.
+    ValueError
+        At the end, where not a single student could be trained: why the first could not, and how many.
     """
     _check_functions(data=data, student=student, teacher=teacher)
     if students_at_once is not None and not (_is_whole(students_at_once) and students_at_once > 0):
@@ -208,9 +216,11 @@ class Recipe:
             data = self.data(seed=seed, **setting.data)
             start = self.student(seed=seed, **setting.student)
             _check_drawn(data, start)
+            # Here, since the workers of an executor may have a device that this machine lacks.
+            device = checked_device(self.device)
         except (TypeError, ValueError, ArithmeticError, LookupError, RuntimeError) as problem:
             raise _NoData(_said(problem)) from problem
-        return data.to(self.device), start.to(self.device)
+        return data.to(device), start.to(device)
 
     def described(self, setting):
         """What data and initial students of this setting depend on, but for the seed."""

@@ -12,6 +12,7 @@ from kdviz.losses.checks import check_labels
 from kdviz.schemes.evaluation import evaluate_batches, evaluate_student
 from kdviz.schemes.own_data import MOST_KEPT, BatchLesson
 from kdviz.tracing import Trace, answer, size_of
+from kdviz.training.devices import checked_device
 from kdviz.training.lesson import Lesson
 from kdviz.training.loop import Run
 from kdviz.training.options import ObjectiveLike, Training
@@ -151,7 +152,7 @@ def is_split(data):
 
 
 def moved(data, device):
-    return data if device is None else data.to(device)
+    return data if device is None else data.to(checked_device(device))
 
 
 def _asked(teacher):

@@ -331,7 +331,7 @@ class Comparison:
     # What is drawn of a comparison stands in kdviz.study.sections, which imports plotly and the explorers.
 
     def soft_targets(self, count: int = 40, temperature: float = 4.0):
-        """The soft-target explorer of samples of every class; they must be images."""
+        """The soft-target explorer of samples of every class: images, waves of sounds, texts, or rows."""
         return _sections().soft_targets(self, count, temperature)
 
     def relations(self, count: int = 60):

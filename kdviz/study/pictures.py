@@ -62,14 +62,20 @@ def look_at(comparison, inputs):
     return [_text(_single(one)) for one in inputs]
 
 
+def drawn(comparison, inputs):
+    """The samples as images, a sound as its wave; ValueError where they are texts."""
+    shown = [one.image() if isinstance(one, Sound) else one for one in look_at(comparison, inputs)]
+    if not shown or any(not isinstance(one, np.ndarray) for one in shown):
+        raise ValueError(NO_IMAGES)
+    return shown
+
+
 def images_of(comparison, inputs, side=None):
     """The samples as images (n, height, width) or (n, height, width, 3), as the explorers draw them.
 
     Images of several sizes are brought to the smallest, and all to at most ``side`` pixels.
     """
-    shown = look_at(comparison, inputs)
-    if not shown or any(not isinstance(one, np.ndarray) for one in shown):
-        raise ValueError(NO_IMAGES)
+    shown = drawn(comparison, inputs)
     height, width = (min(image.shape[axis] for image in shown) for axis in (0, 1))
     if side is not None and max(height, width) > side:
         height, width = (max(1, round(length * side / max(height, width))) for length in (height, width))

@@ -1,4 +1,9 @@
-// Buttons under each figure: save it as a picture, or what it draws as a table.
+// Draws the figures, with buttons under each: save it as a picture, or what it draws as a table.
+for (const place of document.querySelectorAll("[data-plotly]")) {
+  const { data, layout, config } = JSON.parse(place.textContent);
+  place.replaceChildren();
+  Plotly.newPlot(place, data, layout, config);
+}
 // A row for each point, or for each cell of a map.
 function rowsOf(trace) {
   const x = trace.x ?? [], y = trace.y ?? [];

@@ -1,5 +1,6 @@
 """A comparison as one page that opens from a file and asks the network for nothing."""
 
+import json
 from html import escape
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from kdviz.explorers.base import allowed
 from kdviz.study import sentences
 from kdviz.study.comparison import FEW
 from kdviz.study.sections import Table, sections
@@ -25,13 +27,17 @@ def to_html(comparison, path, title="Teacher and student compared"):
     # Before any work is done: a folder that cannot be made says so now.
     path.parent.mkdir(parents=True, exist_ok=True)
     template = Environment(loader=FileSystemLoader(_HERE), autoescape=True).get_template("report.html")
+    made = [_made(part, comparison) for part in sections(comparison)]
+    plotly, script = get_plotlyjs(), (_HERE / "report.js").read_text(encoding="utf-8")
+    explorers = [picture.static_script() for *_, picture in made if hasattr(picture, "static_script")]
     page = template.render(
         title=title,
         comparison=comparison,
-        sections=[_made(part, comparison) for part in sections(comparison)],
+        sections=[given[:3] for given in made],
         tables=list(_tables(comparison)),
-        plotly=Markup(get_plotlyjs()),
-        saving=Markup((_HERE / "report.js").read_text(encoding="utf-8")),
+        scripts=Markup(allowed(plotly, script, *explorers)),
+        plotly=Markup(plotly),
+        script=Markup(script),
     )
     # Half of a pair of surrogates, as a broken name may hold, is no text.
     write_whole(path, page.encode("utf-8", "replace"))
@@ -44,7 +50,7 @@ def _made(part, comparison):
         drawn = "" if picture is None else _drawn(picture, sentence)
     except Exception as problem:
         sentence, drawn = f"This part could not be drawn: {problem}", ""
-    return part, sentence, Markup(drawn)
+    return part, sentence, Markup(drawn), picture
 
 
 def _tables(comparison):
@@ -84,6 +90,8 @@ def _drawn(picture, sentence):
     # On a narrow screen a title inside the figure would run into its legend.
     title = escape(picture.layout.title.text or "")
     picture.update_layout(title=None, margin={"t": 60})
-    drawn = picture.to_html(full_html=False, include_plotlyjs=False, config=settings)
+    # As data, not as the script that plotly would write: with names of the reader's in it, it could be any.
+    figure = json.dumps({**json.loads(picture.to_json()), "config": settings}).replace("<", "\\u003c")
+    drawn = f'<div data-plotly><script type="application/json">{figure}</script></div>'
     named = f'<div class="title">{title}</div>'
     return f'{named}<div class="drawn" role="img" aria-label="{escape(sentence, quote=True)}">{drawn}</div>'

@@ -16,7 +16,7 @@ from kdviz.inputs.models import Answers, logits_in, outputs_of
 from kdviz.measure.similarity import procrustes
 from kdviz.study import sentences
 from kdviz.study.gallery import gallery
-from kdviz.study.pictures import NO_IMAGES, images_of, look_at, plan, resized
+from kdviz.study.pictures import NO_IMAGES, drawn, images_of, look_at, plan, resized
 from kdviz.tracing import rows_of
 
 # What each explorer may put into a page, in bytes, and how long attributions may take, in seconds.
@@ -54,8 +54,9 @@ def sections(comparison):
     """The sections that are made of this comparison, in the order of the report."""
     kind, classes = comparison.kind, comparison.known.any()
     probable = not kind.has_numbers
-    images = _are_images(comparison)
-    explored = images and kind.name in ("classes", "binary")
+    shown = _first_shown(comparison)
+    has_softmax = shown is not None and kind.name in ("classes", "binary")
+    explored = has_softmax and isinstance(shown, np.ndarray)
     has_layers = comparison.cka is not None
     has_embeddings = bool(comparison.samples.embeddings)
     asked = all(model is not None for model in comparison.models.values())
@@ -73,7 +74,7 @@ def sections(comparison):
         (Section("Where they differ most", sentences.disagreements, gallery), True),
         (Section("Layer by layer", sentences.layers, cka, 620), has_layers),
         (Section("Embeddings", sentences.embeddings, embeddings), has_layers and has_embeddings),
-        (Section("Soft targets", sentences.soft_targets, soft_targets), explored),
+        (Section("Soft targets", sentences.soft_targets, soft_targets), has_softmax),
         (Section("Relations", sentences.relations, relations), explored and has_embeddings),
         (
             Section("What they look at", sentences.attribution, attribution),
@@ -96,12 +97,12 @@ def drawn_figures(comparison):
     return found
 
 
-def _are_images(comparison):
+def _first_shown(comparison):
+    """What a reader looks at of the first sample, or None; the gallery says what is wrong."""
     try:
-        return isinstance(look_at(comparison, comparison.samples.inputs[:1])[0], np.ndarray)
+        return look_at(comparison, comparison.samples.inputs[:1])[0]
     except Exception:
-        # The gallery says what is wrong.
-        return False
+        return None
 
 
 def recall(comparison, most=20):
@@ -189,8 +190,10 @@ def embeddings(comparison, count=120):
 
 def soft_targets(comparison, count=40, temperature=4.0):
     """The soft-target explorer of samples of every class; of many classes with those that matter for them."""
-    height, width, channels = _size(comparison)
-    count, side = plan(count, height, width, channels * 4 / 3, _BUDGET)
+    texts, side = isinstance(_first_shown(comparison), str), None
+    if not texts:
+        height, width, channels = _size(comparison)
+        count, side = plan(count, height, width, channels * 4 / 3, _BUDGET)
     shown = comparison.samples.of_every_class(count)
     teacher, student = (shown.logits[name] for name in ("teacher", comparison.student))
     classes, labels = comparison.classes, shown.classes
@@ -201,9 +204,8 @@ def soft_targets(comparison, count=40, temperature=4.0):
         classes, labels = [classes[row] for row in rows], np.searchsorted(rows, labels)
     # A class that is masked has no number on a page.
     teacher, student = (np.where(np.isneginf(values), -1e4, values) for values in (teacher, student))
-    return SoftTargetExplorer.from_logits(
-        images_of(comparison, shown.inputs, side), labels, teacher, student, classes, temperature=temperature
-    )
+    seen = look_at(comparison, shown.inputs) if texts else images_of(comparison, shown.inputs, side)
+    return SoftTargetExplorer.from_logits(seen, labels, teacher, student, classes, temperature=temperature)
 
 
 def _that_matter(teacher, student, labels):
@@ -217,6 +219,7 @@ def _that_matter(teacher, student, labels):
 
 def relations(comparison, count=60):
     """The relation explorer of samples of every class, at the last layer before the logits."""
+    _check_images(comparison)
     height, width, channels = _size(comparison)
     count, side = plan(count, height, width, channels * 4 / 3, _BUDGET)
     shown = _with_embeddings(comparison, count)
@@ -231,6 +234,7 @@ def relations(comparison, count=60):
 
 def attribution(comparison, count=20, methods=None):
     """The attribution explorer of samples of every class; of large images fewer and smaller ones."""
+    _check_images(comparison)
     names = [comparison.student, *comparison.others]
     # Beside the two no more than fit beside each other; the strongest come first.
     models = comparison.asked(names[:4])
@@ -294,10 +298,13 @@ class Picked(torch.nn.Module):
 
 def _size(comparison):
     """Height, width and channels of the images that are looked at."""
-    image = look_at(comparison, comparison.samples.inputs[:1])[0]
-    if not isinstance(image, np.ndarray):
-        raise ValueError(NO_IMAGES)
+    image = drawn(comparison, comparison.samples.inputs[:1])[0]
     return (*image.shape[:2], 1 if image.ndim == 2 else 3)
+
+
+def _check_images(comparison):
+    if not isinstance(_first_shown(comparison), np.ndarray):
+        raise ValueError(NO_IMAGES)
 
 
 def _with_embeddings(comparison, count):

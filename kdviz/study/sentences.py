@@ -209,10 +209,10 @@ def embeddings(comparison, count=120):
 
 
 def soft_targets(comparison):
-    text = "Move the temperature; choose an image."
+    text = "Move the temperature; choose a sample."
     if len(comparison.classes) > 20:
         text += (
-            f" Of {len(comparison.classes):,} classes only those that matter for these images are here, and "
+            f" Of {len(comparison.classes):,} classes only those that matter for these samples are here, and "
             "the softmax is among them."
         )
     return text

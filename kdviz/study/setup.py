@@ -11,6 +11,7 @@ from kdviz.inputs import kinds
 from kdviz.inputs.batches import BatchSource
 from kdviz.inputs.kinds import kind_of
 from kdviz.inputs.models import outputs_of
+from kdviz.inputs.stops import one_sample_too_few
 from kdviz.measure.answers import KINDS, AnswerKind
 from kdviz.study.sandbox import Snapshot, fixed_seed
 from kdviz.study.step_trace import step_arguments, take_step, take_steps
@@ -25,7 +26,7 @@ class CannotCheck(Exception):
 
 
 class StepFailed(CannotCheck):
-    """The reader's step stopped with an error."""
+    """The reader's step stopped with an error, which is the cause."""
 
 
 class LabelsWrong(CannotCheck):
@@ -33,7 +34,7 @@ class LabelsWrong(CannotCheck):
 
 
 class ModelStops(CannotCheck):
-    """A model stopped with an error on the reader's data."""
+    """A model stopped with an error on the reader's data, which is the cause."""
 
 
 class LossPoint(NamedTuple):
@@ -140,7 +141,7 @@ class Setup:
         """What a model gives for each batch, in eval mode."""
         found = self._outputs[who]
         if isinstance(found, Exception):
-            raise ModelStops(f"the {who} to answer on your data; it stops with {_named(found)}") from found
+            raise ModelStops(f"the {who} to answer on your data") from found
         return found
 
     @cached_property
@@ -251,6 +252,12 @@ class Setup:
         """Sixteen steps in turn: gradients may be gathered over several."""
         return self._run(take_steps, count=16)
 
+    def why(self, stop):
+        """What stopped the step or a model, in words."""
+        problem = stop.__cause__
+        said = one_sample_too_few(problem, self.teacher, self.student) or problem
+        return f"{type(problem).__name__}: {said}"
+
     def _run(self, take, **how):
         if self.step is None:
             raise CannotCheck("step=, your training step")
@@ -263,7 +270,7 @@ class Setup:
         except CannotCheck:
             raise
         except Exception as problem:
-            raise StepFailed(f"a step that runs; yours stops with {_named(problem)}") from problem
+            raise StepFailed("a step that runs") from problem
 
     def last_layer(self, who):
         """The module of a model that gives its logits, where one does: a step may call the parts alone."""
@@ -361,7 +368,3 @@ def _last_layer(setup, who):
         return None
     ends = [module for module, output in found if output is logits and not any(module.children())]
     return ends[-1] if ends else None
-
-
-def _named(problem):
-    return f"{type(problem).__name__}: {problem}"

@@ -60,6 +60,8 @@ class StepTrace:
     hooked_layers: set = field(default_factory=set)
     # Of the layers that the reader hooks, those whose output a later layer has changed.
     overwritten: list[str] = field(default_factory=list)
+    # The step returned a loss whose gradient it had not taken, as one does that a trainer calls.
+    backward_left: bool = False
     # The step called backward() on a loss that hangs on no weight.
     cut: bool = False
 
@@ -81,6 +83,7 @@ def take_step(setup, disturb=False, answers=None):
             stand_in = partial(_answering, setup.pick, lambda logits: answers + (logits - logits.detach()))
             hooks.callback(student.register_forward_hook(stand_in).remove)
         _watch(setup, seen, hooks)
+        _stop_logging(setup)
         before = _state(teacher), _state(student)
         try:
             with seen.calls:
@@ -108,6 +111,7 @@ def _backward(loss, seen):
     """Where the step left the backward pass to its caller, it is made here."""
     if not loss.requires_grad or seen.gradients:
         return
+    seen.backward_left = True
     try:
         loss.backward()
     except RuntimeError as problem:
@@ -122,6 +126,7 @@ def take_steps(setup, count=2, clear=False):
     """
     with fixed_seed(), setup.kept:
         states = [_parameters(setup.student)]
+        _stop_logging(setup)
         for _ in range(count):
             setup.step(**_arguments(setup, setup.cached))
             states.append(_parameters(setup.student))
@@ -130,6 +135,13 @@ def take_steps(setup, count=2, clear=False):
                     optimizer.zero_grad()
                 setup.student.zero_grad()
         return states
+
+
+def _stop_logging(setup):
+    """Modules of Lightning log into the loop of their trainer, which does not run; kept puts theirs back."""
+    for module in setup.kept.of_type(torch.nn.Module):
+        if hasattr(module, "training_step") and hasattr(module, "log"):
+            vars(module)["log"] = lambda *given, **named: None
 
 
 def _arguments(setup, cached):

@@ -113,6 +113,16 @@ class Sweep:
         for job, rows in run([job for job in missing if not self._stopped.is_set()]):
             self._rows.update(zip(job.rows, rows, strict=True))
             yield self.table
+        self._check_any_trained()
+
+    def _check_any_trained(self):
+        """A sweep without a single student is an error, not a table of reasons."""
+        reasons = [self._rows[row]["problem"] for row in sorted(self._rows)]
+        if not reasons or len(reasons) < self.total or not all(reasons):
+            return
+        others = self.total - reasons.count(reasons[0])
+        rest = f" ({others} of them for other reasons: see sweep.problems)" if others else ""
+        raise ValueError(f"no student could be trained, of {self.total} in this sweep{rest}: {reasons[0]}")
 
     def _run_here(self, jobs):
         for job in jobs:

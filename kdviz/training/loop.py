@@ -13,11 +13,18 @@ from kdviz.losses.objective import Objective, as_objective
 from kdviz.models.frozen import in_train_mode
 from kdviz.seeding import seeded
 from kdviz.tracing import Trace
+from kdviz.training.devices import checked_device
 from kdviz.training.lesson import Lesson
 from kdviz.training.mapped import each_memory, each_value, over_teachers
 from kdviz.training.record import Record, plain
 from kdviz.training.threads import limited_threads
 from kdviz.training.updates import Updates, check_settings, count_steps, in_single
+
+CANNOT_BE_COPIED = (
+    "a run cannot be copied or pickled: it holds generators, and functions of yours. run.save(folder) and "
+    "kdviz.load_run(folder, run) go on another day with a run of kdviz.distill or kdviz.train. Its student "
+    "is a network like any other: copy.deepcopy(run.student), torch.save(run.student.state_dict(), path)"
+)
 
 
 @dataclass
@@ -78,6 +85,7 @@ class Run:
         self.record_every = self.record_every or max(1, self.steps // 20)
         self.objective = as_objective(self.objective)
         self.student = in_train_mode(self.student)
+        self.device = checked_device(self.device)
         if self.device is not None:
             self.student.to(self.device)
         self._frozen = [module for module in self.student.modules() if not module.training]
@@ -284,6 +292,9 @@ class Run:
         from kdviz.training.saving import save_run
 
         return save_run(self, folder)
+
+    def __getstate__(self):
+        raise TypeError(CANNOT_BE_COPIED)
 
     def __repr__(self):
         state = f"{self.step} of {self.steps} steps"

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from kdviz.training.loop import Run
+from kdviz.training.loop import CANNOT_BE_COPIED, Run
 
 
 class Stages:
@@ -76,6 +76,9 @@ class Stages:
         """Change a setting of the objective, as :meth:`Run.set` does, for this stage and those to come."""
         self.runs[-1].set(address, value)
         self._settings[address] = value
+
+    def __getstate__(self):
+        raise TypeError(CANNOT_BE_COPIED)
 
     def __repr__(self):
         return f"Stages({len(self.runs)} of {self.count}; {self.runs[-1]!r})"

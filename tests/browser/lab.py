@@ -10,6 +10,9 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from itertools import count
+
+import nbformat
 
 from kdviz.course.paths import copy_course
 
@@ -18,7 +21,16 @@ KNOWN = (
     re.compile(r"/lsp/status"),
     re.compile(r"Could not find the language server"),
     re.compile(r"No such comm"),
+    # And at every restart of a kernel.
+    re.compile(r"frozen.modules|make the debugger miss|Debugging will proceed"),
 )
+
+
+def write_notebook(path, sources):
+    """A notebook of these code cells."""
+    cells = [nbformat.v4.new_code_cell(source.strip()) for source in sources]
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), path)
 
 
 def _is_executed(path):
@@ -172,3 +184,24 @@ class LabPage:
 
     def close(self):
         self.context.close()
+
+
+class TheatrePage(LabPage):
+    """A notebook with a training theatre, and a last cell in which the kernel can be asked."""
+
+    tags = count()
+
+    @property
+    def theatre(self):
+        return self.page.locator(".kdviz-theatre").first
+
+    def press(self, name):
+        self.theatre.get_by_role("button", name=name, exact=True).click()
+
+    def value(self, expression):
+        """What an expression is worth in the kernel, by way of the last cell."""
+        tag = f"<{next(self.tags)}>"
+        cell = self.write_and_run(self.page.locator(".jp-CodeCell").last, f"print({tag!r}, {expression})")
+        output = cell.locator(".jp-OutputArea-output", has_text=tag)
+        output.wait_for(timeout=20_000)
+        return output.inner_text().removeprefix(tag).strip()

@@ -3,11 +3,9 @@
 import re
 import statistics
 import time
-from itertools import count
 
-import nbformat
 import pytest
-from lab import LabPage
+from lab import TheatrePage, write_notebook
 
 pytestmark = [pytest.mark.browser, pytest.mark.complete]
 
@@ -37,10 +35,7 @@ shows[-1]
 
 @pytest.fixture
 def lab(browser, server):
-    cells = [nbformat.v4.new_code_cell(source.strip()) for source in CELLS]
-    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    notebook = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
-    nbformat.write(notebook, server[1] / "notebooks" / "theatre.ipynb")
+    write_notebook(server[1] / "notebooks" / "theatre.ipynb", CELLS)
     opened = Lab(browser, server[0])
     opened.open("theatre.ipynb")
     opened.run_all()
@@ -50,24 +45,7 @@ def lab(browser, server):
     assert opened.asked == [] and opened.said == []
 
 
-class Lab(LabPage):
-    tags = count()
-
-    @property
-    def theatre(self):
-        return self.page.locator(".kdviz-theatre").first
-
-    def press(self, name):
-        self.theatre.get_by_role("button", name=name, exact=True).click()
-
-    def value(self, expression):
-        """What an expression is worth in the kernel, by way of the last cell."""
-        tag = f"<{next(self.tags)}>"
-        cell = self.write_and_run(self.page.locator(".jp-CodeCell").last, f"print({tag!r}, {expression})")
-        output = cell.locator(".jp-OutputArea-output", has_text=tag)
-        output.wait_for(timeout=20_000)
-        return output.inner_text().removeprefix(tag).strip()
-
+class Lab(TheatrePage):
     def rerun(self, place):
         self.page.locator(".jp-CodeCell").nth(place).locator(".cm-content").click()
         self.page.keyboard.press("Control+Enter")

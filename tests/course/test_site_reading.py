@@ -7,6 +7,7 @@ import kdviz as kd
 from kdviz.course import site
 from kdviz.course.pages import Page
 from kdviz.explorers import guess, tally
+from kdviz.explorers.base import allowed
 
 pytestmark = pytest.mark.browser
 PAGE = Page("01_one", "One", teaches="what one is", minutes=5, difficulty="easy")
@@ -14,8 +15,9 @@ ASKED = ("Which is more?", ["one", "two"])
 
 
 def shown_by(source, widget):
-    output = new_output("execute_result", {"text/html": widget.static_html()}, execution_count=1)
-    return new_code_cell(source, outputs=[output])
+    allows = {"text/html": {"script": allowed(widget.static_script())}}
+    shown = {"data": {"text/html": widget.static_html()}, "metadata": allows}
+    return new_code_cell(source, outputs=[new_output("execute_result", **shown, execution_count=1)])
 
 
 def cells():

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -102,3 +104,11 @@ def test_prints_its_card():
     assert "CC BY 4.0" in str(card) and "1,797" in str(card)
     assert "| licence |" in card._repr_markdown_()
     assert "1200 train" in repr(digits())
+
+
+def test_a_split_of_ones_own_says_what_it_holds():
+    data = digits(labels=50, seed=3)
+    own = replace(data, card=None, settings={})
+    counts = "1200 train, 50 labelled, 1200 transfer, 200 validation, 397 test"
+    assert repr(own) == f"data of your own, seed 0: {counts}" and own.seed == 0
+    assert repr(data).endswith(counts) and ", seed 3 (labels=50" in repr(data)

@@ -22,16 +22,22 @@ def page(offline):
 
 @pytest.fixture
 def live(offline):
-    """Open an explorer with its `model` and the `close` of its view at hand: the test is the kernel."""
+    """Open an explorer with its `model` and the `close` of its view at hand: the test is the kernel.
+
+    `heard` holds what the explorer does at each event.
+    """
 
     def open_page(shown, **size):
         # The state of a live widget, which may differ from that of its static twin.
         state = json.dumps(base.Explorer.static_state(shown), allow_nan=False)
         module = shown._esm.replace("export default", "const module =")
         script = (
-            f"{module}\n{base.HOST}\nconst model = new StaticModel({state}); module.initialize?.({{model}});"
+            f"{module}\n{base.HOST}\nconst model = new StaticModel({state});"
+            "const heard = {}, on = model.on.bind(model);"
+            "model.on = (event, act) => { heard[event] = act; on(event, act); };"
+            "module.initialize?.({model});"
             "const place = document.querySelector('#place');"
-            "Object.assign(window, {model, close: module.render({model, el: place})});"
+            "Object.assign(window, {model, heard, close: module.render({model, el: place})});"
         )
         return offline(
             f"{HEAD}<style>{shown._css}</style><div id='place'></div><script type='module'>{script}</script>",

@@ -302,6 +302,19 @@ def test_a_map_of_other_settings_hides_neither_errors_nor_that_it_trains(noteboo
 
 
 @pytest.mark.browser
+def test_a_kernel_that_was_restarted_is_told_of_and_the_map_stays(notebook):
+    shown = explorers.landscape(table_of())
+    notebook.open(shown)
+    notebook.receive(shown, running=True, message="3 of 30 seeds.")
+    button, cells = notebook.view.get_by_role("button"), notebook.view.locator(".cell").count()
+    assert button.inner_text() == "Stop" and button.is_enabled()
+    notebook.view.evaluate("() => heard.comm_live_update()")
+    assert notebook.told().startswith("The kernel was restarted")
+    assert button.inner_text() == "Train" and button.is_disabled()
+    assert notebook.view.locator(".cell").count() == cells > 0
+
+
+@pytest.mark.browser
 def test_a_slider_follows_python(notebook):
     shown = explorers.landscape(table_of())
     notebook.open(shown)

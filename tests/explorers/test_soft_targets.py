@@ -63,6 +63,7 @@ def test_permutations_are_fixed_and_leave_the_true_class(arrays):
         ({"images": np.zeros((5, 8, 8))}, r"shape \(6, height, width\)"),
         ({"images": np.zeros((6, 2, 8, 8))}, "must be grey"),
         ({"images": np.full((6, 8, 8), -0.4)}, "inputs \\+ data.mean"),
+        ({"images": ["a text"] * 5}, "must be 6 texts, one for each row of logits; got 5"),
         ({"labels": np.arange(5)}, r"shape \(6,\)"),
         ({"labels": np.full(6, 10)}, "from 0 to 9"),
         ({"labels": np.full(6, -1)}, "from 0 to 9"),
@@ -102,6 +103,14 @@ def test_shows_as_a_widget_and_where_a_site_is_built_as_its_static_twin(arrays, 
     assert data[WIDGET]["model_id"] == explorer.model_id
     assert data["text/html"] == explorer.static_html()
     assert data["text/plain"] == "SoftTargetExplorer(6 images, 10 classes, temperature=4)"
+
+
+def test_texts_stand_in_place_of_images(arrays):
+    texts = [f"sentence {number}" for number in range(6)]
+    explorer = SoftTargetExplorer.from_logits(**{**arrays, "images": texts})
+    assert explorer.texts == texts and explorer.images.size == 0
+    assert repr(explorer) == "SoftTargetExplorer(6 texts, 10 classes, temperature=4)"
+    assert saved_state(explorer.static_html())["texts"] == texts
 
 
 def saved_state(page):

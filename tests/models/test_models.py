@@ -1,3 +1,4 @@
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -90,3 +91,10 @@ def test_an_ensemble_answers_by_the_published_rules():
 def test_an_ensemble_of_bad_settings_says_what_is_expected(settings, says):
     with pytest.raises(ValueError, match=says):
         Ensemble([mlp(64, 8, 10)], **settings)
+
+
+def test_a_compiled_model_costs_what_it_was_compiled_from():
+    model, images = mlp(64, 16, 10), torch.zeros(1, 1, 8, 8)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert cost(torch.compile(model, backend="eager"), images) == cost(model, images)

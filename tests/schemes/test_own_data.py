@@ -72,6 +72,33 @@ class Named(Dataset):
         return {"image": self.inputs[row], "label": int(self.labels[row])}
 
 
+class Ends(Named):
+    """It asks an iterator that has ended: for one sample, or before it gives a first batch."""
+
+    def __getitem__(self, row):
+        return super().__getitem__(row if row != 7 else next(iter([])))
+
+
+class NeverBegins(IterableDataset):
+    def __iter__(self):
+        return next(iter([]))
+
+
+@pytest.mark.parametrize(
+    ("data", "where"),
+    [
+        (Ends, "Ends. raised StopIteration where sample 7 of 90 was asked for: a next.. in its __getitem__"),
+        (lambda *_: NeverBegins(), "NeverBegins. raised StopIteration where its first batch .* __iter__"),
+        (lambda *_: DataLoader(NeverBegins()), "NeverBegins. raised StopIteration where its first batch"),
+    ],
+)
+def test_data_that_asks_an_iterator_that_ended_are_named_and_nobody_else(table, pair, data, where):
+    with pytest.raises(ValueError, match=where):
+        kd.distill(*pair, data(*table), SOFT, steps=20).finish()
+    with pytest.raises(ValueError, match=where):
+        kd.train(pair[1], data(*table), steps=20).finish()
+
+
 def test_a_run_is_the_loop_that_one_would_write(table, pair):
     teacher, student = pair
     batches = [tuple(part[n : n + 30] for part in table) for n in (0, 30, 60)]

@@ -1,4 +1,5 @@
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import numpy as np
@@ -311,7 +312,11 @@ def test_what_was_in_the_way_is_not_kept(known):
 
     # Whether or not it can be described: a module of one's own cannot.
     there, late.described_as = False, "late data" if known else remote_work
-    broken = small_sweep(data=late, seeds=2).finish(progress=False)
+    broken = small_sweep(data=late, seeds=2)
+    with pytest.raises(
+        ValueError, match="no student could be trained, of 12 in this sweep: the file is broken"
+    ):
+        broken.finish(progress=False)
     assert broken.table.problem.unique().tolist() == ["the file is broken"] and broken.done == 12
     there = True
     mended = small_sweep(data=late, seeds=2).finish(progress=False)
@@ -384,6 +389,33 @@ def test_a_bad_point_costs_its_own_row_only(bad, said):
     assert said in table.problem[1] and table.accuracy.notna().tolist() == [True, False, True]
 
 
+@pytest.mark.parametrize("executor", [None, ThreadPoolExecutor])
+def test_a_sweep_without_a_single_student_is_an_error(executor):
+    def late(seed):
+        raise ValueError(f"the file of seed {seed} is broken")
+
+    point, executor = {"temperature": 2, "soft_weight": 0.5}, executor and executor()
+    for changes, grid, said in (
+        (
+            {"seeds": 2},
+            [{**point, "steps": 0}] * 2,
+            "no student .*, of 4 in .*: steps must be a whole",
+        ),
+        (
+            {"seeds": 2, "data": late},
+            [point],
+            r"no student .* of 2 in .*\(1 of them for other .*file of seed 0",
+        ),
+        ({"device": "cuda:99"}, [point], "finds no device 'cuda:99'"),
+    ):
+        found = small_sweep(grid, **{"seeds": 1, "executor": executor, **changes})
+        # Each time that it is asked for, with the rows in the table.
+        for _ in range(2):
+            with pytest.raises(ValueError, match=said):
+                found.finish(progress=False)
+        assert len(found.problems) == found.total
+
+
 def test_a_number_that_overflows_costs_its_own_rows_only():
     points = [{"temperature": 1e308, "soft_weight": 0.5, "steps": 3}, {"temperature": 2, "soft_weight": 0.5}]
     table = rows_of_sweep(points, seeds=2)
@@ -402,12 +434,15 @@ def test_a_network_that_cannot_be_made_costs_its_own_rows_only():
 
 
 def endless(data):
-    return torch.full((len(data.transfer), 10), torch.inf)
+    """The teacher of seed 0 has lost its head."""
+    return torch.full((len(data.transfer), 10), torch.inf if data.seed == 0 else 0.0)
 
 
-def test_a_teacher_of_infinite_logits_is_a_problem_of_the_rows(own_store):
-    table = rows_of_sweep([{}], SoftTargets(4), teacher=endless)
-    assert table.problem.str.contains("no finite number").all()
+def test_a_teacher_of_infinite_logits_is_a_problem_of_its_rows(own_store):
+    table = rows_of_sweep([{}], SoftTargets(4), teacher=endless, seeds=2)
+    assert table.problem.str.contains("no finite number").tolist() == [True, False]
+    with pytest.raises(ValueError, match="no student .* of 1 in .* no finite number at step 1"):
+        rows_of_sweep([{}], SoftTargets(4), teacher=endless)
 
 
 def test_dropout_and_batch_statistics_in_a_sweep():

@@ -194,7 +194,7 @@ def test_a_part_that_fails_says_why_and_the_others_stand(monkeypatch, tmp_path):
         monkeypatch.setattr(sections, name, fails)
     page = page_of(found, tmp_path)
     assert page.count("This part could not be drawn: a part of mine") == 2
-    assert page.count("js-plotly-plot") or page.count("plotly-graph-div") >= 2
+    assert page.count("<div data-plotly>") >= 2
     with pytest.warns(UserWarning, match="Calibration: This part could not be drawn"):
         monkeypatch.setattr(
             sections.Section, "is_figure", property(lambda self: self.heading == "Calibration")
@@ -297,6 +297,53 @@ def test_sounds_are_drawn_and_played(browser, tmp_path):
     page.close()
     silent = kd.compare(Heard(0), Heard(1), waves, progress=False).gallery().cards[0]
     assert "<audio" not in silent and "<img" in silent
+
+
+def test_soft_targets_stand_beside_the_waves_of_sounds(tmp_path):
+    waves, labels = torch.sin(torch.arange(2000) * torch.rand(30, 1, 1) / 5), torch.arange(30) % 3
+    found = kd.compare(Heard(0), Heard(1), (waves, labels), sample_rate=8000, progress=False)
+    explorer = found.soft_targets(count=6)
+    shown = found.samples.of_every_class(6)
+    assert explorer.images.shape[0] == 6 and explorer.images.shape[2] > 2 * explorer.images.shape[1]
+    np.testing.assert_allclose(explorer.teacher_logits, shown.logits["teacher"])
+    page = found.to_html(tmp_path / "sounds.html").read_text()
+    assert [f">{name}<" in page for name in ("Soft targets", "Relations")] == [True, False]
+    assert "This part could not be drawn" not in page
+    for part in (found.relations, found.attribution):
+        with pytest.raises(ValueError, match="this explorer draws images"):
+            part()
+
+
+class Counted(nn.Module):
+    def __init__(self, seed):
+        super().__init__()
+        self.e, self.f = made(nn.Embedding, 50, 4, seed=seed), made(nn.Linear, 4, 3, seed=seed)
+
+    def forward(self, tokens):
+        return self.f(self.e(tokens).mean(1))
+
+
+def test_soft_targets_stand_beside_texts(browser, tmp_path):
+    tokens = torch.arange(240).reshape(30, 8) % 50
+
+    def read(one):
+        return " ".join(f"word{token}" for token in one.tolist())
+
+    data = tokens, torch.arange(30) % 3
+    found = kd.compare(Counted(0), Counted(1), data, show=read, progress=False)
+    shown = found.samples.of_every_class(9)
+    texts = found.soft_targets(count=9).texts
+    assert texts == [read(one[0]) for one in shown.inputs] and len(set(texts)) > 5
+    page = browser.new_page()
+    problems = []
+    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    page.goto(found.to_html(tmp_path / "texts.html").as_uri())
+    excerpts = page.get_by_role("radiogroup", name="Text", exact=True).get_by_role("radio")
+    excerpts.nth(2).click()
+    assert page.locator(".subject .text").inner_text() == excerpts.nth(2).inner_text()
+    assert [excerpts.nth(n).get_attribute("aria-checked") for n in (1, 2)] == ["false", "true"]
+    assert excerpts.nth(2).bounding_box()["height"] > 20 and problems == []
+    page.close()
 
 
 def test_a_wave_is_drawn_from_its_lowest_to_its_highest_value():

@@ -1,14 +1,18 @@
-"""Models of real libraries, made from configurations: transformers, scikit-learn, onnxruntime."""
+"""Real libraries: transformers from configurations, scikit-learn, onnxruntime, Lightning."""
+
+import copy
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from reviewed import DATA, INPUTS, OBJECTIVE, net
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from torch.nn import functional as F
+from torch.utils.data import DataLoader, TensorDataset
 
 import kdviz as kd
 from kdviz.seeding import seeded
@@ -312,3 +316,79 @@ def test_distill_of_transformers_sees_the_positions_that_count(transformers):
     known = labels[:, 1:] >= 0
     expected = by_hand(ours[known], theirs[known], labels[:, 1:][known])
     assert next(run).total == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.fixture
+def lightning():
+    return pytest.importorskip("lightning")
+
+
+def module(lightning, wrong=False):
+    """A training module that holds both, with the objective of kdviz, or without the logarithm."""
+
+    class Distillation(lightning.LightningModule):
+        def __init__(self):
+            super().__init__()
+            self.teacher, self.student = net(width=32, scale=60.0).requires_grad_(False), net(seed=1)
+
+        def forward(self, inputs):
+            return self.student(inputs)
+
+        def training_step(self, batch, batch_idx):
+            inputs, labels = batch
+            ours, theirs = kd.trace(self.student, inputs), kd.tracing.answer(self.teacher, inputs)
+            loss, terms = OBJECTIVE(ours, theirs, labels)
+            if wrong:
+                p, q = (part.logits.div(4).softmax(1) for part in (ours, theirs))
+                loss = 0.1 * terms["cross_entropy"] + 14.4 * F.kl_div(p, q, reduction="batchmean")
+            self.log("loss", loss)
+            self.log_dict(terms)
+            return loss
+
+        def configure_optimizers(self):
+            return torch.optim.SGD(self.student.parameters(), 0.1)
+
+    return Distillation().train()
+
+
+def a_trainer(lightning):
+    quiet = ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary")
+    return lightning.Trainer(max_steps=2, accelerator="cpu", **dict.fromkeys(quiet, False))
+
+
+@pytest.mark.parametrize("trained", [False, True])
+@pytest.mark.parametrize("wrong", [False, True])
+def test_a_training_module_of_lightning_is_looked_at(lightning, wrong, trained):
+    """Before a trainer has it, and after, when it logs into a loop that has ended."""
+    held, data = module(lightning, wrong), DataLoader(TensorDataset(*DATA), 50, shuffle=True)
+    optimizer, trainer = held.configure_optimizers(), a_trainer(lightning)
+    if trained:
+        trainer.fit(held, data)
+        held.train()
+    before, logged = copy.deepcopy(held.state_dict()), dict(trainer.callback_metrics)
+    for student in (held.student, held):
+        found = kd.diagnose(
+            held.teacher, student, data, step=held.training_step, optimizer=optimizer, objective=OBJECTIVE
+        )
+        assert found.names == (["log_forgotten"] if wrong else []), str(found)
+        told = {one.name for one in found.passed}
+        assert wrong or {"form_of_the_loss", "teacher_has_no_effect", "soft_term_small"} <= told
+        assert not found.not_put_back
+    for name, part in held.state_dict().items():
+        assert torch.equal(part, before[name]), name
+    assert dict(trainer.callback_metrics) == logged and "log" not in vars(held)
+
+
+def test_a_training_module_of_lightning_learns_and_is_compared(lightning):
+    held = module(lightning)
+    table = kd.compare(held.teacher, held, DATA, progress=False).table
+    assert table.equals(kd.compare(held.teacher, held.student, DATA, progress=False).table)
+    with torch.no_grad():
+        apart = F.kl_div(held(INPUTS).log_softmax(1), held.teacher(INPUTS).softmax(1), reduction="batchmean")
+    assert table.kl["student"] == pytest.approx(float(apart), rel=1e-5)
+    teacher, student = (copy.deepcopy(part.state_dict()) for part in (held.teacher, held.student))
+    a_trainer(lightning).fit(held, DataLoader(TensorDataset(*DATA), 50))
+    assert all(torch.equal(part, teacher[name]) for name, part in held.teacher.state_dict().items())
+    assert not any(torch.equal(part, student[name]) for name, part in held.student.state_dict().items())
+    taught = kd.compare(held.teacher, held, DATA, progress=False).table
+    assert taught.kl["student"] < table.kl["student"]

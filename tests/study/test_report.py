@@ -56,8 +56,8 @@ def test_the_page_holds_every_part_and_no_address(build, tmp_path):
     assert "default-src 'none'" in page
     for heading in ("Each class by itself", "Calibration", "Where they differ most", "Layer by layer"):
         assert f"<h2>{heading}</h2>" in page
-    drawn = "data-kdviz-explorer" in page
-    assert drawn == (build is images)
+    # Bars stand beside whatever can be looked at, and the other explorers draw images alone.
+    assert [f"<h2>{name}</h2>" in page for name in ("Soft targets", "Relations")] == [True, build is images]
     assert len(page) < 7_000_000
     if build is text:
         assert "word3" in page
@@ -209,7 +209,8 @@ def test_baselines_go_by_the_names_that_the_reader_gave():
 def test_a_table_has_no_image_explorers_and_says_what_to_do():
     found = table()
     with pytest.raises(ValueError, match="show="):
-        found.soft_targets()
+        found.relations()
+    assert all("sd)" in text for text in found.soft_targets().texts)
     inputs, row = points()[0].double(), found.disagreements.indices[0]
     kept = torch.cat(found.samples.inputs).double()
     away = (inputs[row] - kept.mean(0)) / kept.std(0, correction=0)

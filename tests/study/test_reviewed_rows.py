@@ -1,17 +1,21 @@
 """Rows of the two reviews that no other test goes through: the right value, or words that say what to do."""
 
 import collections
+import copy
+import pickle
+import re
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from reviewed import DATA, INPUTS, LABELS, OBJECTIVE, STUDENT, TEACHER, compared, distilled, net, right_loss
+from setups import loss_step
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.svm import SVC
 from torch import nn
-from torch.utils.data import DataLoader, IterableDataset, SequentialSampler, TensorDataset
+from torch.utils.data import DataLoader, Dataset, IterableDataset, SequentialSampler, TensorDataset
 
 import kdviz as kd
 
@@ -225,13 +229,46 @@ def swept(layer):
     return sweep.finish(progress=False).table
 
 
+class Boxes(Dataset):
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, row):
+        return INPUTS[row], {"boxes": torch.rand(row + 1, 4), "labels": torch.ones(row + 1)}
+
+
+# More than any machine has.
+AWAY = "cuda:99"
+NOT_THERE = "finds no device 'cuda:99' on this machine; there is: cpu.*Leave device out"
+NORMED = nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 10))
+ODD = DataLoader(TensorDataset(INPUTS[:41], LABELS[:41]), 20)
+ONE = "normalisation '1' got a batch of one sample.*drop_last=True.*larger batches.*eval mode"
 BOXES = [([torch.rand(3, 8, 8)] * 4, [{"boxes": torch.rand(2, 4), "labels": torch.ones(2)}] * 4)]
 TEXTS = INPUTS, np.array(["cat", "dog"] * 100)
 
 REFUSED = {
-    "boxes compared": (lambda: compared(data=BOXES), "labels must be numbers"),
-    "boxes diagnosed": (lambda: kd.diagnose(TEACHER, STUDENT, BOXES), "labels must be numbers"),
-    "boxes distilled": (lambda: distilled(data=BOXES), "labels must be numbers"),
+    "boxes compared": (lambda: compared(data=BOXES), "got dictionaries.*detection is not supported"),
+    "boxes diagnosed": (lambda: kd.diagnose(TEACHER, STUDENT, BOXES), "detection is not supported"),
+    "boxes distilled": (lambda: distilled(data=BOXES), "detection is not supported"),
+    "boxes trained": (lambda: kd.train(STUDENT, BOXES).finish(), "detection is not supported"),
+    "boxes of unequal number": (
+        lambda: compared(data=[(INPUTS[:2], [torch.rand(2, 4), torch.rand(3, 4)])]),
+        r"such as \[\(2, 4\), \(3, 4\)\].*detection is not supported",
+    ),
+    "a data set of boxes": (lambda: compared(data=Boxes()), "a sample has any number of boxes"),
+    "a data set of boxes distilled": (lambda: distilled(data=Boxes()), "a sample has any number of boxes"),
+    "one sample and batch statistics distilled": (lambda: distilled(student=NORMED, data=ODD, steps=3), ONE),
+    "one sample and batch statistics trained": (
+        lambda: kd.train(NORMED, DATA, batch_size=1, steps=1).finish(),
+        ONE,
+    ),
+    "a device that is not there distilled": (lambda: distilled(device=AWAY), NOT_THERE),
+    "a device that is not there trained": (lambda: kd.train(STUDENT, DATA, device=AWAY), NOT_THERE),
+    "a device that is not there, a kdviz data set": (
+        lambda: kd.train(kd.models.mlp(64, 8, 10), kd.datasets.digits(), device=AWAY),
+        NOT_THERE,
+    ),
+    "a device of no such name": (lambda: distilled(device="gpu"), "finds no device 'gpu'"),
     "texts diagnosed": (lambda: kd.diagnose(TEACHER, STUDENT, TEXTS), "LabelEncoder"),
     "texts distilled": (lambda: distilled(data=TEXTS), "LabelEncoder"),
     "texts trained": (lambda: kd.train(STUDENT, TEXTS).finish(), "LabelEncoder"),
@@ -279,6 +316,32 @@ def test_what_is_refused_says_what_to_do(name):
 
 def test_an_output_that_is_not_said_is_a_finding():
     assert kd.diagnose(Pair(), Pair(), DATA).names[:2] == ["teacher_stops", "student_stops"]
+
+
+def test_the_doctor_names_the_layer_that_needs_two_samples():
+    student = copy.deepcopy(NORMED).train()
+    # Every step of 41 samples in twenties is right, but for the last one.
+    for data, names in (
+        (DataLoader(ODD.dataset, 20, drop_last=True), []),
+        (DataLoader(ODD.dataset, 19), []),
+        (ODD, ["lone_sample"]),
+        (DataLoader(TensorDataset(*DATA), 1), ["step_fails", "lone_sample"]),
+    ):
+        optimizer = torch.optim.SGD(student.parameters(), 0.1)
+        step = loss_step(right_loss)
+        found = kd.diagnose(TEACHER, student, data, step=step, optimizer=optimizer)
+        told = [*found.names, *(one.name for one in found.questions)]
+        assert [name for name in told if name != "teacher_miscalibrated"] == names, str(found)
+        assert bool(names) == bool(re.search(ONE, " ".join(str(found).split())))
+
+
+@pytest.mark.parametrize("how", [copy.copy, copy.deepcopy, pickle.dumps, lambda run: torch.save(run, "a")])
+def test_a_run_is_not_copied_but_saved(how, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    stages = kd.schemes.born_again([kd.models.mlp(64, 8, 10)] * 2, kd.datasets.digits(), steps=1)
+    for run in (distilled(), stages):
+        with pytest.raises(TypeError, match=r"run.save\(folder\).*kdviz.load_run\(folder, run\)"):
+            how(run)
 
 
 def test_dropout_trains_in_a_stack():

@@ -38,6 +38,11 @@ CLAIMS = [
         differs="4 and 300 are the arms' names",
     ),
     Claim(
+        "The student is far ahead of the twin with 60 labels.",
+        live='gap(noises, "60 labels") > 10',
+        differs="60 is the arm's name",
+    ),
+    Claim(
         "The student that saw no label is well ahead of the twins with 2,000.",
         live=['gap(seen, "2,000 labels") > 4 and gap(seen, "2,000 labels, other seed") > 4'],
         differs="2,000 is the arm's name",
@@ -93,13 +98,13 @@ CLAIMS = [
         live="set(first.names) == PLANTED and not mended.names",
     ),
     Claim(
-        "Holds on these six little tasks: students who hear a teacher on unlabelled data beat twins that have few labels.",
+        "Holds on these seven little tasks: students who hear a teacher on unlabelled data beat twins that have few labels.",
         live=[
             'gap(comparison, "100 labels") > 2 and gap(seen, "2,000 labels") > 4 and gap(topics, "60 labels") > 10',
             'difference(scores["distilled"], scores["40 labels"]).better',
-            'gap(written, "60 texts") > 2 and gap(painted, "4 pictures") > 1',
+            'gap(written, "60 texts") > 2 and gap(painted, "4 pictures") > 1 and gap(noises, "60 labels") > 10',
         ],
-        differs="six are the tasks",
+        differs="seven are the tasks",
     ),
     Claim(
         "Null on the photographs and on the table: a student who heard the teacher on all inputs, against a twin with all their labels.",
@@ -113,7 +118,7 @@ EXEMPT = {
     "One over seeds asks what other starts would give; of three seeds it is wide, and section 6 takes eight.": "what an interval is",
     "The ground alone, most of each picture, makes a high accuracy.": "what the pictures are",
     "Now eight seeds: each has its own split, its own forest and its own 40 labelled rows.": "what is done",
-    "The table has eight seeds for it, the digits have three; photographs, texts and pictures have one, which is an example and no evidence.": "what was done",
+    "The table has eight seeds for it, the digits have three; photographs, texts, pictures and sounds have one, which is an example and no evidence.": "what was done",
     'Does not hold: "nothing was found, so it is right".': "a warning about the doctor",
     "Test: your student is half a point better.": "a question",
     "Test: several seeds in pairs, and an interval that does not contain 0.": "an answer in general",

@@ -20,6 +20,14 @@ export function follow(model, traits, draw) {
   };
 }
 
+// A kernel that restarts forgets the widget, and tells only this event: the page goes on as one without a kernel.
+export function whenRestarted(model, state) {
+  const message = "The kernel was restarted, and what trained in it has ended. Run this cell again to train.";
+  model.on("comm_live_update", () => {
+    for (const [name, value] of Object.entries({ ...state, live: false, message })) model.set(name, value);
+  });
+}
+
 // What goes wrong in an action is told in an element of the panel.
 export function guardedBy(place, what, action) {
   return (...given) => {

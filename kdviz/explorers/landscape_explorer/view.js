@@ -5,7 +5,7 @@ import { BASELINE, button, html, INK, keepKeys, knob, onArrows, stripes, STUDENT
   words } from "../kit/elements.js";
 import { mix, WHITE } from "../kit/images.js";
 import { clamp, signed } from "../kit/numbers.js";
-import { follow, guardedBy, save } from "../kit/panel.js";
+import { follow, guardedBy, save, whenRestarted } from "../kit/panel.js";
 
 // The colour says who is ahead: the baseline's grey or the student's orange, light enough for ink on top.
 const AHEAD = [240, 138, 75], BEHIND = [158, 158, 158];
@@ -206,7 +206,7 @@ function status(model) {
 
 // ---- The panel ----
 
-const TRAITS = ["cells", "curves", "chosen", "shown", "running", "message", "labels", "label_noise"];
+const TRAITS = ["cells", "curves", "chosen", "shown", "running", "live", "message", "labels", "label_noise"];
 const STATIC = "To train with other settings, this needs a running kernel. Choosing cells works here.";
 
 // The chosen cell moves by the arrow keys; upwards is a larger weight.
@@ -264,7 +264,7 @@ function render({ model, el }) {
     drawCurves(model, curves);
     bar.draw();
     readOut.textContent = sentence(model);
-    message.textContent = model.get("live") ? status(model) : STATIC;
+    message.textContent = model.get("live") ? status(model) : model.get("message") || STATIC;
   });
 
   const behind = html("div", { class: "behind" }, seeds, curves);
@@ -274,4 +274,8 @@ function render({ model, el }) {
   return follow(model, TRAITS, draw);
 }
 
-export default { render };
+function initialize({ model }) {
+  whenRestarted(model, { running: false });
+}
+
+export default { initialize, render };

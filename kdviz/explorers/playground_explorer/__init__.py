@@ -14,7 +14,7 @@ import torch
 import traitlets
 
 from kdviz.datasets import digits
-from kdviz.explorers.base import Explorer, bundle
+from kdviz.explorers.base import Explorer, allowed, bundle
 from kdviz.explorers.wire import pack
 from kdviz.schemes.supervised import teacher
 
@@ -161,7 +161,9 @@ def playground(story="few-labels", *, controls=None, hide=(), **settings):
 def playground_page():
     """The playground as the text of one page that opens from the file system and asks for nothing."""
     explorer = Playground(packed=packed(), standalone=True, **_state("few-labels", (), {}))
-    return (_HERE / "page.html").read_text("utf-8").replace("<!-- playground -->", explorer.static_html())
+    page = (_HERE / "page.html").read_text("utf-8")
+    page = page.replace("<!-- scripts -->", allowed(explorer.static_script()))
+    return page.replace("<!-- playground -->", explorer.static_html())
 
 
 def story_settings(name):

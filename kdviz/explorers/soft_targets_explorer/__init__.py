@@ -1,5 +1,6 @@
 """The soft-target explorer: teacher and student on one image, at any temperature."""
 
+import numpy as np
 import torch
 import traitlets
 
@@ -38,6 +39,8 @@ class SoftTargetExplorer(ImageExplorer):
     student_logits = Array("float64").tag(sync=True)
     # Row n, column c: the class whose teacher's logit class c takes when n is permuted.
     permutations = Array("uint16", 65535).tag(sync=True)
+    # In place of images.
+    texts = traitlets.List(traitlets.Unicode()).tag(sync=True)
     # What the Reset button goes back to.
     defaults = traitlets.Dict().tag(sync=True)
 
@@ -50,7 +53,7 @@ class SoftTargetExplorer(ImageExplorer):
         Parameters
         ----------
         images : (n, height, width), (n, 1, height, width) or in colour (n, 3, height, width)
-            Grey, from 0 (paper) to 1 (ink).
+            Grey, from 0 (paper) to 1 (ink). Or a list of n texts.
         labels : (n,) the true classes, 0 to C - 1
         teacher_logits, student_logits : (n, C)
         classes : C names
@@ -68,7 +71,12 @@ class SoftTargetExplorer(ImageExplorer):
                 "shape; pass both models the same images"
             )
         labels = class_numbers(labels, *teacher.shape)
-        images = checked_images(images, len(teacher))
+        texts = images if isinstance(images, list) and all(isinstance(one, str) for one in images) else []
+        if texts and len(texts) != len(teacher):
+            raise ValueError(
+                f"there must be {len(teacher)} texts, one for each row of logits; got {len(texts)}"
+            )
+        images = np.zeros((len(teacher), 0, 0)) if texts else checked_images(images, len(teacher))
         check_index("index", index, len(teacher))
         start = {
             "temperature": _checked_temperature(temperature),
@@ -79,6 +87,7 @@ class SoftTargetExplorer(ImageExplorer):
         }
         return cls(
             images=images,
+            texts=texts,
             labels=labels.tolist(),
             classes=classes,
             teacher_logits=teacher,
@@ -93,10 +102,8 @@ class SoftTargetExplorer(ImageExplorer):
         return _checked_temperature(proposal.value)
 
     def __repr__(self):
-        return (
-            f"SoftTargetExplorer({len(self.labels)} images, {len(self.classes)} classes, "
-            f"temperature={self.temperature:g})"
-        )
+        samples = f"{len(self.labels)} {'texts' if self.texts else 'images'}"
+        return f"SoftTargetExplorer({samples}, {len(self.classes)} classes, temperature={self.temperature:g})"
 
 
 def soft_targets(teacher, student, data, count=40, temperature=4.0):

@@ -5,8 +5,8 @@
 // `look(model)` computes afresh. The model's traits are the only state.
 
 import { chart, lineThrough, scale } from "../kit/chart.js";
-import { checkbox, html, keepKeys, markChosen, onKeys, radioGroup, setAttributes, setText, stripes, svg,
-  words } from "../kit/elements.js";
+import { checkbox, html, keepKeys, markChosen, onKeys, radio, radioGroup, setAttributes, setText, stripes,
+  svg, words } from "../kit/elements.js";
 import { fillPixels, imagePicker, imagesOf } from "../kit/images.js";
 import { clamp, largestIndex, logSoftmax, mean, minus, norm, softmax } from "../kit/numbers.js";
 import { drawnByFrame, openPanel, restingChange, traitsOf } from "../kit/panel.js";
@@ -150,7 +150,7 @@ function lineSample(className) {
 // ---- What there is to see ----
 
 function decode(model) {
-  const known = traitsOf(model, ["classes", "labels"]);
+  const known = traitsOf(model, ["classes", "labels", "texts"]);
   const [teacher, student, permutations] = ["teacher_logits", "student_logits", "permutations"].map(
     (name) => {
       return arrayOf(model, name);
@@ -194,10 +194,20 @@ function bestWrong(logits, truth) {
 
 // ---- The parts of the panel ----
 
-function thumbnails({ images, labels, classes, runnersUp }, change) {
-  const picker = imagePicker(images, (i) => `true class ${classes[labels[i]]}`,
-    (index) => change({ index, class_index: runnersUp[index] }));
+function thumbnails({ images, texts, labels, classes, runnersUp }, change) {
+  const truth = (i) => `true class ${classes[labels[i]]}`;
+  const choose = (index) => change({ index, class_index: runnersUp[index] });
+  const picker = texts.length ? textPicker(texts, truth, choose) : imagePicker(images, truth, choose);
   return { element: picker.element, draw: (view) => picker.draw(view.index) };
+}
+
+function textPicker(texts, name, choose) {
+  const excerpts = texts.map((text, i) => {
+    const said = `text ${i + 1} of ${texts.length}, ${name(i)}: ${text}`;
+    return radio(html("span", {}, text), { class: "excerpt", title: text, "aria-label": said });
+  });
+  const element = radioGroup("Text", "excerpts", excerpts, choose);
+  return { element, draw: (chosen) => markChosen(excerpts, chosen) };
 }
 
 function temperatureControl(model, change) {
@@ -250,8 +260,8 @@ function temperatureControl(model, change) {
   };
 }
 
-function subject({ images }) {
-  const canvas = html("canvas", { class: "big", role: "img" });
+function subject({ images, texts }) {
+  const canvas = html("canvas", { class: "big", role: "img" }), text = html("p", { class: "text" });
   const rows = {
     kl: ["KL(teacher ‖ student)", "nats"],
     cross: ["Cross-entropy: this plus the teacher’s entropy", "nats"],
@@ -266,11 +276,12 @@ function subject({ images }) {
     element: html(
       "div",
       { class: "subject" },
-      html("div", {}, canvas, html("p", { class: "truth" }, "true class ", truth)),
+      html("div", {}, texts.length ? text : canvas, html("p", { class: "truth" }, "true class ", truth)),
       html("div", { class: "readings" }, ...readings),
     ),
     draw(view) {
-      if (painted !== view.index) fillPixels(canvas, images.shape, images.colours[view.index]);
+      if (texts.length) setText(text, texts[view.index]);
+      else if (painted !== view.index) fillPixels(canvas, images.shape, images.colours[view.index]);
       painted = view.index;
       const name = view.classes[view.truth];
       setAttributes(canvas, { "aria-label": `The image chosen; its true class is ${name}` });

@@ -5,7 +5,7 @@ import { button, html, INK, setAttributes, slide, STUDENT, svg, svgPicture, TEAC
   words } from "../kit/elements.js";
 import { imagesOf, pixelPicture } from "../kit/images.js";
 import { largestIndex, percent, softmax } from "../kit/numbers.js";
-import { follow, guardedBy, save } from "../kit/panel.js";
+import { follow, guardedBy, save, whenRestarted } from "../kit/panel.js";
 import { unpack } from "../kit/wire.js";
 import { diagram, WIDTH } from "./diagram.js";
 import { frameAt, isOver, knobName, linesOf, measuresOf, momentOf, sentence, setting,
@@ -425,6 +425,7 @@ const TRAITS = [
   "steps",
   "stages",
   "state",
+  "live",
   "message",
   "seconds",
   "chosen",
@@ -456,7 +457,7 @@ function render({ model, el }) {
     const spoken = time.playing() || model.get("state") === "playing" ? "off" : "polite";
     for (const told of [arrows.about, readOut]) told.setAttribute("aria-live", spoken);
     readOut.textContent = image ? `${text} ${image.described(view)}` : text;
-    message.textContent = model.get("live") ? model.get("message") : REPLAY;
+    message.textContent = model.get("message") || (model.get("live") ? "" : REPLAY);
   }
 
   let asked = false;
@@ -511,6 +512,7 @@ function initialize({ model }) {
     }
   };
   model.on("change:latest", append);
+  whenRestarted(model, { state: "stopped" });
   return () => model.off("change:latest", append);
 }
 

@@ -4,8 +4,11 @@ import torch
 from scipy.stats import binom
 from torch.utils import _pytree as pytree
 
+from kdviz.inputs.models import outputs_of
+from kdviz.inputs.stops import one_sample_too_few
 from kdviz.measure.answers import as_whole
-from kdviz.study.findings import Passed, finding, verdict
+from kdviz.study.findings import Passed, finding, question, verdict
+from kdviz.study.sandbox import fixed_seed
 from kdviz.study.setup import CannotCheck, LabelsWrong
 
 
@@ -80,4 +83,22 @@ def sorted_batches(setup):
         yield verdict(bad, "sorted_batches", f"{evidence}; the data has {classes}", evidence)
 
 
-CHECKS = (empty_data, inputs_not_finite, labels_out_of_range, sorted_batches)
+def lone_sample(setup):
+    """An epoch that ends with a batch of one stops at a batch normalisation of single numbers."""
+    loader, total = setup.source.loader, setup.source.total
+    if loader is None or total is None or not loader.batch_size:
+        raise CannotCheck("a DataLoader as data, whose length is known")
+    last, problem = total % loader.batch_size or loader.batch_size, None
+    if last == 1 and setup.batches:
+        try:
+            with torch.no_grad(), fixed_seed(), setup.kept:
+                outputs_of(setup.student, setup.batches[0].head(1), "the student", setup.pick)
+        except Exception as stop:
+            problem = one_sample_too_few(stop.__cause__, setup.student)
+    if problem:
+        yield question("lone_sample", problem)
+    else:
+        yield Passed("lone_sample", f"the last batch of an epoch has size {last}")
+
+
+CHECKS = (empty_data, inputs_not_finite, labels_out_of_range, sorted_batches, lone_sample)

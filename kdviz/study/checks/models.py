@@ -20,7 +20,7 @@ def models_stop(setup):
             try:
                 count = len(setup.outputs(who))
             except ModelStops as problem:
-                yield finding(f"{who}_stops", str(problem).partition("stops with ")[2])
+                yield finding(f"{who}_stops", setup.why(problem))
             else:
                 yield Passed(f"{who}_stops", f"answers in {count} batches")
 

@@ -14,7 +14,7 @@ def step_fails(setup):
     try:
         seen = setup.stepped
     except StepFailed as problem:
-        yield finding("step_fails", str(problem).partition("stops with ")[2])
+        yield finding("step_fails", setup.why(problem))
         return
     if seen.student_passes or seen.gradients:
         yield Passed("step_fails", f"{len(seen.student_passes)} forward passes of the student")
@@ -159,7 +159,8 @@ def _moving(setup):
     if not setup.moved_by:
         raise CannotCheck("optimizer=")
     takes = {"optimizer", "optimizers"} & {*step_arguments(setup.step)}
-    if not takes and not setup.step_reaches(torch.optim.Optimizer):
+    # A trainer that takes the gradient also moves the student, by the optimizer that it holds.
+    if not takes and (seen.backward_left or not setup.step_reaches(torch.optim.Optimizer)):
         raise CannotCheck("a step that takes the argument `optimizer` and moves the student with it")
     if seen.cut:
         raise CannotCheck("a gradient at the student")
