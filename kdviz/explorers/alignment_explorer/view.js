@@ -6,7 +6,7 @@
 // canvas, since hundreds of elements would cost frames.
 
 import { chart } from "../kit/chart.js";
-import { dropDown, html, INK, keepKeys, onArrows, onKeys, setAttributes, setText, STUDENT,
+import { choice, html, INK, keepKeys, onArrows, onKeys, setAttributes, setText, slide, STUDENT,
   svg } from "../kit/elements.js";
 import { fillPixels, imagesOf, mix, WHITE } from "../kit/images.js";
 import { clamp, decimals, percent } from "../kit/numbers.js";
@@ -76,12 +76,6 @@ function look(model, store, playhead) {
   };
 }
 
-// A list to choose from, with its name.
-function choice(text, options, onChange) {
-  const select = dropDown(text, options, onChange);
-  return { select, element: html("label", { class: "chooser" }, html("span", {}, text), select) };
-}
-
 // ---- The controls ----
 
 function controls(model, player, change) {
@@ -89,33 +83,28 @@ function controls(model, player, change) {
   const runs = choice("Training", model.get("runs").map((name, i) => [i, name]),
     (i) => change({ run: Number(i) }));
   const views = choice("View", [["pca", "PCA"], ["tsne", "t-SNE"]], (view) => change({ view }));
-  const slider = keepKeys(
-    html("input", { type: "range", min: 0, max: last, step: 1, "aria-label": "Training step" }),
-  );
   const goTo = (snapshot) => {
     player.stop();
     change({ snapshot });
   };
-  slider.addEventListener("input", () => goTo(Number(slider.value)));
-  onKeys(slider, { " ": player.toggle });
+  const slider = slide("Training step", { min: 0, max: last }, goTo, html("b"));
+  onKeys(slider.input, { " ": player.toggle });
   const next = () => goTo((model.get("snapshot") + 1) % steps.length);
   const bar = transport(player, next, () => change(model.get("defaults")));
-  const value = html("b");
   return {
     element: html(
       "div",
       { class: "controls" },
       runs.element,
       views.element,
-      html("label", { class: "scrubber" }, html("span", {}, "Step ", value), slider),
+      html("label", { class: "scrubber" }, html("span", {}, "Step ", slider.output), slider.input),
       html("div", { class: "buttons" }, ...bar.buttons),
     ),
     draw(view) {
       runs.select.value = view.run;
       views.select.value = view.view;
-      slider.value = view.snapshot;
-      setText(value, `${view.step} of ${steps[last]}`);
-      slider.setAttribute("aria-valuetext", `training step ${view.step} of ${steps[last]}`);
+      const told = `${view.step} of ${steps[last]}`;
+      slider.show(view.snapshot, told, `training step ${told}`);
       bar.draw();
     },
   };

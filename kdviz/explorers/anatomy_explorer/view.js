@@ -4,7 +4,7 @@
 // the parts of the panel draw it. The gradients come from Python; here they are turned and scaled.
 
 import { chart } from "../kit/chart.js";
-import { checkbox, dropDown, html, INK, knob, stripes, STUDENT, svg, svgPicture, TEACHER,
+import { checkbox, choice, html, INK, knob, stripes, STUDENT, svg, svgPicture, TEACHER,
   words } from "../kit/elements.js";
 import { fillPixels, imagePicker, imagesOf } from "../kit/images.js";
 import { capital, clamp, largestIndex, minus, norm, softmax } from "../kit/numbers.js";
@@ -247,9 +247,8 @@ function controls(model, { names, temperatures }) {
   const choosers = [["loss", "Loss", "Loss", names], ["against", "against", "Against", names], ["also", "and",
     "And against", ["", ...names]]].map(
       ([trait, text, label, options]) => {
-        const select = dropDown(label, options.map((name) => [name, name || "nothing"]),
-          (name) => save(model, trait, name));
-        return { trait, select, element: html("label", { class: "knob" }, text, select) };
+        const named = options.map((name) => [name, name || "nothing"]);
+        return { trait, ...choice(text, named, (name) => save(model, trait, name), label) };
       },
     );
   const last = temperatures.length - 1;

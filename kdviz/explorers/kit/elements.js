@@ -70,11 +70,17 @@ export function button(text, onClick, attributes = {}) {
   return made;
 }
 
-export function dropDown(text, options, onChange) {
+function dropDown(text, options, onChange) {
   const made = options.map(([value, name]) => html("option", { value }, name));
   const select = keepKeys(html("select", { "aria-label": text }, ...made));
   select.addEventListener("change", () => onChange(select.value));
   return select;
+}
+
+// A list to choose from, with its name.
+export function choice(text, options, onChange, label = text) {
+  const select = dropDown(label, options, onChange);
+  return { select, element: html("label", { class: "knob" }, html("span", {}, text), select) };
 }
 
 export function checkbox(text, onChange, className = "switch") {

@@ -3,7 +3,7 @@
 // `look(model)` computes everything a view shows from the model's traits, which are the only state.
 
 import { apart, chart, lineThrough, ticksOf } from "../kit/chart.js";
-import { BASELINE, chooser, dropDown, html, INK, knob, onArrows, setAttributes, STUDENT, svg, TEACHER,
+import { BASELINE, choice, chooser, html, INK, knob, onArrows, setAttributes, STUDENT, svg, TEACHER,
   words } from "../kit/elements.js";
 import { mean, minus, signed } from "../kit/numbers.js";
 import { drawnByFrame, openPanel, save } from "../kit/panel.js";
@@ -308,8 +308,8 @@ function makePicture(choose) {
 function makeControls(model) {
   const points = model.get("points"), benchmarks = model.get("benchmarks");
   const pick = (text, name, options, read = String) => {
-    const select = dropDown(text, options, (value) => save(model, name, read(value)));
-    return { element: html("label", { class: "knob" }, text, select), show: () => {
+    const { select, element } = choice(text, options, (value) => save(model, name, read(value)));
+    return { element, show: () => {
       select.value = model.get(name);
     } };
   };

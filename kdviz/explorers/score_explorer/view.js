@@ -3,7 +3,7 @@
 // `look(model)` computes everything a view shows from the model's traits, which are the only state.
 
 import { chart, lineThrough } from "../kit/chart.js";
-import { BASELINE, dropDown, html, knob, STUDENT, svg, svgPicture, tableRow, TEACHER,
+import { BASELINE, choice, html, knob, STUDENT, svg, svgPicture, tableRow, TEACHER,
   words } from "../kit/elements.js";
 import { minus, signed } from "../kit/numbers.js";
 import { follow, guardedBy, save } from "../kit/panel.js";
@@ -144,9 +144,9 @@ function render({ model, el }) {
   const minimum = knob("Least accuracy", { min: 0, max: 100, step: 1 },
     (value) => save(model, "minimum", value));
   const measures = model.get("measures").map((name) => [name, name]);
-  const select = dropDown("Size in", measures, (name) => save(model, "measure", name));
+  const size = choice("Size in", measures, (name) => save(model, "measure", name));
   // With one measure there is nothing to choose.
-  const choice = select.length > 1 ? [html("label", { class: "knob" }, "Size in", select)] : [];
+  const sizes = measures.length > 1 ? [size.element] : [];
   const drawing = svgPicture(...SIZE, "Distillation score and gain of each student, by size");
   const body = html("tbody");
   const readOut = html("p", { class: "read-out", "aria-live": "polite" });
@@ -155,13 +155,13 @@ function render({ model, el }) {
     const view = look(model);
     weight.show(view.weight, view.weight.toFixed(2));
     minimum.show(view.minimum, `${view.minimum} %`);
-    select.value = view.measure;
+    size.select.value = view.measure;
     drawChart(view, drawing);
     drawTable(view, body);
     readOut.textContent = sentence(view);
   });
 
-  const controls = html("div", { class: "controls" }, weight.element, minimum.element, ...choice);
+  const controls = html("div", { class: "controls" }, weight.element, minimum.element, ...sizes);
   const table = html("div", { class: "scroll" }, html("table", {}, body));
   el.append(html("div", { class: "kdviz-score" }, controls, drawing, table, readOut));
   draw();

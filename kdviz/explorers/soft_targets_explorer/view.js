@@ -62,34 +62,8 @@ export function angle(u, v) {
 const LOWEST = 0.5;
 const HIGHEST = 100;
 // What the keys and the Step button go through; dragging and playing reach all values between.
-const STEPS = [
-  0.5,
-  0.6,
-  0.7,
-  0.8,
-  0.9,
-  1,
-  1.25,
-  1.5,
-  2,
-  2.5,
-  3,
-  4,
-  5,
-  6,
-  8,
-  10,
-  12,
-  16,
-  20,
-  25,
-  32,
-  40,
-  50,
-  64,
-  80,
-  100,
-];
+const STEPS = [0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.25, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10, 12, 16, 20, 25, 32, 40, 50,
+  64, 80, 100];
 const TICKS = [0.5, 1, 2, 4, 8, 16, 32, 100];
 const PLAY_SECONDS = 9;
 

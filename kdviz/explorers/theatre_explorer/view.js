@@ -415,21 +415,8 @@ function imagePart(model) {
   };
 }
 
-const TRAITS = [
-  "frames",
-  "latest",
-  "marks",
-  "terms",
-  "knobs",
-  "settings",
-  "steps",
-  "stages",
-  "state",
-  "live",
-  "message",
-  "seconds",
-  "chosen",
-];
+const TRAITS = ["frames", "latest", "marks", "terms", "knobs", "settings", "steps", "stages", "state", "live",
+  "message", "seconds", "chosen"];
 const REPLAY =
   "A replay: play it, or drag. The bars are each step's settings; to turn them, it needs a running kernel.";
 const views = new WeakMap();
