@@ -1,62 +1,197 @@
 """Page 14: three stored tables, and one training of learned weights."""
 
+import pandas as pd
+
 from kdviz.course.claims import Claim, gain, table
 from kdviz.course.experiments import n14_which_layer as experiments
 
-WEIGHT = {"hint": 10.0, "similarities": 1000.0}
 PAIRS = [(mine, theirs) for mine in (1, 2, 3) for theirs in (1, 2, 3)]
+CONTROLS = ("shuffled", "untrained")
+WEIGHTS = {"hint": 10.0, "similarities": 1000.0}
 LABELS = {"arm": "hard labels"}
 
 
-def cell(loss, mine, theirs, minus=None, pairs="right"):
-    """A cell of the map, over hard labels or over another arm."""
-    rows = table("layer_pairs")
-    weight = experiments.best_on_validation(
-        table(rows, arm=loss, pairs=pairs), ["arm"], ["weight"]
-    ).weight.iloc[0]
-    own = {"arm": loss, "pairs": pairs, "weight": weight, "student_layer": mine, "teacher_layer": theirs}
-    return gain(rows, own, minus=minus or LABELS)
+def cell(loss, *pair, minus=LABELS, pairs="right"):
+    """A cell of a map, over hard labels or over another arm."""
+    own = experiments.best_on_validation(table("layer_pairs", arm=loss, pairs=pairs), ["arm"], ["weight"])
+    cell = {"student_layer": pair[0], "teacher_layer": pair[1]}
+    return over(table(own, **cell), minus)
 
 
-def at(loss, mine, theirs):
-    """A cell of the right map as an arm to compare with."""
-    return {
-        "arm": loss, "pairs": "right", "weight": WEIGHT[loss], "student_layer": mine, "teacher_layer": theirs
-    }  # fmt: skip
+def at(loss, *pair):
+    """A cell of the first map, to be compared with."""
+    cell = {"student_layer": pair[0], "teacher_layer": pair[1]}
+    return {"arm": loss, "pairs": "right", "weight": WEIGHTS[loss], **cell}
 
 
-def means(loss):
-    """The mean gains of the nine cells, from low to high."""
-    return sorted(cell(loss, *pair).mean for pair in PAIRS)
+def over(rows, minus, base="layer_pairs"):
+    """These rows, one a seed, minus an arm of a stored table."""
+    both = pd.concat([rows.assign(side="own"), table(base, **minus).assign(side="other")])
+    return gain(both, {"side": "own"}, minus={"side": "other"})
 
 
-def honest(loss, minus=LABELS):
-    """The pair that validation chooses, over another arm."""
-    chosen = experiments.chosen_pairs(table("layer_pairs", arm=loss, pairs="right"))
-    return gain(_with(chosen, minus), {"arm": loss, "chosen": True}, minus={**minus, "chosen": False})
+def honest(loss, minus=LABELS, pairs="right"):
+    """What validation chooses of a loss, over another arm."""
+    return over(experiments.chosen_pairs(table("layer_pairs", arm=loss, pairs=pairs)), minus)
 
 
-def _with(chosen, minus):
-    import pandas as pd
-
-    return pd.concat([chosen.assign(chosen=True), table("layer_pairs", **minus).assign(chosen=False)])
-
-
-def mixture(arm, minus=LABELS, pairs="right"):
-    """An arm of the table of mixtures at its chosen weight, over another arm or over hard labels."""
-    import pandas as pd
-
-    rows = experiments.chosen_weights(table("learned_layers"))
-    rows = pd.concat([table(rows, pairs=pairs), table("layer_pairs", **LABELS)])
-    return gain(rows, arm, minus=minus)
+def choice(loss):
+    row = experiments.chosen_pairs(table("layer_pairs", arm=loss, pairs="right")).iloc[0]
+    return row.student_layer, row.teacher_layer
 
 
-def loss(arm, minus=LABELS, pairs="right"):
-    """A loss on maps at its chosen weight, over another arm or over hard labels."""
+def mixed(arm, minus=None, pairs="right"):
+    """An arm of section 2 at its chosen weight, over hard labels or over another such arm."""
+    rows = experiments.chosen_weights(table("learned_layers", pairs=pairs))
+    return over(table(rows, arm=arm), LABELS) if minus is None else gain(rows, arm, minus=minus)
+
+
+def on_maps(arm, minus="hard labels", pairs="right"):
+    """An arm of section 3 at its chosen weight, over another with the right teacher."""
     rows = experiments.chosen_weights(table("feature_losses"))
-    own = {"arm": arm, "pairs": pairs}
-    return gain(rows, own, minus=minus if "pairs" in minus else {**minus, "pairs": "right"})
+    return gain(rows, {"arm": arm, "pairs": pairs}, minus={"arm": minus, "pairs": "right"})
 
 
-CLAIMS = []
+def ahead(arm):
+    """The right teacher minus the untrained one, each at its chosen weight."""
+    rows = experiments.chosen_weights(table("feature_losses", arm=arm))
+    return gain(rows, {"pairs": "right"}, minus={"pairs": "untrained"})
+
+
+def spread(values):
+    return max(values) - min(values)
+
+
+GAINING = [one for one in experiments.MAPS if on_maps(one).mean > 4]
+
+CLAIMS = [
+    Claim(
+        "All nine pairs gain, and both controls lose in every cell.",
+        stored=[
+            'len(PAIRS) == 9 and all(cell("hint", *pair).better for pair in PAIRS)',
+            'all(cell("hint", *pair, pairs=control).worse for pair in PAIRS for control in CONTROLS)',
+        ],
+    ),
+    Claim(
+        "Even a pair that looks wrong, the student's last layer from the teacher's first, is worth eight points.",
+        stored='cell("hint", 3, 1).about(8, within=0.3)',
+    ),
+    Claim(
+        "Middle to middle gains ten and a half, and the worst pair nearly six.",
+        stored=[
+            'cell("hint", 2, 2).about(10.5, within=0.3)',
+            'cell("hint", 2, 2).mean == max(cell("hint", *pair).mean for pair in PAIRS)',
+            'abs(min(cell("hint", *pair).mean for pair in PAIRS) - 5.8) < 0.2',
+        ],
+    ),
+    Claim(
+        "The middle pair is the best again, at eleven points, but the worst is worth only three.",
+        stored=[
+            'cell("similarities", 2, 2).about(11.4, within=0.4)',
+            'cell("similarities", 2, 2).mean == max(cell("similarities", *pair).mean for pair in PAIRS)',
+            'abs(min(cell("similarities", *pair).mean for pair in PAIRS) - 3) < 0.3',
+        ],
+    ),
+    Claim(
+        "At the middle pair the difference between the two is null, and from the teacher's last to the student's first layer the hint is nearly three points ahead.",
+        stored=[
+            'cell("similarities", 2, 2, minus=at("hint", 2, 2)).null',
+            'cell("hint", 1, 3, minus=at("similarities", 1, 3)).about(2.7, within=0.2)',
+        ],
+    ),
+    Claim(
+        "The choice of layers moves the similarities by eight points, and the choice between these two losses at the best pair moves nothing that thirty seeds can see.",
+        stored=[
+            'cell("similarities", 2, 2, minus=at("similarities", 1, 3)).about(8.4, within=0.5)',
+            'cell("similarities", 2, 2, minus=at("hint", 2, 2)).null',
+            'table("layer_pairs").seed.nunique() == 30',
+        ],
+    ),
+    Claim(
+        "Similarities of a network that has learned nothing gain four points between the last layers.",
+        stored='cell("similarities", 3, 3, pairs="untrained").about(4, within=0.4)',
+    ),
+    Claim(
+        "For the hint validation takes the student's last layer from the teacher's middle one, and loses less than a point to the best cell, which is null.",
+        stored=[
+            'choice("hint") == (3, 2)',
+            'honest("hint", at("hint", 2, 2)).null and -1 < honest("hint", at("hint", 2, 2)).mean < 0',
+        ],
+    ),
+    Claim(
+        "Over last from last, the pair one takes by habit, it is a point ahead.",
+        stored='honest("hint", at("hint", 3, 3)).about(1.2, within=0.3)',
+    ),
+    Claim(
+        "And the row of soft targets, which need no layer at all: they gain as much as the chosen hint, and the chosen similarities are a point or two better.",
+        stored=[
+            'honest("hint", {"arm": "soft targets"}).null and abs(honest("hint", {"arm": "soft targets"}).mean) < 0.2',
+            'honest("similarities", {"arm": "soft targets"}).about(1.6, within=0.5)',
+        ],
+        differs="no layer is what they need",
+    ),
+    Claim(
+        "Remember: nearly any pair helps, the habit costs a point or two, and a map of test accuracies is no choice.",
+        stored=[
+            'all(cell(loss, *pair).better for loss in WEIGHTS for pair in PAIRS)',
+            'cell("hint", 2, 2, minus=at("hint", 3, 3)).about(1.8, within=0.3) and cell("similarities", 2, 2, minus=at("similarities", 3, 3)).about(1.0, within=0.3)',
+        ],
+        differs="that a map is no choice is advice",
+    ),
+    Claim(
+        "Within twenty steps all three layers of the student listen to the teacher's first layer and to hardly anything else.",
+        live="all(float(1 - heard[20][:, i, 1:].sum(1).mean()) > 0.9 for i in range(3)) and any(float(1 - heard[2][:, i, 1:].sum(1).mean()) < 0.5 for i in range(3))",
+        differs="the layers are the teacher's three",
+    ),
+    Claim(
+        "On one pair of layers the losses lie further apart than all pairs of layers did.",
+        stored='spread([on_maps(one).mean for one in experiments.MAPS]) > max(spread([cell(loss, *pair).mean for pair in PAIRS]) for loss in WEIGHTS) + 5',
+    ),
+    Claim(
+        "Eight of the twelve gain four and a half points or more, and the best nearly seventeen.",
+        stored=[
+            "len(experiments.MAPS) == 12 and len(GAINING) == 8 and all(on_maps(one).better for one in GAINING)",
+            "abs(min(on_maps(one).mean for one in GAINING) - 4.5) < 0.3 and abs(max(on_maps(one).mean for one in GAINING) - 16.7) < 0.3",
+        ],
+    ),
+    Claim(
+        "AB, which only asks of each unit whether it is active, stands first; over soft targets, which need no layer, it is null.",
+        stored='on_maps("AB").mean == max(on_maps(one).mean for one in experiments.MAPS) and on_maps("AB", "soft targets").null',
+    ),
+    Claim(
+        "The flow of FSP, the singular vectors and VID are null.",
+        stored='all(on_maps(one).null for one in ("FSP", "SVD", "VID"))',
+    ),
+    Claim(
+        "With other images all eight lose, or are null.",
+        stored='len(GAINING) == 8 and not any(on_maps(one, pairs="shuffled").better for one in GAINING)',
+    ),
+    Claim(
+        "But statistics, the mean and the spread of each channel, gains a sure point from the right teacher and over four from an untrained one, and FSP, null with the right teacher, gains two and a half from it.",
+        stored=[
+            'on_maps("statistics").about(0.8, within=0.3) and on_maps("statistics", pairs="untrained").about(4.6, within=0.5)',
+            'on_maps("FSP").null and on_maps("FSP", pairs="untrained").about(2.5, within=0.3)',
+        ],
+    ),
+    Claim(
+        "Overhaul and channel-wise gain a little from untrained maps too, and the right teacher is surely ahead of them by nine points and more.",
+        stored='all(on_maps(one, pairs="untrained").better and ahead(one).better and ahead(one).mean > 8.8 for one in ("overhaul", "channel-wise"))',
+    ),
+    Claim(
+        "Holds: every pair of layers gains, for hints and for similarities, and shuffled layers lose everywhere.",
+        stored='all(cell(loss, *pair).better and cell(loss, *pair, pairs="shuffled").worse for loss in WEIGHTS for pair in PAIRS)',
+    ),
+    Claim(
+        "It moves a loss by five or eight points; twelve losses on one pair lie sixteen apart.",
+        stored=[
+            '[round(spread([cell(loss, *pair).mean for pair in PAIRS])) for loss in WEIGHTS] == [5, 8]',
+            'len(experiments.MAPS) == 12 and abs(spread([on_maps(one).mean for one in experiments.MAPS]) - 16.5) < 1',
+        ],
+    ),
+    Claim(
+        "Similarities of a random layer gain four points.",
+        stored='cell("similarities", 3, 3, pairs="untrained").about(4, within=0.4)',
+    ),
+]
+
 EXEMPT = {}
