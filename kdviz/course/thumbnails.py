@@ -42,6 +42,22 @@ def _reported():
     )
 
 
+def _pairs():
+    """The gain of a hint between each layer of the student and each of the teacher; a loss is grey."""
+    from kdviz.course.experiments.n14_which_layer import gains_of_pairs
+    from kdviz.course.results import load
+
+    rows = load("layer_pairs").rows
+    maps = [gains_of_pairs(rows, "hint", pairs) for pairs in ("right", "shuffled")]
+    most = max(abs(gain.mean) for found in maps for gain in found.values())
+    return "".join(
+        f'<rect x="{90 * panel + 28 * theirs - 18}" y="{24 * (3 - mine)}" width="26" height="22" '
+        f'fill="{STUDENT if gain.mean > 0 else QUIET}" fill-opacity="{abs(gain.mean) / most:.2f}"/>'
+        for panel, found in enumerate(maps)
+        for (mine, theirs), gain in found.items()
+    )
+
+
 def _cut():
     """The accuracy of each way to be small by its bytes: as cut, dotted, and mended by labels."""
     from math import log
@@ -61,4 +77,8 @@ def _cut():
     )
 
 
-_DRAWN = {"13_what_the_papers_report": _reported, "20_small_in_other_ways": _cut}
+_DRAWN = {
+    "13_what_the_papers_report": _reported,
+    "14_which_layer": _pairs,
+    "20_small_in_other_ways": _cut,
+}
