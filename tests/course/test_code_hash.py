@@ -30,7 +30,8 @@ def test_leaves_out_what_is_not_needed():
     assert not [name for name in found if name.startswith(("explorers", "figures", "losses/relation"))]
     assert "measure/similarity.py" not in found and "__init__.py" not in found
     assert "course/results.py" not in found
-    assert len(names(soft_targets)) < 8
+    # Its own file, what it computes with, and what a model is asked with.
+    assert len(names(soft_targets)) < 10
 
 
 def test_of_the_experiments_only_what_is_named_counts():
