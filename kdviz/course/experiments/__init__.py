@@ -36,6 +36,9 @@ COLUMNS = {
     "temperature": "of the soft targets; 0 where there is no teacher",
     "soft_weight": "weight of the soft term, from 0 to 1",
     "weight": "of the arm's loss beside its base",
+    "penalty": "of the squared length of a linear student's weights",
+    "cost": "of the slacks of an SVM",
+    "gamma": "of SVM+: of the squared length of what corrects the slacks",
     "target_weight": "of DKD's first half, TCKD",
     "other_weight": "of DKD's second half, NCKD",
     # measures: in percent where they are fractions of images, on the test images if nothing else is said
