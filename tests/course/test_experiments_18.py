@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 from scipy.special import expit
+from sklearn.svm import SVC
 
 from kdviz.course.experiments import n18_what_only_the_teacher_sees as experiments
 
@@ -104,6 +105,17 @@ def test_svm_plus_is_the_least_of_its_primal():
     free = minimize(value, start, method="SLSQP", constraints=limits, options={"ftol": 1e-10, "maxiter": 999})
     found = experiments.svm_plus(inputs, seen, labels, cost, gamma)
     assert found == pytest.approx(free.x[:3], abs=1e-4)
+
+
+def test_a_support_vector_machine_is_that_of_scikit_learn():
+    world, _ = experiments.triplets("clean labels", seed=0, samples=40)
+    for cost in (0.01, 1.0):
+        wanted = SVC(kernel="linear", C=cost, tol=1e-8).fit(
+            np.vstack([world.inputs, -world.inputs]), np.concatenate([world.labels, ~world.labels])
+        )
+        # Of mirrored samples the bias is 0, and each sample is there twice.
+        found = experiments.svm(world.inputs, world.labels, 2 * cost)
+        assert found == pytest.approx(wanted.coef_[0], abs=1e-4)
 
 
 def test_two_linear_layers_learn_the_part_that_the_samples_span():

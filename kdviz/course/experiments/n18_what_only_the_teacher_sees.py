@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import minimize
 from scipy.special import expit
-from sklearn.svm import LinearSVC
 
 from kdviz.course.experiments.arms import best_on_validation, short
 from kdviz.course.results import result
@@ -215,6 +214,17 @@ def gains(table, baseline):
 # --- SVM+, which asks what is hard
 
 
+def svm(inputs, labels, cost):
+    """The weights of a linear SVM without bias: the least of ``|w|**2 / 2 + cost * sum(slack)``."""
+    ours = inputs * (2.0 * labels - 1)[:, None]
+
+    def dual(duals):
+        weights = duals @ ours
+        return weights @ weights / 2 - duals.sum(), ours @ weights - 1
+
+    return _least(dual, np.full(len(labels), cost / 2), (0, cost)) @ ours
+
+
 def svm_plus(inputs, correcting, labels, cost, gamma):
     """The weights of a linear SVM+ (Vapnik and Vashist 2009): its slacks depend on what is privileged.
 
@@ -231,13 +241,17 @@ def svm_plus(inputs, correcting, labels, cost, gamma):
         value = (weights @ weights + slope @ slope) / 2 - first.sum()
         return value, np.concatenate([ours @ weights + theirs @ slope - 1, theirs @ slope])
 
-    limits = [(0, None)] * (2 * count)
+    return _least(dual, np.full(2 * count, cost / 2), (0, None))[:count] @ ours
+
+
+def _least(dual, start, limits):
+    """Where a convex function with its slope is least, each number within the limits."""
     options = {"maxiter": 100_000, "maxfun": 200_000, "maxcor": 30, "ftol": 1e-14, "gtol": 1e-9}
-    start = np.full(2 * count, cost / 2)
-    found = minimize(dual, start, jac=True, method="L-BFGS-B", bounds=limits, options=options)
+    bounds = [limits] * len(start)
+    found = minimize(dual, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
     if not found.success:
-        raise ValueError(f"SVM+ has not settled at cost {cost:g} and gamma {gamma:g}: {found.message}")
-    return found.x[:count] @ ours
+        raise ValueError(f"the dual of an SVM has not settled: {found.message}")
+    return found.x
 
 
 def _margin(world):
@@ -266,8 +280,7 @@ def correcting_functions(seeds, regime):
             return {**found, **measure(weights, *held)}
 
         for cost in (0.001, 0.01, 0.1, 1.0):
-            plain = LinearSVC(C=cost, loss="hinge", fit_intercept=False, random_state=0, max_iter=100_000)
-            rows.append(row("SVM", plain.fit(world.inputs, world.labels).coef_[0], cost))
+            rows.append(row("SVM", svm(world.inputs, world.labels, cost), cost))
         for arm, correcting in CORRECTIONS.items():
             seen = correcting(world, seed)
             for cost, gamma in itertools.product((0.001, 0.01, 0.1), (0.01, 1.0)):
