@@ -46,12 +46,16 @@ def test_what_does_not_fit_is_named(worlds, view):
     world = worlds["clean labels"]
     with pytest.raises(TypeError, match="a dictionary with at least one world"):
         explorers.privileged({})
-    with pytest.raises(ValueError, match="'x' lacks teacher, shuffled"):
+    with pytest.raises(ValueError, match="'x' must be a dictionary; it lacks teacher, shuffled"):
         explorers.privileged({"x": {key: world[key] for key in ("inputs", "labels", "rules", "says")}})
     with pytest.raises(ValueError, match=r"rules \(rules, features\); got \(200, 50\) and \(1, 3\)"):
         explorers.privileged({"x": world | {"rules": [[1, 0, 0]]}})
-    with pytest.raises(ValueError, match="teacher must be one finite number for each of the 200 samples"):
+    with pytest.raises(ValueError, match="teacher must be one number for each of the 200 samples"):
         explorers.privileged({"x": world | {"teacher": (np.zeros(3), 50.0)}})
+    with pytest.raises(ValueError, match="labels of 'x' must be 0 or 1; got .*2"):
+        explorers.privileged({"x": world | {"labels": 2 * world["labels"]}})
+    with pytest.raises(TypeError, match="teacher of 'x' must be its logits and its accuracy"):
+        explorers.privileged({"x": world | {"teacher": world["teacher"][0]}})
     with pytest.raises(ValueError, match="penalty must be above 0"):
         explorers.privileged(worlds, penalty=0)
     with pytest.raises(ValueError, match="world must be one of clean labels, .*; got 'a fifth'"):

@@ -6,6 +6,7 @@ import numpy as np
 import traitlets
 
 from kdviz.explorers.base import Explorer
+from kdviz.explorers.validation import array, number
 from kdviz.explorers.wire import pack
 
 SHARES = tuple(step / 10 for step in range(11))
@@ -72,38 +73,50 @@ def privileged(worlds, *, penalty=1e-3):
     """
     if not isinstance(worlds, Mapping) or not worlds:
         raise TypeError(f"worlds must be a dictionary with at least one world; got {worlds!r:.60}")
-    if not penalty > 0:
+    if not (penalty := number("penalty", penalty)) > 0:
         raise ValueError(f"penalty must be above 0, so that the student has an end; got {penalty!r}")
     packed = {name: _packed(name, world) for name, world in worlds.items()}
     return Privileged(worlds=packed, world=next(iter(packed)), penalty=penalty)
 
 
 def _packed(name, world):
-    missing = [key for key in NEEDED if key not in world]
+    missing = [key for key in NEEDED if not isinstance(world, Mapping) or key not in world]
     if missing:
-        raise ValueError(f"the world {name!r} lacks {', '.join(missing)}; it has {', '.join(world)}")
-    inputs, rules = (np.asarray(world[key], float) for key in ("inputs", "rules"))
-    if inputs.ndim != 2 or rules.ndim != 2 or inputs.shape[1] != rules.shape[1]:
+        raise ValueError(f"the world {name!r} must be a dictionary; it lacks {', '.join(missing)}")
+    inputs, rules, labels = (
+        array(f"the {key} of {name!r}", world[key]) for key in ("inputs", "rules", "labels")
+    )
+    if inputs.ndim != 2 or rules.ndim != 2 or inputs.shape[1] != rules.shape[1] or not rules.size:
         raise ValueError(
             f"the world {name!r}: inputs must be (samples, features) and rules (rules, features); got "
             f"{inputs.shape} and {rules.shape}"
         )
-    said = {key: np.asarray(world[key][0], float) for key in ("teacher", "shuffled")}
-    said["labels"] = np.asarray(world["labels"], float)
-    for key, values in said.items():
-        if values.shape != inputs.shape[:1] or not np.isfinite(values).all():
+    said = [_teacher(name, key, world[key]) for key in ("teacher", "shuffled")]
+    for key, values in zip(("labels", "teacher", "shuffled"), (labels, said[0][0], said[1][0]), strict=True):
+        if not len(inputs) or values.shape != inputs.shape[:1]:
             raise ValueError(
-                f"the world {name!r}: {key} must be one finite number for each of the {len(inputs)} samples; "
-                f"got {values.shape}"
+                f"the world {name!r}: {key} must be one number for each of the {len(inputs)} samples, at "
+                f"least one; got {values.shape}"
             )
+    if not np.isin(labels, (0, 1)).all():
+        raise ValueError(f"the labels of {name!r} must be 0 or 1; got {np.unique(labels)[:5]}")
     return {
-        "says": world["says"],
+        "says": str(world["says"]),
         "inputs": pack(inputs, "float16"),
         "rules": pack(rules, "float32"),
-        "labels": pack(said["labels"], "uint1"),
-        "teachers": [pack(said[key], "float32") for key in ("teacher", "shuffled")],
-        "accuracies": [float(world[key][1]) for key in ("teacher", "shuffled")],
+        "labels": pack(labels, "uint1"),
+        "teachers": [pack(logits, "float32") for logits, _ in said],
+        "accuracies": [accuracy for _, accuracy in said],
     }
+
+
+def _teacher(name, key, given):
+    if not isinstance(given, tuple | list) or len(given) != 2:
+        raise TypeError(
+            f"{key} of {name!r} must be its logits and its accuracy in percent; got {given!r:.60}"
+        )
+    what = f"of the {key} of {name!r}"
+    return array(f"the logits {what}", given[0]), number(f"the accuracy {what}", given[1], 0, 100)
 
 
 def _among(what, value, known):
