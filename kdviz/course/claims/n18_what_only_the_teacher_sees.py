@@ -1,6 +1,6 @@
 """Page 18: four worlds, an exact theory of linear students, and SVM+."""
 
-from kdviz.course.claims import Claim, gain, table
+from kdviz.course.claims import Claim, difference, gain, table
 from kdviz.course.experiments import n18_what_only_the_teacher_sees as experiments
 
 WORLDS = list(experiments.WORLDS)
@@ -31,6 +31,16 @@ def chosen_setting(regime, arm):
 
 def slacks(regime, arm, minus="SVM"):
     return gain(experiments.chosen(table("correcting_functions", regime=regime)), arm, minus=minus)
+
+
+def accuracies(name, regime, arm):
+    return experiments.chosen(table(name, regime=regime, arm=arm)).sort_values("seed").accuracy.tolist()
+
+
+def over_distilled(regime):
+    """SVM+ on the margin minus the distilled student."""
+    ours = accuracies("correcting_functions", regime, "SVM+ on the margin")
+    return difference(ours, accuracies("privileged_worlds", regime, "privileged"))
 
 
 CLAIMS = [
@@ -95,6 +105,47 @@ CLAIMS = [
     Claim(
         "If they are flat in this direction, it differs in 29 % even after 49.",
         live="abs(curves['soft, data across it'][counts.index(49)] - 29) < 0.5",
+    ),
+    Claim(
+        "On x^ as it is SVM+ is null in the first and the third world, just where distillation gains most.",
+        stored=[
+            'slacks(WORLDS[0], "SVM+").null and slacks(WORLDS[2], "SVM+").null',
+            "min(worlds(WORLDS[i]).low for i in (0, 2)) > max(worlds(WORLDS[i]).high for i in (1, 3)) and worlds(WORLDS[0]).better",
+        ],
+    ),
+    Claim(
+        "Told the teacher's margin instead, it gains eight and ten points over the plain machine, and is as good as the distilled student to within 0.1 points.",
+        stored=[
+            'slacks(WORLDS[0], "SVM+ on the margin").about(8, within=0.3) and slacks(WORLDS[0], "SVM+ on the margin").better',
+            'slacks(WORLDS[2], "SVM+ on the margin").about(10, within=0.5)',
+            "all(abs(over_distilled(WORLDS[i]).mean) < 0.1 for i in (0, 2))",
+        ],
+    ),
+    Claim(
+        "Shuffled it gains in no world.",
+        stored='not any(slacks(one, arm).better for one in WORLDS for arm in ("SVM+, shuffled", "SVM+ on the margin, shuffled"))',
+    ),
+    Claim(
+        "With clean features it loses over three points on x^ and eleven on the margin.",
+        stored=[
+            'slacks(CLEAN, "SVM+").worse and -4 < slacks(CLEAN, "SVM+").mean < -3',
+            'slacks(CLEAN, "SVM+ on the margin").about(-11, within=0.5)',
+        ],
+    ),
+    Claim(
+        "In the fourth world its weights end at zero, so that it guesses: the slacks explain every label, and nothing is left to be learned from x.",
+        stored='all(set(accuracies("correcting_functions", WORLDS[3], arm)) == {50.0} for arm in ("SVM+", "SVM+ on the margin")) and slacks(WORLDS[3], "SVM+").worse',
+    ),
+    Claim(
+        "Distillation loses in neither.",
+        stored="all(not worlds(WORLDS[i]).worse for i in (1, 3)) and slacks(WORLDS[1], 'SVM+').worse",
+    ),
+    Claim(
+        "On the teacher's margin it is as good as distillation in two worlds, and in the other two it loses.",
+        stored=[
+            "sum(abs(over_distilled(one).mean) < 0.1 for one in WORLDS) == 2",
+            'all(slacks(WORLDS[i], "SVM+ on the margin").worse for i in (1, 3))',
+        ],
     ),
     Claim(
         "Holds: privileged information helps where it says something of x, by seven and nearly nine points.",
