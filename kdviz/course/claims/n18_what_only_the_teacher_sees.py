@@ -53,7 +53,7 @@ CLAIMS = [
         stored="worlds(CLEAN).about(1.3, within=0.05, seeds=28) and worlds(CLEAN).count == 30",
     ),
     Claim(
-        "Where the teacher sees the clean distance, or which three features count, the student gains seven and nearly nine points, and lacks less than 0.1 points to its teacher.",
+        "Where the teacher sees the clean distance, or which three features count, the student gains seven and nearly nine points, and comes to within 0.1 points of its teacher.",
         stored=[
             'worlds("clean labels").about(7, within=0.5)',
             '8.5 < worlds("relevant features").mean < 9 and worlds("relevant features").better',
@@ -88,23 +88,23 @@ CLAIMS = [
     ),
     Claim(
         "With 49 samples the student still differs from its teacher in 4 % of all inputs.",
-        live="abs(curves['soft answers'][counts.index(49)] - 4) < 0.1",
+        live="abs(curves['soft'][counts.index(49)] - 4) < 0.1",
     ),
     Claim(
         "With 50, as many as it has weights, it never does.",
-        live="curves['soft answers'][counts.index(50)] < 1e-5 and few.shape[1] == 50",
+        live="curves['soft'][counts.index(50)] < 1e-5 and few.shape[1] == 50",
     ),
     Claim(
         "From hard labels of the same teacher it differs in 25 % after 50 samples.",
         live="abs(curves['hard labels'][counts.index(50)] - 25) < 0.5",
     ),
     Claim(
-        "If the inputs are stretched along the teacher's direction, 5 samples bring the student to within 7 %.",
-        live="6 < curves['soft, data along the teacher'][counts.index(5)] < 7",
+        "Where the data lie along the teacher, 5 samples bring the student to within 7 %.",
+        live="6 < geometry['long'][counts.index(5)] < 7",
     ),
     Claim(
-        "If they are flat in this direction, it differs in 29 % even after 49.",
-        live="abs(curves['soft, data across it'][counts.index(49)] - 29) < 0.5",
+        "Where they are flat, it differs in 43 % even after 45.",
+        live="abs(geometry['flat'][counts.index(45)] - 43) < 0.5",
     ),
     Claim(
         "On x^ as it is SVM+ is null in the first and the third world, just where distillation gains most.",
@@ -173,6 +173,7 @@ CLAIMS = [
 ]
 
 EXEMPT = {
+    "Here the inputs are four times as long along the teacher's direction, or a quarter as long:": "how the experiment is made",
     "Where the teacher knows what the student cannot see, SVM+ does harm.": "its numbers are in the next sentences",
     'Holds in part: "SVM+ does the same".': "its numbers are in the next sentence",
     "Take a smaller teacher with a better x^, and it is Vapnik's learning with privileged information.": "a definition",
