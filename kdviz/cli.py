@@ -212,7 +212,9 @@ def _lint(options):
     if npm is None:
         raise ValueError("to check JavaScript and CSS, Node.js with npm is needed: https://nodejs.org")
     commands = [["run", "--silent", "check"]]
-    if not (CLONE / "tools" / "node_modules").exists():
+    wanted = CLONE / "tools" / "package-lock.json"
+    installed = wanted.parent / "node_modules" / f".{wanted.name}"
+    if not installed.exists() or installed.stat().st_mtime < wanted.stat().st_mtime:
         commands.insert(0, ["ci", "--silent", "--no-audit", "--no-fund"])
     for command in commands:
         status = subprocess.run([npm, *command], cwd=CLONE / "tools").returncode or status

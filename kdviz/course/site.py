@@ -27,7 +27,6 @@ from nbconvert import HTMLExporter
 from nbconvert.filters import strip_ansi
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbconvert.preprocessors import CoalesceStreamsPreprocessor
-from plotly.offline import get_plotlyjs
 
 from kdviz.course import templates
 from kdviz.course.claims.checks import cell_for
@@ -42,6 +41,7 @@ from kdviz.course.survey_map import survey_map
 from kdviz.course.thumbnails import thumbnail
 from kdviz.explorers.base import STATIC_PAGES, allowed
 from kdviz.explorers.playground_explorer import playground_page
+from kdviz.figures import plotly_bundle
 from kdviz.files import write_whole
 
 MARKER = ".kdviz-site.json"
@@ -201,7 +201,7 @@ def render(notebook, page: Page, course: list[Page] | None = None) -> str:
             "style": _style(),
             "script": _part("page.js"),
             "scripts": [allowed(_part("page.js"))],
-            "figures": _part("figures.js"),
+            "figures": plotly_bundle.before(_part("figures.js")),
             "attribution": _part("attribution.html"),
             "previous": following(page, -1, course),
             "next": following(page, 1, course),
@@ -314,8 +314,8 @@ def _made_drawable(notebook, resources):
             if result.output_type == "error":
                 raise SiteError(f"{where} raised {result.ename}: {result.evalue}")
             if PLOTLY in result.get("data", {}):
-                page["plotly"] = get_plotlyjs()
-                page["scripts"].append(allowed(page["plotly"], page["figures"]))
+                page["plotly"] = plotly_bundle.element()
+                page["scripts"].append(allowed(plotly_bundle.text(), page["figures"]))
             page["scripts"] += filter(None, [result.get("metadata", {}).get("text/html", {}).get("script")])
             if "data" in result:
                 result.data = nbformat.from_dict(_drawable(result.data, where))
@@ -324,6 +324,10 @@ def _made_drawable(notebook, resources):
 
 def _drawable(data, where):
     if PLOTLY in data:
+        unknown = {trace.get("type", "scatter") for trace in data[PLOTLY]["data"]} - plotly_bundle.traces()
+        if unknown:
+            drawn = ", ".join(sorted(plotly_bundle.traces()))
+            raise SiteError(f"{where} draws {', '.join(sorted(unknown))}; a static page can draw {drawn}")
         return {"text/html": _figure(data[PLOTLY])}
     if "text/latex" in data:
         return {"text/html": _drawn("".join(data["text/latex"]).strip().strip("$"), True, where)}
