@@ -31,6 +31,7 @@ from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 from kdviz.course import templates
 from kdviz.course.claims.checks import cell_for
 from kdviz.course.claims.sentences import predictions
+from kdviz.course.concept_test import questions
 from kdviz.course.formulas import mathml
 from kdviz.course.glossary import DEFINITIONS, anchor, with_links
 from kdviz.course.kernels import ENCRYPTED
@@ -178,6 +179,7 @@ def write(executed: dict, folder):
     written = {page.name: render(notebook, page, list(executed)) for page, notebook in executed.items()}
     written |= {"index": index(list(executed)), "playground": playground_page(), "glossary": glossary_page()}
     written["references"] = _plain("references.html.j2", references=references(executed))
+    written["concept_test"] = concept_test_page()
     for name, text in written.items():
         (folder / f"{name}.html").write_text(text, encoding="utf-8")
         print(f"{name}.html: {len(text.encode()) / 1e6:.2f} MB", flush=True)
@@ -261,6 +263,15 @@ def index(course: list[Page]) -> str:
 def glossary_page() -> str:
     """The words of the course, each where the pages link to it."""
     return _plain("glossary.html.j2", definitions=DEFINITIONS, anchor=anchor)
+
+
+def concept_test_page() -> str:
+    """The questions for before and after the course; what a learner answers stays in her browser."""
+    script, asked = _part("concept_test.js"), questions()
+    key = [
+        {name: getattr(one, name) for name in ("right", "misconceptions", "label", "link")} for one in asked
+    ]
+    return _plain("concept_test.html.j2", questions=asked, key=key, script=script, allowed=allowed(script))
 
 
 class _Renderer(IPythonRenderer):
