@@ -43,7 +43,18 @@ def over_distilled(regime):
     return difference(ours, accuracies("privileged_worlds", regime, "privileged"))
 
 
+def shuffled_alone(regime):
+    """A student of the shuffled teacher and of no label, at the explorer's penalty, over hard labels."""
+    rows = table("privileged_worlds", regime=regime, penalty=0.001)
+    own = {"arm": "shuffled", "soft_weight": 1.0, "temperature": 1.0}
+    return gain(rows, own, minus="hard labels")
+
+
 CLAIMS = [
+    Claim(
+        "This control should fail: at lambda = 1 the student falls below labels alone, in every world.",
+        stored="all(shuffled_alone(one).worse for one in WORLDS)",
+    ),
     Claim(
         "The student's features are noisy, and only the teacher sees them clean. What does it give? → a little, but surely",
         stored="worlds(CLEAN).better and worlds(CLEAN).mean < 2",
