@@ -11,11 +11,11 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from urllib.parse import quote
 
 import numpy as np
 from scipy.stats import bootstrap
 
+from kdviz.course.guide import section
 from kdviz.course.pages import page
 
 UNKNOWN = "-"
@@ -45,7 +45,7 @@ class Question:
     @property
     def link(self) -> str:
         """To its section of the static page."""
-        return f"{self.page}.html#{quote(self.section.replace(' ', '-'))}"
+        return section(page(self.page), self.section).link
 
 
 @cache

@@ -34,6 +34,7 @@ from kdviz.course.claims.sentences import predictions
 from kdviz.course.concept_test import questions
 from kdviz.course.formulas import mathml
 from kdviz.course.glossary import DEFINITIONS, anchor, with_links
+from kdviz.course.guide import chapters, plans
 from kdviz.course.kernels import ENCRYPTED
 from kdviz.course.pages import Page, following, pages
 from kdviz.course.paths import course_folder
@@ -179,7 +180,7 @@ def write(executed: dict, folder):
     written = {page.name: render(notebook, page, list(executed)) for page, notebook in executed.items()}
     written |= {"index": index(list(executed)), "playground": playground_page(), "glossary": glossary_page()}
     written["references"] = _plain("references.html.j2", references=references(executed))
-    written["concept_test"] = concept_test_page()
+    written |= {"concept_test": concept_test_page(), "guide": guide_page()}
     for name, text in written.items():
         (folder / f"{name}.html").write_text(text, encoding="utf-8")
         print(f"{name}.html: {len(text.encode()) / 1e6:.2f} MB", flush=True)
@@ -272,6 +273,11 @@ def concept_test_page() -> str:
         {name: getattr(one, name) for name in ("right", "misconceptions", "label", "link")} for one in asked
     ]
     return _plain("concept_test.html.j2", questions=asked, key=key, script=script, allowed=allowed(script))
+
+
+def guide_page() -> str:
+    """What a teacher needs beside the pages."""
+    return _plain("guide.html.j2", chapters=chapters(), plans=plans())
 
 
 class _Renderer(IPythonRenderer):

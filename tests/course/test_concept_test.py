@@ -1,5 +1,7 @@
 """The concept test: its questions rest on the course, its page answers, and its gain is Hake's."""
 
+from urllib.parse import unquote
+
 import nbformat
 import numpy as np
 import pytest
@@ -29,7 +31,7 @@ def test_it_rests_on_a_sentence_of_the_page_that_treats_it(question):
     assert set(split(question.rests_on)) <= set(sentences(notebook))
     headings = [cell for cell in notebook.cells if cell.cell_type == "markdown"]
     text = site.render(nbformat.v4.new_notebook(cells=headings), page(question.page))
-    assert f'id="{question.section.replace(" ", "-")}"' in text
+    assert f'id="{unquote(question.link.partition("#")[2])}"' in text
 
 
 def test_no_letter_is_right_more_often_than_it_should_be():
