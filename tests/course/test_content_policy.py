@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 import torch
+from IPython.display import Audio
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from torch import nn
 
@@ -88,6 +89,15 @@ def test_our_scripts_run_and_a_foreign_one_does_not(kind, offline, request):
     # The browser tells of each, and of nothing else.
     assert len(offline.said) == 4 and all("Content Security Policy" in said for said in offline.said)
     offline.said.clear()
+
+
+def test_a_sound_of_a_page_can_be_played(offline):
+    sound = Audio(np.sin(np.arange(800) / 5), rate=8000)._repr_html_()
+    cells = [new_code_cell("1", outputs=[new_output("display_data", {"text/html": sound})])]
+    page = offline(site.render(new_notebook(cells=[new_markdown_cell("# One"), *cells]), PAGE, [PAGE]))
+    page.wait_for_function("document.querySelector('audio').readyState > 0")
+    assert page.evaluate("document.querySelector('audio').duration") == 0.1
+    assert offline.said == []
 
 
 def test_with_inline_scripts_allowed_the_foreign_ones_would_run(offline, glossary):
