@@ -22,6 +22,30 @@ from kdviz.training.options import Training
 from kdviz.training.stages import Stages
 
 
+def alone(
+    networks: list[nn.Module], clients: list[Dataset], *, turn: int = 0, **training: Unpack[Training]
+) -> Run:
+    """Each client learns from its own labels, and nothing travels: what a federation must beat.
+
+    Parameters
+    ----------
+    networks : one for each client, where to start from; they are copied
+    clients : list of Dataset
+    turn : int
+        Of several trainings, so that each sees its batches in a new order.
+    **training
+        As in :func:`kdviz.distill`; a batch is never larger than the smallest client's labels.
+    """
+    check_models("networks", networks)
+    if not isinstance(clients, list) or len(clients) < 2 or len(networks) != len(clients):
+        raise ValueError(
+            f"a federation is a list of two or more Datasets and a network for each; got {len(networks)} "
+            f"networks and {clients!r}"
+        )
+    students = nn.ModuleList(copy.deepcopy(network) for network in networks)
+    return Run(students, OwnData(clients, turn), CrossEntropy(), evaluate_group(clients[0]), **training)
+
+
 def federated_averaging(
     start: nn.Module, clients: list[Dataset], rounds: int, **training: Unpack[Training]
 ) -> Stages:
@@ -43,12 +67,11 @@ def federated_averaging(
     Stages
         ``mean_of_weights(stages.student, counts)`` is the server's network after the last round.
     """
-    check_clients(clients)
     counts = [len(client.labelled) for client in clients]
 
     def begin(turn, before):
         server = start if before is None else mean_of_weights(before, counts)
-        return _apart([server] * len(clients), clients, turn, training)
+        return alone([server] * len(clients), clients, turn=turn, **training)
 
     return Stages(begin, rounds)
 
@@ -81,15 +104,11 @@ def federated_distillation(
     Stages
         ``stages.student`` holds the clients' networks.
     """
-    check_models("starts", starts)
-    check_clients(clients)
     check_whole("rounds", rounds, 1)
-    if len(starts) != len(clients):
-        raise ValueError(f"each client needs a network; got {len(starts)} for {len(clients)} clients")
 
     def begin(turn, before):
         if turn % 2 == 0:
-            return _apart(starts if before is None else before, clients, turn, training)
+            return alone(starts if before is None else list(before), clients, turn=turn, **training)
         return Run(before, Digest(public), SoftTargets(1.0), evaluate_group(public), **training)
 
     return Stages(begin, 1 + 2 * rounds)
@@ -163,16 +182,3 @@ class Digest(GroupLesson):
 
     def teachers_of(self, group, rows):
         return Trace(self.consensus[rows])
-
-
-def check_clients(clients):
-    if not isinstance(clients, list) or len(clients) < 2:
-        raise ValueError(
-            f"a federation is a list of two or more Datasets, one for each client; got {clients!r}"
-        )
-
-
-def _apart(networks, clients, turn, training):
-    """A run in which each client learns from its own labels, from where its network stands."""
-    students = nn.ModuleList(copy.deepcopy(network) for network in networks)
-    return Run(students, OwnData(clients, turn), CrossEntropy(), evaluate_group(clients[0]), **training)

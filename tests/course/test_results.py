@@ -28,7 +28,7 @@ def test_every_table_holds_each_seed_and_setting_once(table):
     settings += ("labels", "base", "weight", "pairs", "teacher_steps", "teacher_width")
     settings += ("target_weight", "other_weight", "noise", "generation", "units", "exit", "width")
     settings += ("student", "network", "images", "leaves")
-    settings += ("stopped", "method", "keep")
+    settings += ("stopped", "method", "keep", "beside", "places", "teachers", "noise_scale")
     keys = [column for column in settings if column in table.rows]
     assert not table.rows.duplicated(keys).any()
     rows_a_seed = table.rows.groupby("seed").size()
