@@ -179,14 +179,16 @@ class LearnedWeights(TeacherLoss):
 
 
 class Amalgam(nn.Module):
-    r"""Teachers of different classes as one teacher of them all: knowledge amalgamation.
+    """Teachers of different classes as one teacher of them all: knowledge amalgamation, by answers alone.
 
     rule="joined"
-        All logits side by side: Shen et al. 2019, *Amalgamating Knowledge towards Comprehensive
-        Classification*, section 3. What a teacher adds to all of its logits changes nothing that it says and
-        yet moves its classes against the others'.
+        All logits side by side. What a teacher adds to all of its logits changes nothing that it says and yet
+        moves its classes against the others'.
     rule="surest"
         For each image the probabilities of the teacher whose largest one is largest, 0 elsewhere.
+
+    Source of the task: Shen et al. 2019, *Amalgamating Knowledge towards Comprehensive Classification*, where
+    the teachers' features are put together first, layer by layer; that is left out here.
 
     >>> low, high = nn.Linear(4, 2), nn.Linear(4, 3)
     >>> Amalgam([low, high], [[0, 1], [2, 3, 4]])(torch.zeros(6, 4)).shape
