@@ -225,14 +225,13 @@ def put_together(seeds, regime, steps=400):
     Controls: one of the teachers alone, five networks that know nothing, and one teacher with all the labels.
     """
     data = [digits(seed=seed) for seed in seeds]
-    begin = starts(data, 16)
-    learned = partial(from_teacher, data, begin, steps=steps)
     whole = schools(data, [part.train for part in data])
-    arms = {"one with all labels": learned(whole, SoftTargets(T))}
+    learned, found = partial(from_teacher, data, starts(data, 16), steps=steps), []
     if regime == "blind to two":
         five = blind_schools(data)
         ignorant = [[mlp(64, 64, 10, seed=9000 + 10 * part.seed + k) for k in range(5)] for part in data]
-        arms |= {
+        arms = {
+            "one with all labels": learned(whole, SoftTargets(T)),
             "the first alone": learned([own[0] for own in five], SoftTargets(T)),
             "equal": learned(panels(five), SoftTargets(T)),
             "by confidence": learned(panels(five, by_confidence), SoftTargets(T)),
@@ -240,11 +239,15 @@ def put_together(seeds, regime, steps=400):
             "learned": learned(panels(five), LearnedWeights(T)),
             "five that know nothing": learned(panels(ignorant), SoftTargets(T)),
         }
-    else:
-        both = half_schools(data)
+        return rows(data, arms, regime=regime, temperature=T)
+    both = half_schools(data)
+    for temperature in (1.0, T):
+        arms = {"one with all labels": learned(whole, SoftTargets(temperature))}
         for rule in Amalgam.RULES:
-            arms[rule] = learned([Amalgam(own, HALVES, rule) for own in both], SoftTargets(T))
-    return rows(data, arms, regime=regime)
+            one = [Amalgam(own, HALVES, rule) for own in both]
+            arms[rule] = learned(one, SoftTargets(temperature))
+        found += rows(data, arms, regime=regime, temperature=temperature)
+    return found
 
 
 # --- teachers that may not be shown
