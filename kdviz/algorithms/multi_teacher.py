@@ -236,8 +236,8 @@ def votes(networks: list[nn.Module], inputs: Tensor, classes: int) -> Tensor:
     return nn.functional.one_hot(said, classes).sum(0)
 
 
-def noisy_winners(counts: Tensor, gamma: float, seed: int = 0) -> Tensor:
-    """The class with most votes after Laplace noise of scale 1 / ``gamma`` on each count, (N,).
+def noisy_counts(counts: Tensor, gamma: float, seed: int = 0) -> Tensor:
+    """Counts of votes, (N, C), after Laplace noise of scale 1 / ``gamma`` on each; the largest wins.
 
     The larger ``gamma``, the less noise; ``math.inf`` adds none. Source: Papernot et al. 2017,
     *Semi-supervised Knowledge Transfer for Deep Learning from Private Training Data*, equation 1.
@@ -247,7 +247,7 @@ def noisy_winners(counts: Tensor, gamma: float, seed: int = 0) -> Tensor:
     draws = torch.Generator().manual_seed(seed)
     uniform = torch.rand(counts.shape, generator=draws, dtype=torch.float64) - 0.5
     laplace = -uniform.sign() * torch.log1p(-2 * uniform.abs())
-    return (counts + laplace / gamma).argmax(-1)
+    return counts + laplace / gamma
 
 
 def private_labels(
@@ -261,14 +261,14 @@ def private_labels(
     Parameters
     ----------
     networks : teachers, each trained on data of its own
-    gamma : as in :func:`noisy_winners`
+    gamma : as in :func:`noisy_counts`
     queries : how many images of ``data.transfer`` are asked about, by default all
     """
     if queries is not None:
         check_whole("queries", queries, 1)
     asked = data.transfer[: len(data.transfer) if queries is None else queries]
     counts = votes(networks, asked.inputs, len(data.classes))
-    return replace(data, labelled=asked.with_labels(noisy_winners(counts, gamma, data.seed)))
+    return replace(data, labelled=asked.with_labels(noisy_counts(counts, gamma, data.seed).argmax(-1)))
 
 
 def privacy_spent(queries: int, gamma: float, delta: float = 1e-5) -> float:

@@ -15,7 +15,7 @@ from kdviz.algorithms.multi_teacher import (
     by_confidence,
     by_loss,
     mixture,
-    noisy_winners,
+    noisy_counts,
     privacy_spent,
     private_labels,
     votes,
@@ -192,17 +192,19 @@ def test_votes_count_the_networks_and_without_noise_the_most_win():
     said = torch.stack([network(data.test.inputs[:7]).argmax(-1) for network in PANEL])
     assert (counts.sum(-1) == 3).all()
     assert all(int(counts[n, c]) == int((said[:, n] == c).sum()) for n in range(7) for c in range(10))
-    assert torch.equal(noisy_winners(counts, math.inf), counts.argmax(-1))
+    assert torch.equal(noisy_counts(counts, math.inf), counts.double())
 
 
 def test_the_noise_is_laplace_of_scale_one_over_gamma():
     # Of two counts that are a apart, the smaller wins with the probability exp(-ga) (2 + ga) / 4.
     counts, gamma = torch.tensor([[3.0, 0.0]]).repeat(40_000, 1), 0.5
-    lost = float((noisy_winners(counts, gamma, seed=3) == 1).double().mean())
+    noisy = noisy_counts(counts, gamma, seed=3)
+    lost = float((noisy.argmax(-1) == 1).double().mean())
     assert lost == pytest.approx(math.exp(-1.5) * (2 + 1.5) / 4, abs=0.008)
-    assert torch.equal(noisy_winners(counts, gamma, seed=3), noisy_winners(counts, gamma, seed=3))
+    assert torch.equal(noisy_counts(counts, gamma, seed=3), noisy)
+    assert float((noisy - counts).abs().mean()) == pytest.approx(1 / gamma, rel=0.02)
     with pytest.raises(ValueError, match="gamma must be above 0"):
-        noisy_winners(counts, 0.0)
+        noisy_counts(counts, 0.0)
 
 
 def test_the_student_of_pate_gets_noisy_answers_to_its_queries_and_nothing_else():
