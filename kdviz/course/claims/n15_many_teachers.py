@@ -234,7 +234,7 @@ CLAIMS = [
 ]
 
 EXEMPT = {
-    "Do not rank those two by this table: a round of FedAvg is twelve steps here, and longer rounds cost no bytes.": "how the experiment is made, and advice",
+    "Do not rank that server and FedAvg by this table: a round of FedAvg is twelve steps here, and longer rounds cost no bytes.": "how the experiment is made, and advice",
     "Now students of 16 units, which get the answers to 1,200 images and no label, over thirty seeds.": "how the experiment is made",
     "Over thirty seeds, with students that learn from 300 such winners:": "how the experiment is made",
     'Does not hold: "the weights can be learned with the rest".': "its number is in the next sentence",
