@@ -55,6 +55,9 @@ DEFINITIONS = {
         "One student minus another of the same seed, which has the same data and the same initial weights: "
         "what the seed does to both falls out."
     ),
+    "privileged information": (
+        "What is known of a sample only while training: a teacher may see it, and the student never does."
+    ),
     "soft targets": "The teacher's probabilities, softened by a temperature, as targets for the student.",
     "soft_weight": (
         "The weight of the soft-target term in the loss: 1 is teacher only, 0 is hard labels only. Papers "
