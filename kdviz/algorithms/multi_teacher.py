@@ -120,7 +120,6 @@ class TeacherLoss(ResponseLoss):
 
     temperature: float = 4.0
     layer: str = "each"
-    paper: str = ""
     formula = r"\sum_k w_k \frac{T^2}{N} \sum_n \mathrm{KL}(q_{kn} \Vert p_n)"
     scale = "nats times T²"
     memory = "N × K × C"
@@ -152,6 +151,7 @@ class RandomTeacher(TeacherLoss):
     """
 
     name = "random_teacher"
+    paper = "Fukuda et al. 2017, section 3"
 
     def value(self, student, teacher, labels, learned):
         losses = self.losses(student, teacher)
@@ -167,6 +167,7 @@ class LearnedWeights(TeacherLoss):
     """
 
     name = "learned_weights"
+    paper = "no paper: what one writes first"
 
     def initial(self, student, teacher):
         return {"a": student.logits.new_zeros(teacher.features[self.layer].shape[1])}

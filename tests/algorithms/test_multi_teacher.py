@@ -225,3 +225,11 @@ def test_privacy_is_spent_by_each_answer_and_no_more_than_by_the_sum():
     assert best <= privacy_spent(1000, 0.005) < 1.01 * best
     with pytest.raises(ValueError, match="delta"):
         privacy_spent(10, 0.1, delta=0)
+
+
+def test_its_settings_are_those_of_the_formula():
+    assert set((0.9 * LearnedWeights(2.0)).settings()) == {
+        "learned_weights.weight",
+        "learned_weights.temperature",
+        "learned_weights.layer",
+    }
