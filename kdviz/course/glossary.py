@@ -21,10 +21,17 @@ DEFINITIONS = {
     "dark knowledge": (
         "What the teacher's probabilities of the wrong classes tell: which class resembles which."
     ),
+    "differential privacy": (
+        "A promise that an answer would be about as likely without any one person's data: within a factor of "
+        "e to the power of ε, but for a chance δ."
+    ),
     "embedding": "What the last hidden layer makes of an image: of these numbers the logits are computed.",
     "entropy": (
         "−Σ p log p: how spread out probabilities are. 0 when one class has everything, log C when all C "
         "classes have the same. In bits with log₂, in nats with ln."
+    ),
+    "federated learning": (
+        "Learning where the data stay in the places where they are: weights or answers travel instead."
     ),
     "fidelity": (
         "How closely the student's answers follow the teacher's: agreement, or a small KL divergence. "
@@ -35,6 +42,7 @@ DEFINITIONS = {
         "KL(q ‖ p) = Σ q log(q/p): how far p is from q. 0 only when they are equal; not symmetric. Here q is "
         "the teacher's, p the student's."
     ),
+    "knowledge amalgamation": "One student of all classes from teachers that each know some of them.",
     "knowledge distillation": "Training a network, the student, on what another one, the teacher, answers.",
     "label smoothing": (
         "Hard labels of which a small part is spread evenly over all classes. Soft, but the same for "

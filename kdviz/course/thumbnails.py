@@ -58,6 +58,19 @@ def _pairs():
     )
 
 
+def _forked():
+    """The learned weight of the good teacher, a line a seed from the middle to where it went."""
+    from kdviz.course.results import load
+
+    rows = load("two_teachers").rows
+    ends = rows[(rows.arm == "learned") & (rows.beside == "renamed")].teacher_weight
+    return "".join(
+        f'<path d="M8 36C60 36 60 {y} 172 {y}" fill="none" stroke="{TEACHER if weight > 50 else QUIET}" '
+        'stroke-opacity="0.5"/>'
+        for weight, y in zip(ends, (round(64 - 0.56 * weight, 1) for weight in ends), strict=True)
+    )
+
+
 def _worlds():
     """In each of the four worlds the accuracy of labels alone, of the student, and of its teacher."""
     from kdviz.course.experiments.n18_what_only_the_teacher_sees import chosen
@@ -98,6 +111,7 @@ def _cut():
 _DRAWN = {
     "13_what_the_papers_report": _reported,
     "14_which_layer": _pairs,
+    "15_many_teachers": _forked,
     "18_what_only_the_teacher_sees": _worlds,
     "20_small_in_other_ways": _cut,
 }

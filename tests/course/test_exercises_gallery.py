@@ -32,3 +32,20 @@ def test_the_solution_counts_as_kdviz_does():
     layer = torch.nn.Sequential(torch.nn.Linear(16, 10, bias=False))
     both = pruned(quantised(layer, 4), 0.75)
     assert solve("20.2")(160, 0.75, 4) == stored_bytes(both)
+
+
+def test_the_solution_weighs_as_kdviz_does():
+    from kdviz.algorithms.multi_teacher import by_loss
+
+    logits, labels = torch.randn(3, 6, 4), torch.tensor([0, 1, 2, 3, 3, 0])
+    losses = torch.stack([torch.nn.functional.cross_entropy(one, labels) for one in logits])
+    assert torch.isclose(solve("15.1")(logits, labels), by_loss(losses)[0])
+
+
+def test_the_solution_counts_what_travels_as_kdviz_does():
+    from kdviz.algorithms.federated import bytes_of_answers, bytes_of_weights
+
+    network = mlp(64, 8, 10)
+    parameters = sum(weights.numel() for weights in network.parameters())
+    once = bytes_of_answers(200, 10, 1) / 2
+    assert solve("15.2")(parameters, 7, 200, 10) == bytes_of_weights(network, 7) / once

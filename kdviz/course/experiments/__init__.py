@@ -21,6 +21,8 @@ SETTINGS = {
     "copy": "an order of the batches",
     "stopped": "whether each student stopped at its best validation accuracy",
     "method": "of attribution",
+    "beside": "the second teacher, beside a good one",
+    "places": "whether all clients have digits of all kinds",
     # settings
     "leaves": "that a tree may have at most",
     "steps": "of the whole training",
@@ -33,6 +35,8 @@ SETTINGS = {
     "teacher_width": "hidden units of the teacher; 0 where there is none",
     "teacher_steps": "of the teacher's training; 0 where there is none",
     "bits": "of each weight",
+    "teachers": "how many there are",
+    "noise_scale": "of the Laplace noise on each count of votes; 0 where there is none",
     "temperature": "of the soft targets; 0 where there is no teacher",
     "soft_weight": "weight of the soft term, from 0 to 1",
     "weight": "of the arm's loss beside its base",
@@ -75,6 +79,10 @@ MEASURES = {
     "parameters": "of the student",
     "bytes": "that the student takes",
     "macs": "multiply-accumulates of an image",
+    "sent": "bytes that one client sends and gets",
+    "teacher_weight": "learned for the good one of two teachers, in percent",
+    "label_accuracy": "of the labels that the teachers have voted for",
+    "epsilon": "of differential privacy, spent at the most; delta is 0.00001",
 }
 COLUMNS = SETTINGS | MEASURES
 """What a column of the stored tables means; the same quantity has one name in all of them."""
