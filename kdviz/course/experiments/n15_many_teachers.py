@@ -386,7 +386,8 @@ def by_noise(rows):
         "epsilon": "epsilon",
     }
     means = rows.groupby(["teachers", "noise_scale"])[list(shown)].mean().round(1).rename(columns=shown)
-    return means.rename_axis(["teachers", "noise"])
+    # Votes without noise are bounded by nothing.
+    return means.rename_axis(["teachers", "noise"]).fillna({"epsilon": math.inf})
 
 
 def meter(rows):
