@@ -105,9 +105,9 @@ def clock(texts: int = 1024, *, shares: tuple[float, ...] = SHARES, seed: int = 
 
     >>> data = clock(texts=3, seed=1)
     >>> data.read(data.every[[135, 136, 137]])
-    ['twelve forty five', 'quarter to one', 'fifteen minutes before one']
+    ['four forty five', 'quarter to five', 'fifteen minutes before five']
     >>> data.texts
-    Texts(3 of at most 8 tokens, 11 of them to learn)
+    Texts(3 of at most 8 tokens, 12 of them to learn)
     """
     _check(texts, shares, seed)
     random = np.random.default_rng([seed, texts, 1200])

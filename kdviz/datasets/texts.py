@@ -73,6 +73,31 @@ class Texts:
         tokens = self.tokens[:, :longest].masked_fill(places >= self.start[:, None], 0)
         return Texts(tokens, self.start, self.start)
 
+    @classmethod
+    def of(cls, tokenizer, prompts: list[str], answers: list[str] | None = None) -> "Texts":
+        """Texts as a tokenizer of ``transformers`` has them: prompts, and answers with its end of text.
+
+        Without answers there is nothing to learn yet: a model may answer. An empty prompt becomes the end of
+        a text, after which the next begins.
+        """
+        if answers is not None and len(answers) != len(prompts):
+            raise ValueError(f"each prompt needs an answer; got {len(prompts)} and {len(answers)}")
+        stop = tokenizer.eos_token_id
+        if stop is None:
+            raise ValueError("the tokenizer has no eos_token, which ends a text; give it one")
+        asked = [tokenizer(prompt)["input_ids"] or [stop] for prompt in prompts]
+        said = [[] for _ in prompts]
+        if answers is not None:
+            said = [[*tokenizer(one, add_special_tokens=False)["input_ids"], stop] for one in answers]
+        rows = [torch.tensor([*one, *other]) for one, other in zip(asked, said, strict=True)]
+        tokens = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=stop)
+        return cls(tokens, torch.tensor([*map(len, asked)]), torch.tensor([*map(len, rows)]))
+
+    def decoded(self, tokenizer) -> list[str]:
+        """The words of each text, as its tokenizer writes them."""
+        words = [row[first:last] for row, first, last in zip(self.tokens, self.start, self.end, strict=True)]
+        return [tokenizer.decode(row, skip_special_tokens=True) for row in words]
+
     def to(self, device) -> "Texts":
         """The same texts on another device."""
         return Texts(*(part.to(device) for part in (self.tokens, self.start, self.end)))
