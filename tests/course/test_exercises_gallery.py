@@ -5,6 +5,7 @@ from exercise_answers import solve
 
 from kdviz.course import published
 from kdviz.course.exercises import exercise
+from kdviz.datasets import clock
 from kdviz.models import mlp, quantised
 
 
@@ -32,3 +33,20 @@ def test_the_solution_counts_as_kdviz_does():
     layer = torch.nn.Sequential(torch.nn.Linear(16, 10, bias=False))
     both = pruned(quantised(layer, 4), 0.75)
     assert solve("20.2")(160, 0.75, 4) == stored_bytes(both)
+
+
+def test_the_solution_lies_between_forward_and_reverse_as_kdviz_has_it():
+    from kdviz.losses import response
+
+    student, teacher = 2 * torch.randn(2, 6, 5, dtype=torch.float64)
+    forward = response.soft_targets(student, teacher, 1.0, form="divergence")
+    ends = {0.0: forward, 1.0: response.reverse_kl(student, teacher)}
+    for beta in (0.0, 0.1, 0.5, 0.9, 1.0):
+        expected = ends.get(beta, response.jensen_shannon(student, teacher, beta))
+        torch.testing.assert_close(solve("23.1")(student, teacher, beta), expected)
+
+
+def test_the_solution_learns_the_words_that_kdviz_learns():
+    texts = clock(20).texts
+    losses = torch.rand(texts.tokens.shape, dtype=torch.float64)
+    torch.testing.assert_close(solve("23.2")(losses, texts.tokens), losses[texts.learned].mean())

@@ -24,7 +24,7 @@ def test_every_table_was_made_by_the_code_there_is(table):
 def test_every_table_holds_each_seed_and_setting_once(table):
     result = results.find(table.name)
     assert table.made["seeds"] == list(result.seeds) and len(result.seeds) >= 30
-    settings = ("seed", "arm", "temperature", "soft_weight", "regime", "steps", "step", "copy")
+    settings = ("seed", "arm", "temperature", "soft_weight", "regime", "start", "steps", "step", "copy")
     settings += ("labels", "base", "weight", "pairs", "teacher_steps", "teacher_width")
     settings += ("target_weight", "other_weight", "noise", "generation", "units", "exit", "width")
     settings += ("student", "network", "images", "leaves")
