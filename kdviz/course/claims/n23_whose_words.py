@@ -51,6 +51,27 @@ CLAIMS = [
         stored="over(\"teacher's texts, T 0.5\", 'true texts').about(3, within=0.5)",
     ),
     Claim(
+        "With greedy texts the cloud splits: at most times one text shoots up to the ceiling, and the others sink to the floor.",
+        live=[
+            "(found['greedy texts'][1][-1][:, 1].view(-1, 3).amax(1) > 0.5).double().mean() > 0.5",
+            "(found['greedy texts'][1][-1][:, 1].view(-1, 3).sort(1)[0][:, :-1] < 0.1).double().mean() > 0.5",
+        ],
+    ),
+    Claim(
+        "With forward KL it climbs as a whole towards the diagonal.",
+        live=[
+            "all((found['forward KL'][1][-1].diff(dim=-1).abs().mean() < found[arm][1][-1].diff(dim=-1).abs().mean()) for arm in ('greedy texts', 'reverse KL'))",
+            "found['forward KL'][1][-1].diff(dim=-1).abs().mean() < found['forward KL'][1][0].diff(dim=-1).abs().mean()",
+        ],
+    ),
+    Claim(
+        "With reverse KL it spreads out: some texts climb above the diagonal and others sink, whether the teacher prefers them or not.",
+        live=[
+            "(found['reverse KL'][1][-1][:, 1] > found['reverse KL'][1][-1][:, 0]).sum() > 2 * (found['forward KL'][1][-1][:, 1] > found['forward KL'][1][-1][:, 0]).sum()",
+            "(found['reverse KL'][1][-1][:, 1] < 0.05).sum() > 2 * (found['forward KL'][1][-1][:, 1] < 0.05).sum()",
+        ],
+    ),
+    Claim(
         "With forward KL a right text is nearly ten points more probable than after the same texts without the teacher's distribution.",
         stored="over('forward KL', \"teacher's texts\").about(10, within=0.5)",
     ),
@@ -80,6 +101,10 @@ CLAIMS = [
         stored=["own('reverse KL', 8).about(6, within=0.3)", "own('reverse KL', 6).about(9, within=0.5)"],
     ),
     Claim(
+        "JS at 0.5 lies between: null, and two and a half points.",
+        stored="own('JS 0.5', 8).null and own('JS 0.5', 6).about(2 + 0.5, within=0.3)",
+    ),
+    Claim(
         "For the larger student JS at 0.5 is eleven points ahead of forward KL where it is drawn at T = 1, and two ahead where it is read greedily.",
         stored=[
             "over('JS 0.5', 'forward KL').about(11, within=0.5)",
@@ -101,7 +126,7 @@ CLAIMS = [
         ],
     ),
     Claim(
-        "There more is left: JS at 0.5 on own texts is thirteen points ahead at T = 1, and fourteen when read greedily.",
+        "The smaller student has less room for a second style, and more is left: JS at 0.5 on own texts is thirteen points ahead at T = 1, and fourteen when read greedily.",
         stored=[
             "over('own texts, JS 0.5', 'forward KL', width=6).about(13, within=0.5)",
             "over('own texts, JS 0.5', 'forward KL', 'right_greedy', width=6).about(14, within=0.5)",
