@@ -40,7 +40,10 @@ ARMS = {"warm": {8: (*TEXTS, *DIVERGENCES, *OWN, CONTROL), 6: FEW}, "cold": {8: 
 
 
 def two_hills(betas, steps=120):
-    """A teacher with two hills, and for each β the Gaussian that a student finds: places and densities."""
+    """A teacher with two hills, and for each β the Gaussian that a student finds: places and densities.
+
+    The student begins on the left hill. Reverse KL has more than one valley, so where it begins matters.
+    """
     place = torch.linspace(-5, 5, 201, dtype=torch.float64)
     hills = 0.6 * _hill(place, -1.5, 0.6) + 0.4 * _hill(place, 2.0, 0.6)
     found = {}
