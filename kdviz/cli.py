@@ -78,6 +78,8 @@ def _parser():
     cache.add_argument("--clear", action="store_true", help="remove all that kdviz keeps there")
     wheels = command("wheels", _wheels, "fill a folder from which other machines set up without network")
     wheels.add_argument("folder", type=Path, nargs="?", default=Path("wheels"), help="(default: wheels)")
+    concepts = command("concepts", _concepts, "say what a class learned by the concept test")
+    concepts.add_argument("answers", type=Path, help="a file with a line of letters for each learner")
     results = command("results", _results, "compute the stored tables whose code has changed")
     results.add_argument(
         "names", nargs="*", metavar="NAME", help="only these tables, or those of these pages"
@@ -115,6 +117,12 @@ def _site(options):
 
     build(course_folder() / "notebooks", options.output)
     print(f"Open {options.output / 'index.html'} in a browser.")
+
+
+def _concepts(options):
+    from kdviz.course.concept_test import read, told
+
+    print(told(*read(options.answers)))
 
 
 def _results(options):
@@ -212,7 +220,9 @@ def _lint(options):
     if npm is None:
         raise ValueError("to check JavaScript and CSS, Node.js with npm is needed: https://nodejs.org")
     commands = [["run", "--silent", "check"]]
-    if not (CLONE / "tools" / "node_modules").exists():
+    wanted = CLONE / "tools" / "package-lock.json"
+    installed = wanted.parent / "node_modules" / f".{wanted.name}"
+    if not installed.exists() or installed.stat().st_mtime < wanted.stat().st_mtime:
         commands.insert(0, ["ci", "--silent", "--no-audit", "--no-fund"])
     for command in commands:
         status = subprocess.run([npm, *command], cwd=CLONE / "tools").returncode or status

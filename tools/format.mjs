@@ -7,7 +7,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
-const FOLDERS = ["kdviz/explorers", "tools"];
+const FOLDERS = ["kdviz/explorers", "kdviz/figures", "tools"];
 const SHARED = { lineWidth: 110, indentWidth: 2 };
 const STYLES = {
   ".js": ["@dprint/typescript", {

@@ -55,6 +55,9 @@ DEFINITIONS = {
         "On texts that the student itself has just written, judged word by word by the teacher. Off-policy "
         "are texts of anybody else."
     ),
+    "privileged information": (
+        "What is known of a sample only while training: a teacher may see it, and the student never does."
+    ),
     "reverse KL": (
         "KL(p ‖ q), with the student's p in front: it grows where the student believes in something that the "
         "teacher does not. Soft targets are the forward direction, KL(q ‖ p)."

@@ -27,13 +27,14 @@ from nbconvert import HTMLExporter
 from nbconvert.filters import strip_ansi
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbconvert.preprocessors import CoalesceStreamsPreprocessor
-from plotly.offline import get_plotlyjs
 
 from kdviz.course import templates
 from kdviz.course.claims.checks import cell_for
 from kdviz.course.claims.sentences import predictions
+from kdviz.course.concept_test import questions
 from kdviz.course.formulas import mathml
 from kdviz.course.glossary import DEFINITIONS, anchor, with_links
+from kdviz.course.guide import chapters, plans
 from kdviz.course.kernels import ENCRYPTED
 from kdviz.course.pages import Page, following, pages
 from kdviz.course.paths import course_folder
@@ -42,6 +43,7 @@ from kdviz.course.survey_map import survey_map
 from kdviz.course.thumbnails import thumbnail
 from kdviz.explorers.base import STATIC_PAGES, allowed
 from kdviz.explorers.playground_explorer import playground_page
+from kdviz.figures import plotly_bundle
 from kdviz.files import write_whole
 
 MARKER = ".kdviz-site.json"
@@ -178,6 +180,7 @@ def write(executed: dict, folder):
     written = {page.name: render(notebook, page, list(executed)) for page, notebook in executed.items()}
     written |= {"index": index(list(executed)), "playground": playground_page(), "glossary": glossary_page()}
     written["references"] = _plain("references.html.j2", references=references(executed))
+    written |= {"concept_test": concept_test_page(), "guide": guide_page()}
     for name, text in written.items():
         (folder / f"{name}.html").write_text(text, encoding="utf-8")
         print(f"{name}.html: {len(text.encode()) / 1e6:.2f} MB", flush=True)
@@ -201,7 +204,7 @@ def render(notebook, page: Page, course: list[Page] | None = None) -> str:
             "style": _style(),
             "script": _part("page.js"),
             "scripts": [allowed(_part("page.js"))],
-            "figures": _part("figures.js"),
+            "figures": plotly_bundle.before(_part("figures.js")),
             "attribution": _part("attribution.html"),
             "previous": following(page, -1, course),
             "next": following(page, 1, course),
@@ -263,6 +266,20 @@ def glossary_page() -> str:
     return _plain("glossary.html.j2", definitions=DEFINITIONS, anchor=anchor)
 
 
+def concept_test_page() -> str:
+    """The questions for before and after the course; what a learner answers stays in her browser."""
+    script, asked = _part("concept_test.js"), questions()
+    key = [
+        {name: getattr(one, name) for name in ("right", "misconceptions", "label", "link")} for one in asked
+    ]
+    return _plain("concept_test.html.j2", questions=asked, key=key, script=script, allowed=allowed(script))
+
+
+def guide_page() -> str:
+    """What a teacher needs beside the pages."""
+    return _plain("guide.html.j2", chapters=chapters(), plans=plans())
+
+
 class _Renderer(IPythonRenderer):
     """nbconvert's own renderer, with formulas drawn instead of left to a script from the network."""
 
@@ -314,8 +331,8 @@ def _made_drawable(notebook, resources):
             if result.output_type == "error":
                 raise SiteError(f"{where} raised {result.ename}: {result.evalue}")
             if PLOTLY in result.get("data", {}):
-                page["plotly"] = get_plotlyjs()
-                page["scripts"].append(allowed(page["plotly"], page["figures"]))
+                page["plotly"] = plotly_bundle.element()
+                page["scripts"].append(allowed(plotly_bundle.text(), page["figures"]))
             page["scripts"] += filter(None, [result.get("metadata", {}).get("text/html", {}).get("script")])
             if "data" in result:
                 result.data = nbformat.from_dict(_drawable(result.data, where))
@@ -324,6 +341,10 @@ def _made_drawable(notebook, resources):
 
 def _drawable(data, where):
     if PLOTLY in data:
+        unknown = {trace.get("type", "scatter") for trace in data[PLOTLY]["data"]} - plotly_bundle.traces()
+        if unknown:
+            drawn = ", ".join(sorted(plotly_bundle.traces()))
+            raise SiteError(f"{where} draws {', '.join(sorted(unknown))}; a static page can draw {drawn}")
         return {"text/html": _figure(data[PLOTLY])}
     if "text/latex" in data:
         return {"text/html": _drawn("".join(data["text/latex"]).strip().strip("$"), True, where)}

@@ -58,6 +58,24 @@ def _pairs():
     )
 
 
+def _worlds():
+    """In each of the four worlds the accuracy of labels alone, of the student, and of its teacher."""
+    from kdviz.course.experiments.n18_what_only_the_teacher_sees import chosen
+    from kdviz.course.results import load
+
+    rows = chosen(load("privileged_worlds").rows)
+    means = rows.groupby(["regime", "arm"], sort=False)[["accuracy", "teacher_accuracy"]].mean()
+    own = means.xs("privileged", level="arm")
+    labels = means.xs("hard labels", level="arm").accuracy
+    y = _place([*labels, *own.accuracy, *own.teacher_accuracy], HEIGHT, 0)
+    return "".join(
+        f'<path d="M{x} {low}V{high}" stroke="{QUIET}"/><circle cx="{x}" cy="{low}" r="3" fill="{QUIET}"/>'
+        f'<circle cx="{x}" cy="{high}" r="5" fill="none" stroke="{TEACHER}" stroke-width="2"/>'
+        f'<circle cx="{x}" cy="{right}" r="3.5" fill="{STUDENT}"/>'
+        for x, low, right, high in zip((24, 68, 112, 156), y[:4], y[4:8], y[8:], strict=True)
+    )
+
+
 def _cut():
     """The accuracy of each way to be small by its bytes: as cut, dotted, and mended by labels."""
     from math import log
@@ -98,6 +116,7 @@ def _whose():
 _DRAWN = {
     "13_what_the_papers_report": _reported,
     "14_which_layer": _pairs,
+    "18_what_only_the_teacher_sees": _worlds,
     "20_small_in_other_ways": _cut,
     "23_whose_words": _whose,
 }

@@ -15,6 +15,7 @@ from kdviz.explorers.guess_explorer import Guess, guess
 from kdviz.explorers.landscape_explorer import Landscape, landscape
 from kdviz.explorers.playback_explorer import Playback, playback
 from kdviz.explorers.playground_explorer import Playground, playground
+from kdviz.explorers.privileged_explorer import Privileged, privileged
 from kdviz.explorers.published_explorer import Published, published
 from kdviz.explorers.relations_explorer import RelationExplorer, relations
 from kdviz.explorers.score_explorer import ScoreExplorer, score
@@ -38,6 +39,7 @@ __all__ = [
     "Playback",
     "Playground",
     "Prediction",
+    "Privileged",
     "Published",
     "RelationExplorer",
     "ScoreExplorer",
@@ -55,6 +57,7 @@ __all__ = [
     "playback",
     "playground",
     "prediction",
+    "privileged",
     "published",
     "relations",
     "score",

@@ -18,7 +18,7 @@ def paired_dots(
     *,
     value: str = "accuracy",
     by: str | None = None,
-    controls: Sequence[str] | None = None,
+    controls: Sequence[str] = (),
     title: str = "",
 ) -> go.Figure:
     """Paired differences to a baseline: one row for each arm, one small dot for each seed.
@@ -35,9 +35,8 @@ def paired_dots(
     arms : the arms to show
     value : the column that is compared, in percent
     by : a column; one panel is drawn for each of its values
-    controls : the arms that are controls; by default all but the first
+    controls : the arms that are controls
     """
-    controls = list(arms)[1:] if controls is None else controls
     panels = {"": table} if by is None else dict(list(table.groupby(by, sort=False)))
     drawn = make_subplots(
         rows=len(panels),

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
-from plotly.offline import get_plotlyjs
 
 from kdviz.explorers.base import allowed
+from kdviz.figures import plotly_bundle
 from kdviz.study import sentences
 from kdviz.study.comparison import FEW
 from kdviz.study.sections import Table, sections
@@ -28,15 +28,15 @@ def to_html(comparison, path, title="Teacher and student compared"):
     path.parent.mkdir(parents=True, exist_ok=True)
     template = Environment(loader=FileSystemLoader(_HERE), autoescape=True).get_template("report.html")
     made = [_made(part, comparison) for part in sections(comparison)]
-    plotly, script = get_plotlyjs(), (_HERE / "report.js").read_text(encoding="utf-8")
+    script = plotly_bundle.before((_HERE / "report.js").read_text(encoding="utf-8"))
     explorers = [picture.static_script() for *_, picture in made if hasattr(picture, "static_script")]
     page = template.render(
         title=title,
         comparison=comparison,
         sections=[given[:3] for given in made],
         tables=list(_tables(comparison)),
-        scripts=Markup(allowed(plotly, script, *explorers)),
-        plotly=Markup(plotly),
+        scripts=Markup(allowed(plotly_bundle.text(), script, *explorers)),
+        plotly=Markup(plotly_bundle.element()),
         script=Markup(script),
     )
     # Half of a pair of surrogates, as a broken name may hold, is no text.

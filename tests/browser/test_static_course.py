@@ -84,9 +84,11 @@ def test_formulas_and_figures_are_drawn(reader, built_site, name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_page_keeps_within_its_size(built_site, name):
-    page = built_site / f"{name}.html"
-    limit = 8e6 if "data-plotly" in page.read_text(encoding="utf-8") else 2.5e6
-    assert page.stat().st_size <= limit
+    assert (built_site / f"{name}.html").stat().st_size <= 2.5e6
+
+
+def test_the_whole_course_keeps_within_its_size(built_site):
+    assert sum(page.stat().st_size for page in built_site.iterdir()) <= 25e6
 
 
 def test_a_narrow_page_scrolls_in_one_direction_only(reader, built_site):

@@ -152,6 +152,13 @@ def cut_table():
     return rows.assign(arm=["as cut", "as cut", "all of it"], seed=0)
 
 
+def one_world():
+    """Two features, of which one decides."""
+    inputs = np.random.default_rng(0).standard_normal((12, 2))
+    told = {"inputs": inputs, "labels": inputs[:, 0] > 0, "rules": np.array([[1.0, 0.0]]), "says": "A world."}
+    return told | {"teacher": (3 * inputs[:, 0], 100.0), "shuffled": (inputs[:, 1], 50.0)}
+
+
 EXPLORERS = {
     "alignment": lambda: {
         "teacher": convnets()["teacher"],
@@ -188,6 +195,7 @@ EXPLORERS = {
     },
     "compression": lambda: {"weights": cut_weights(), "table": cut_table()},
     "playground": lambda: {"story": "few-labels"},
+    "privileged": lambda: {"worlds": {"one decides": one_world()}, "penalty": 0.01},
     "published": lambda: published_tables() | {"view": "reported gains", "method": None},
     "relations": lambda: {
         "teacher": convnets()["teacher"],

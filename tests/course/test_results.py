@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from kdviz.course import results
-from kdviz.course.experiments import COLUMNS
+from kdviz.course.experiments import COLUMNS, SETTINGS
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
@@ -24,12 +24,7 @@ def test_every_table_was_made_by_the_code_there_is(table):
 def test_every_table_holds_each_seed_and_setting_once(table):
     result = results.find(table.name)
     assert table.made["seeds"] == list(result.seeds) and len(result.seeds) >= 30
-    settings = ("seed", "arm", "temperature", "soft_weight", "regime", "start", "steps", "step", "copy")
-    settings += ("labels", "base", "weight", "pairs", "teacher_steps", "teacher_width")
-    settings += ("target_weight", "other_weight", "noise", "generation", "units", "exit", "width")
-    settings += ("student", "network", "images", "leaves")
-    settings += ("stopped", "method", "keep")
-    keys = [column for column in settings if column in table.rows]
+    keys = [column for column in SETTINGS if column in table.rows]
     assert not table.rows.duplicated(keys).any()
     rows_a_seed = table.rows.groupby("seed").size()
     assert set(rows_a_seed.index) == set(result.seeds) and rows_a_seed.nunique() == 1

@@ -101,7 +101,13 @@ def test_figures_are_drawn_from_the_page_itself(offline):
     text = page_of(new_markdown_cell("# Figure"), shown(**{site.PLOTLY: plotly_figure()}))
     page = offline(text)
     page.wait_for_selector(".scatterlayer path.js-line")
-    assert len(text.encode()) < 8e6
+    assert len(text.encode()) < 1.5e6
+
+
+def test_a_figure_that_plotlys_smaller_script_cannot_draw_stops_the_build():
+    globe = {"data": [{"type": "scattergeo"}, {"type": "bar"}], "layout": {}}
+    with pytest.raises(site.SiteError, match="draws scattergeo; a static page can draw bar, box, "):
+        page_of(new_markdown_cell("# Figure"), shown(**{site.PLOTLY: globe}))
 
 
 def test_a_page_without_figures_is_small_and_names_no_other_place():

@@ -100,7 +100,7 @@ def test_learning_curves_show_the_records_in_percent():
 
 def test_paired_dots_show_each_seed_its_mean_and_its_interval():
     table = table_of({"hard": 0, "soft": 5, "control": 0})
-    figure = figures.paired_dots(table, "hard", ["soft", "control"])
+    figure = figures.paired_dots(table, "hard", ["soft", "control"], controls=["control"])
     wide = table.pivot(index="seed", columns="arm", values="accuracy")
     for arm, (dots, mean) in zip(["soft", "control"], [figure.data[:2], figure.data[2:]], strict=True):
         found = paired(wide[arm], wide["hard"])
@@ -152,7 +152,7 @@ def test_an_arm_has_the_look_of_its_part():
         return [found[row] for row in range(len(arms))]
 
     grey, orange = (template.BASELINE.color, "square-open"), (template.STUDENT.color, "diamond")
-    assert looks() == [orange, grey, grey]
+    assert looks() == [orange, orange, orange]
     assert looks(controls=["control"]) == [orange, orange, grey]
 
 

@@ -6,7 +6,7 @@ that their differences are paired. All seeds of an arm train as one stack. What 
 in :mod:`.arms`; one that takes too long for a cell is kept as a table, see :mod:`kdviz.course.results`.
 """
 
-COLUMNS = {
+SETTINGS = {
     # which student
     "seed": "of the split, the initial weights and the order of the batches",
     "regime": "what there is to learn from",
@@ -37,9 +37,16 @@ COLUMNS = {
     "temperature": "of the soft targets; 0 where there is no teacher",
     "soft_weight": "weight of the soft term, from 0 to 1",
     "weight": "of the arm's loss beside its base",
+    "penalty": "of the squared length of a linear student's weights",
+    "cost": "of the slacks of an SVM",
+    "gamma": "of SVM+: of the squared length of what corrects the slacks",
+    "student_layer": "the hidden layer of the student that is taught, from 1",
+    "teacher_layer": "the hidden layer of the teacher that it learns from, from 1",
     "target_weight": "of DKD's first half, TCKD",
     "other_weight": "of DKD's second half, NCKD",
-    # measures: in percent where they are fractions of images, on the test images if nothing else is said
+}
+MEASURES = {
+    # in percent where they are fractions of images, on the test images if nothing else is said
     "validation_accuracy": "on the validation images",
     "accuracy": "of the student, or the mean of two peers",
     "teacher_validation": "the teacher's, on the validation images",
@@ -76,4 +83,5 @@ COLUMNS = {
     "bytes": "that the student takes",
     "macs": "multiply-accumulates of an image",
 }
+COLUMNS = SETTINGS | MEASURES
 """What a column of the stored tables means; the same quantity has one name in all of them."""

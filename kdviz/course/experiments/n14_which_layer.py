@@ -207,20 +207,23 @@ MAPS = {
     "SVD": (partial(feature.SingularVectors, (FIRST, SECOND)), (0.1, 1.0)),
     "similarities": (partial(relation.SimilarityPreserving, SECOND), (10.0, 1000.0)),
 }
+
+
+def convolutional(seed=0):
+    return convnet(8, 16, seed=seed)
+
+
+_taught_maps = partial(trained, start=convolutional, learning_rate=1e-2)
 MAP_TEACHERS = {
-    "right": partial(trained, start=lambda seed: convnet(8, 16, seed=seed), learning_rate=1e-2),
-    "untrained": partial(untrained, start=lambda seed: convnet(8, 16, seed=seed)),
+    "right": _taught_maps,
+    "shuffled": partial(of_other_images, taught=_taught_maps),
+    "untrained": partial(untrained, start=convolutional),
 }
-MAP_TEACHERS["shuffled"] = partial(of_other_images, taught=MAP_TEACHERS["right"])
 
 
 def of_maps(arm, weight):
     """Hard labels and one loss on feature maps; or one of the two bases alone."""
     return BASES[arm]() if arm in BASES else BASES["hard labels"]() + weight * MAPS[arm][0]()
-
-
-def convolutional(seed=0):
-    return convnet(8, 16, seed=seed)
 
 
 @result({"pairs": ("right", "shuffled", "untrained")}, tolerance=6.0)
