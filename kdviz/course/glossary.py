@@ -55,8 +55,20 @@ DEFINITIONS = {
         "One student minus another of the same seed, which has the same data and the same initial weights: "
         "what the seed does to both falls out."
     ),
+    "language model": (
+        "A network that gives a probability to each next word, after all that was said before. To let it "
+        "speak is to draw one word after the other."
+    ),
+    "on-policy": (
+        "On texts that the student itself has just written, judged word by word by the teacher. Off-policy "
+        "are texts of anybody else."
+    ),
     "privileged information": (
         "What is known of a sample only while training: a teacher may see it, and the student never does."
+    ),
+    "reverse KL": (
+        "KL(p ‖ q), with the student's p in front: it grows where the student believes in something that the "
+        "teacher does not. Soft targets are the forward direction, KL(q ‖ p)."
     ),
     "soft targets": "The teacher's probabilities, softened by a temperature, as targets for the student.",
     "soft_weight": (

@@ -108,10 +108,29 @@ def _cut():
     )
 
 
+def _whose():
+    """Each way to learn by how rightly the student speaks and by what it misses; the path of β is drawn."""
+    from math import log
+
+    from kdviz.course.experiments.n23_whose_words import DIVERGENCES
+    from kdviz.course.results import load
+
+    rows = load("whose_words").rows.query("start == 'warm' and width == 8")
+    means = rows[rows.text_kl < 6].groupby("arm")[["right", "text_kl"]].mean()
+    x = dict(zip(means.index, _place(means.right.tolist(), 0, WIDTH), strict=True))
+    y = dict(zip(means.index, _place([log(kl) for kl in means.text_kl], HEIGHT, 0), strict=True))
+    path = "L".join(f"{x[arm]} {y[arm]}" for arm in DIVERGENCES)
+    return f'<path d="M{path}" fill="none" stroke="{STUDENT}" stroke-width="1.6"/>' + "".join(
+        f'<circle cx="{x[arm]}" cy="{y[arm]}" r="3" fill="{TEACHER if arm == "the teacher" else QUIET}"/>'
+        for arm in means.index
+    )
+
+
 _DRAWN = {
     "13_what_the_papers_report": _reported,
     "14_which_layer": _pairs,
     "15_many_teachers": _forked,
     "18_what_only_the_teacher_sees": _worlds,
     "20_small_in_other_ways": _cut,
+    "23_whose_words": _whose,
 }

@@ -1,5 +1,6 @@
 """The inputs: data embedded or fetched, their splits by seed, and regimes that make distillation visible."""
 
+from kdviz.datasets._clock import Clock, clock
 from kdviz.datasets._digits import digits
 from kdviz.datasets._fashion_mnist import fashion_mnist
 from kdviz.datasets._multi_view import multi_view, shown_views
@@ -9,15 +10,19 @@ from kdviz.datasets.cifar import cifar10, cifar100
 from kdviz.datasets.dataset import Dataset, Samples
 from kdviz.datasets.download import fetch
 from kdviz.datasets.sources import Source, cards, register
+from kdviz.datasets.texts import Texts
 
 __all__ = [
     "Card",
+    "Clock",
     "Dataset",
     "Samples",
     "Source",
+    "Texts",
     "cards",
     "cifar10",
     "cifar100",
+    "clock",
     "digits",
     "fashion_mnist",
     "fetch",

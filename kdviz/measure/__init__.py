@@ -1,6 +1,7 @@
 """Numbers about models: how good, how alike, how calibrated, and how sure we are."""
 
 from kdviz.measure._class_bias import class_bias
+from kdviz.measure._clock import clock_faults, clock_measures, text_log_probabilities
 from kdviz.measure._distillation_score import (
     best_by_weight,
     distillation_score,
@@ -55,6 +56,8 @@ __all__ = [
     "cka",
     "cka_map",
     "class_bias",
+    "clock_faults",
+    "clock_measures",
     "correlation",
     "distillation_score",
     "distillation_scores",
@@ -77,5 +80,6 @@ __all__ = [
     "score_lines",
     "seeds_needed",
     "stratified_rows",
+    "text_log_probabilities",
     "unpaired",
 ]

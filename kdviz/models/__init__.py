@@ -7,6 +7,8 @@ from kdviz.models._mlp import mlp
 from kdviz.models._patch_network import patch_network
 from kdviz.models._patch_network import patches as patches
 from kdviz.models._quantised import quantised
+from kdviz.models._transformer import transformer
+from kdviz.models._window_network import window_network
 from kdviz.models.branches import exits, fused_branches, gated_branches, grouped_branches
 from kdviz.models.ensemble import Ensemble
 from kdviz.models.frozen import Frozen, Residual
@@ -31,4 +33,6 @@ __all__ = [
     "patch_network",
     "quantised",
     "separable_convnet",
+    "transformer",
+    "window_network",
 ]

@@ -5,6 +5,7 @@ from exercise_answers import solve
 
 from kdviz.course import published
 from kdviz.course.exercises import exercise
+from kdviz.datasets import clock
 from kdviz.models import mlp, quantised
 
 
@@ -49,3 +50,20 @@ def test_the_solution_counts_what_travels_as_kdviz_does():
     parameters = sum(weights.numel() for weights in network.parameters())
     once = bytes_of_answers(200, 10, 1) / 2
     assert solve("15.2")(parameters, 7, 200, 10) == bytes_of_weights(network, 7) / once
+
+
+def test_the_solution_lies_between_forward_and_reverse_as_kdviz_has_it():
+    from kdviz.losses import response
+
+    student, teacher = 2 * torch.randn(2, 6, 5, dtype=torch.float64)
+    forward = response.soft_targets(student, teacher, 1.0, form="divergence")
+    ends = {0.0: forward, 1.0: response.reverse_kl(student, teacher)}
+    for beta in (0.0, 0.1, 0.5, 0.9, 1.0):
+        expected = ends.get(beta, response.jensen_shannon(student, teacher, beta))
+        torch.testing.assert_close(solve("23.1")(student, teacher, beta), expected)
+
+
+def test_the_solution_learns_the_words_that_kdviz_learns():
+    texts = clock(20).texts
+    losses = torch.rand(texts.tokens.shape, dtype=torch.float64)
+    torch.testing.assert_close(solve("23.2")(losses, texts.tokens), losses[texts.learned].mean())

@@ -34,5 +34,6 @@ from kdviz.losses.response._temperatures import (
     sample_temperature,
     soft_targets_by_sample,
 )
+from kdviz.losses.response._top_targets import TopTargets, top_targets
 from kdviz.losses.response._virtual_teacher import VirtualTeacher, virtual_teacher
 from kdviz.losses.response._weighted_soft_labels import WeightedSoftLabels, weighted_soft_labels

@@ -24,6 +24,7 @@ LOSSES = [
     response.Decoupled(),
     response.DeiTHard(),
     response.MultiLevel(),
+    *[response.TopTargets(2, form=form) for form in ("renormalised", "tail")],
     *[response.ReverseKL(form=form) for form in ("paper", "scaled")],
 ]
 OTHER_NUMBERS = [
@@ -60,7 +61,7 @@ ZERO_AT_EQUALITY = [
     loss
     for loss in LOSSES
     if not isinstance(loss, (response.DeiTHard, response.VirtualTeacher))
-    and getattr(loss, "form", "") not in ("authors",)
+    and getattr(loss, "form", "") not in ("authors", "renormalised")
     and loss != response.ConditionalTargets(form="paper")
 ] + [
     response.StandardisedSoftTargets(form="authors"),
