@@ -150,7 +150,7 @@ def judged(seeds, student, **columns):
     ]
 
 
-@result({"start": tuple(STARTS)}, tolerance=15.0)
+@result({"start": tuple(STARTS)}, tolerance=3.0)
 def whose_words(seeds, start, steps=300):
     """Students that learn from other texts and by other divergences, all from one start, at two widths."""
     seeds, found = tuple(seeds), []
