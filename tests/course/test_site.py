@@ -196,7 +196,9 @@ def test_a_small_course_is_built_and_works_from_its_files(tmp_path, offline):
     assert picture.evaluate("async (img) => { await img.decode(); return img.naturalWidth; }") == 960
     assert len(picture.get_attribute("src")) < 120_000
     assert (tmp_path / "site" / "playground.html").stat().st_size < 600_000
-    papers = offline((tmp_path / "site" / "references.html").read_text(encoding="utf-8"))
+    papers = offline(
+        (tmp_path / "site" / "references.html", "concept_test.html", "guide.html").read_text(encoding="utf-8")
+    )
     assert papers.get_by_text("Ba and Caruana 2014. Do Deep Nets").count() == 1
     assert papers.locator("a[href='01_one.html'], a[href='02_two.html']").count() == 2
 
