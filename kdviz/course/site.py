@@ -39,6 +39,7 @@ from kdviz.course.kernels import ENCRYPTED
 from kdviz.course.pages import Page, following, pages
 from kdviz.course.paths import course_folder
 from kdviz.course.references import references
+from kdviz.course.stylesheet import slimmed
 from kdviz.course.survey_map import survey_map
 from kdviz.course.thumbnails import thumbnail
 from kdviz.explorers.base import STATIC_PAGES, allowed
@@ -216,7 +217,7 @@ def render(notebook, page: Page, course: list[Page] | None = None) -> str:
             text, _ = exporter.from_notebook_node(notebook, resources)
     except UserWarning as warning:
         raise SiteError(f"{page.name}: nbconvert warns: {warning}") from warning
-    return _to_pages(text)
+    return _to_pages(slimmed(text))
 
 
 def _strict_log():
