@@ -15,8 +15,7 @@ from typing import Unpack
 import torch
 import torch.nn.functional as F
 
-from kdviz.datasets.dataset import UNLABELLED
-from kdviz.datasets.texts import Texts
+from kdviz.datasets.texts import Texts, next_words
 from kdviz.losses.checks import check_from_zero, check_share, check_whole
 from kdviz.losses.response import CrossEntropy
 from kdviz.losses.tokens import over_tokens
@@ -209,9 +208,7 @@ class TextLesson(Lesson):
         tokens, start, end = self.next_texts()
         if self.speaking["own"]:
             tokens, end = self.with_own(student, tokens, start, end)
-        places = torch.arange(1, tokens.shape[-1], device=self.device)
-        known = (places >= start.unsqueeze(-1)) & (places < end.unsqueeze(-1))
-        labels = tokens[..., 1:].masked_fill(~known, UNLABELLED)
+        labels = next_words(tokens, start, end)
         ours = next_logits(student, tokens[..., :-1])
         theirs = None if self.teacher is None else self.answer(tokens[..., :-1], ours)
         return _taught(student, ours, theirs, labels)

@@ -57,13 +57,12 @@ class Texts:
     @property
     def learned(self) -> torch.Tensor:
         """True at the words that are learned, the stop among them: (n, length)."""
-        places = torch.arange(self.tokens.shape[1], device=self.tokens.device)
-        return (places >= self.start[:, None]) & (places < self.end[:, None])
+        return learned_words(self.tokens, self.start, self.end)
 
     @property
     def targets(self) -> torch.Tensor:
         """What follows each token where it is to be learned, else -1: (n, length - 1)."""
-        return self.tokens[:, 1:].masked_fill(~self.learned[:, 1:], UNLABELLED)
+        return next_words(self.tokens, self.start, self.end)
 
     @property
     def prompts(self) -> "Texts":
@@ -105,3 +104,14 @@ class Texts:
     def __repr__(self):
         said = int((self.end - self.start).sum())
         return f"Texts({len(self)} of at most {self.tokens.shape[1]} tokens, {said} of them to learn)"
+
+
+def learned_words(tokens, start, end):
+    """:attr:`Texts.learned` of tokens (..., length), with starts and ends (...): those of a stack, too."""
+    places = torch.arange(tokens.shape[-1], device=tokens.device)
+    return (places >= start.unsqueeze(-1)) & (places < end.unsqueeze(-1))
+
+
+def next_words(tokens, start, end):
+    """:attr:`Texts.targets` of tokens (..., length), with starts and ends (...)."""
+    return tokens[..., 1:].masked_fill(~learned_words(tokens, start, end)[..., 1:], UNLABELLED)
