@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 # A file by its path, or a line for one.
-STEP = re.compile(r"`(?:(kdviz/)?([\w/]+\.(?:py|js)))`:\n\n```\w+\n(.*?)```", re.DOTALL)
+STEP = re.compile(r"`(kdviz/[\w/]+\.(?:py|js))`:\n\n```\w+\n(.*?)```", re.DOTALL)
 
 TRIED = """
 import torch, kdviz as kd
@@ -41,8 +41,8 @@ def tried(tmp_path_factory):
     for folder in ("data", "notebooks"):
         (copy / folder).symlink_to(ROOT / folder)
     done = []
-    for whole, name, content in STEP.findall(TEXT):
-        file = copy / (whole or "kdviz/") / name
+    for name, content in STEP.findall(TEXT):
+        file = copy / name
         file.parent.mkdir(exist_ok=True)
         with file.open("a", encoding="utf-8") as opened:
             opened.write(content)

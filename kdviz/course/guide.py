@@ -13,7 +13,7 @@ from importlib.resources import files
 from urllib.parse import quote
 
 from kdviz.course.claims.sentences import plain, predictions
-from kdviz.course.exercises import exercises
+from kdviz.course.exercises import exercises_of
 from kdviz.course.minutes import reading, time_of
 from kdviz.course.pages import Page, page, pages
 from kdviz.course.paths import course_folder
@@ -59,7 +59,7 @@ class Part:
     @property
     def minutes(self) -> int:
         """With its exercises where it is the whole page."""
-        return sum(one.minutes for one in self.sections) if self.sections else time_of(self.page).total
+        return sum(one.minutes for one in self.sections) if self.sections else self.page.minutes
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ class Chapter:
 
     @property
     def exercises(self) -> list:
-        return [one for name, one in exercises().items() if name.split(".")[0] == str(int(self.page.number))]
+        return exercises_of(self.page.number)
 
 
 @cache

@@ -9,7 +9,7 @@ import json
 import re
 from dataclasses import dataclass
 
-from kdviz.course.exercises import exercises
+from kdviz.course.exercises import exercises_of
 from kdviz.course.pages import Page
 from kdviz.course.paths import course_folder
 
@@ -38,9 +38,8 @@ class Time:
 def time_of(page: Page) -> Time:
     """What a page takes, of its notebook, its exercises and the seconds that it declares."""
     notebook = json.loads((course_folder() / "notebooks" / page.notebook).read_text(encoding="utf-8"))
-    mine = [one for name, one in exercises().items() if name.split(".")[0] == str(int(page.number))]
     run = -(-page.seconds // 60)
-    at_exercises = sum(one.minutes for one in mine)
+    at_exercises = sum(one.minutes for one in exercises_of(page.number))
     exact = reading(notebook["cells"]) + run + at_exercises
     return Time(5 * round(exact / 5), run, at_exercises)
 

@@ -331,7 +331,7 @@ def _made_drawable(notebook, resources):
             where = f"{page['name']}, cell {cell.get('id')!r}"
             if result.output_type == "error":
                 raise SiteError(f"{where} raised {result.ename}: {result.evalue}")
-            if PLOTLY in result.get("data", {}):
+            if PLOTLY in result.get("data", {}) and "plotly" not in page:
                 page["plotly"] = plotly_bundle.element()
                 page["scripts"].append(allowed(plotly_bundle.text(), page["figures"]))
             page["scripts"] += filter(None, [result.get("metadata", {}).get("text/html", {}).get("script")])

@@ -1,6 +1,6 @@
 """The reader's own score of a page, which ends with it: ``tally("01")``."""
 
-from kdviz.course.exercises import exercises
+from kdviz.course.exercises import exercises_of
 from kdviz.explorers import Guess, Tally
 from kdviz.explorers import tally as counted
 
@@ -11,5 +11,4 @@ def tally(page: str) -> Tally:
     >>> list(tally("01").exercises)
     ['1.1', '1.2', '1.3', '1.4', '1.5']
     """
-    there = [one for name, one in exercises().items() if int(name.split(".")[0]) == int(page)]
-    return counted(Guess.asked.values(), there)
+    return counted(Guess.asked.values(), exercises_of(page))

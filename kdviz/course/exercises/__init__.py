@@ -67,6 +67,15 @@ def exercises() -> dict[str, Exercise]:
     }
 
 
+def exercises_of(page: str) -> list[Exercise]:
+    """The exercises of the page with that number, in their order.
+
+    >>> [one.name for one in exercises_of("00")]
+    ['0.1', '0.2', '0.3']
+    """
+    return [one for name, one in exercises().items() if int(name.split(".")[0]) == int(page)]
+
+
 def _grader(text: str, known: dict) -> Callable:
     page, name = text.removesuffix(".md"), f"grade_{known['answer']}"
     grader = getattr(import_module(f"{__name__}.{page}"), name, None)

@@ -2,9 +2,8 @@
 //
 // `look(model)` computes everything a view shows from the model's traits, which are the only state.
 
-import { chart, ticksOf } from "../kit/chart.js";
-import { BASELINE, chooser, html, INK, knob, setAttributes, STUDENT, svg, TEACHER,
-  words } from "../kit/elements.js";
+import { axesPicture, chart, ticksOf } from "../kit/chart.js";
+import { BASELINE, chooser, html, INK, knob, STUDENT, svg, TEACHER, words } from "../kit/elements.js";
 import { drawnByFrame, openPanel, restingChange } from "../kit/panel.js";
 
 const TRAITS = ["family", "strength"], HEIGHT = 290;
@@ -98,16 +97,6 @@ function drawAccuracies({ families, family, whole, now, strength }, box, em) {
   return [...plot.drawn, ...dots, ...key];
 }
 
-function makePart(label, drawing) {
-  const element = svg("svg", { role: "img", "aria-label": label });
-  const draw = (view, { em, width }) => {
-    setAttributes(element, { viewBox: `0 0 ${width} ${HEIGHT}`, height: HEIGHT });
-    const box = { left: 3.4 * em, right: width - em, top: 2.6 * em, bottom: HEIGHT - 3 * em };
-    element.replaceChildren(...drawing(view, box, em));
-  };
-  return { element, draw };
-}
-
 function render({ model, el }) {
   return openPanel(el, "kdviz-compression", (root, guarded) => {
     const { change, end } = restingChange(model);
@@ -115,8 +104,8 @@ function render({ model, el }) {
     const families = chooser("How to make it small", names, (index) => change({ family: names[index] }));
     const most = Math.max(...Object.values(model.get("families")).map((steps) => steps.length));
     const strength = knob("How much", { min: 0, max: most }, (value) => change({ strength: value }));
-    const parts = [makePart("How many weights have which value", drawWeights),
-      makePart("Accuracy of each way by its bytes", drawAccuracies)];
+    const parts = [axesPicture(HEIGHT, "How many weights have which value", drawWeights),
+      axesPicture(HEIGHT, "Accuracy of each way by its bytes", drawAccuracies)];
     const readOut = html("p", { class: "read-out", "aria-live": "polite" });
     const pictures = html("div", { class: "pictures" }, ...parts.map(({ element }) => element));
     root.append(html("div", { class: "controls" }, families.element, strength.element), pictures, readOut);

@@ -3,7 +3,7 @@
 // `chart` makes the elements of one, and gives its scales for what is drawn besides. Lengths are in the units
 // of the picture, those around letters in `em`, their height.
 
-import { svg, words } from "./elements.js";
+import { setAttributes, svg, words } from "./elements.js";
 import { minus } from "./numbers.js";
 
 const GRID_LINE = "#e3e3e3", STRONG_LINE = "#777";
@@ -112,4 +112,15 @@ function endNames(lines, y, { right, top, bottom }, em) {
   return named.map(({ name, stroke, named: look = { style: `fill: ${stroke}` } }, i) =>
     words(right + 0.5 * em, places[i] + 0.33 * em, name, look)
   );
+}
+
+// A part of a panel (`drawnByFrame`) that leaves room around axes: `drawing` gives its elements, in a box.
+export function axesPicture(height, label, drawing) {
+  const element = svg("svg", { role: "img", "aria-label": label });
+  const draw = (view, { em, width }) => {
+    setAttributes(element, { viewBox: `0 0 ${width} ${height}`, height });
+    const box = { left: 3.4 * em, right: width - em, top: 2.6 * em, bottom: height - 3 * em };
+    element.replaceChildren(...drawing(view, box, em));
+  };
+  return { element, draw };
 }

@@ -2,8 +2,8 @@
 //
 // `look(model)` computes everything a view shows from the model's traits, which are the only state.
 
-import { chart, ticksOf } from "../kit/chart.js";
-import { BASELINE, checkbox, chooser, html, knob, setAttributes, setText, STUDENT, svg, TEACHER,
+import { axesPicture, chart, ticksOf } from "../kit/chart.js";
+import { BASELINE, checkbox, chooser, html, knob, setText, STUDENT, svg, TEACHER,
   words } from "../kit/elements.js";
 import { capital, clamp } from "../kit/numbers.js";
 import { drawnByFrame, openPanel, restingChange } from "../kit/panel.js";
@@ -110,16 +110,6 @@ function drawAccuracies({ curve, step, taught, labels, right, share, temperature
   return [...plot.drawn, ...key, svg("circle", dot, svg("title", {}, `student ${curve[step].toFixed(1)} %`))];
 }
 
-function makePicture(label, drawing) {
-  const element = svg("svg", { role: "img", "aria-label": label });
-  const draw = (view, { em, width }) => {
-    setAttributes(element, { viewBox: `0 0 ${width} ${HEIGHT}`, height: HEIGHT });
-    const box = { left: 3.4 * em, right: width - em, top: 2.6 * em, bottom: HEIGHT - 3 * em };
-    element.replaceChildren(...drawing(view, box, em));
-  };
-  return { element, draw };
-}
-
 function render({ model, el }) {
   return openPanel(el, "kdviz-privileged", (root, guarded) => {
     const { change, end } = restingChange(model);
@@ -131,8 +121,8 @@ function render({ model, el }) {
       (index) => change({ temperature: temperatures[index] }));
     const shuffle = checkbox("Shuffle what the teacher sees", (shuffled) => change({ shuffled }));
     const says = html("p", { class: "says" });
-    const parts = [makePicture("What the student is told of each sample", drawTargets),
-      makePicture("How often the student is right, by the weight of the teacher", drawAccuracies)];
+    const parts = [axesPicture(HEIGHT, "What the student is told of each sample", drawTargets),
+      axesPicture(HEIGHT, "How often the student is right, by the weight of the teacher", drawAccuracies)];
     const readOut = html("p", { class: "read-out", "aria-live": "polite" });
     const controls = html("div", { class: "controls" }, worlds.element, weight.element, temperature.element,
       shuffle.element);
