@@ -150,6 +150,22 @@ def _main(inputs):
 
 def map_layer(model: torch.nn.Module, inputs: Tensor) -> str:
     """The path of the last layer whose output is a feature map with more than one position."""
+    found = _map_layers(model, inputs)
+    if not found:
+        raise ValueError(
+            "Grad-CAM needs a layer with feature maps, and this model has none; use integrated gradients or "
+            "occlusion"
+        )
+    return found[-1]
+
+
+def methods_of(models, inputs: Tensor) -> list[str]:
+    """The methods that all of these models can be asked with: Grad-CAM needs feature maps in each."""
+    maps = isinstance(inputs, torch.Tensor) and all(_map_layers(model, inputs) for model in models)
+    return [name for name in METHODS if maps or name != "grad_cam"]
+
+
+def _map_layers(model, inputs):
     found = []
 
     def note(path, module, output):
@@ -159,12 +175,7 @@ def map_layer(model: torch.nn.Module, inputs: Tensor) -> str:
     leaves = [path for path, module in model.named_modules() if not any(module.children())]
     with torch.no_grad(), hooked(model, note, leaves):
         call(model, inputs[:1])
-    if not found:
-        raise ValueError(
-            "Grad-CAM needs a layer with feature maps, and this model has none; use integrated gradients or "
-            "occlusion"
-        )
-    return found[-1]
+    return found
 
 
 def _integrated_gradients(asked, baseline, steps):

@@ -63,6 +63,26 @@ def test_what_would_take_too_long_is_said_before_it_is_begun(monkeypatch, tmp_pa
     assert "would take about" in page and "comparison.attribution(count, methods=[...])" in page
 
 
+@pytest.mark.parametrize(
+    ("maps", "seconds", "methods"),
+    [
+        (True, 260, ["integrated_gradients", "grad_cam", "occlusion"]),
+        (True, 196, ["integrated_gradients", "grad_cam"]),
+        (True, 4, ["grad_cam"]),
+        (False, 257, ["integrated_gradients", "occlusion"]),
+        (False, 193, ["integrated_gradients"]),
+    ],
+)
+def test_a_slow_network_is_asked_with_what_it_has_and_there_is_time_for(maps, seconds, methods, monkeypatch):
+    flat = nn.Sequential(nn.Flatten(), made(nn.Linear, 3 * 32**2, 3, seed=0))
+    models = {"teacher": Small(0), "student": Small(1) if maps else flat}
+    # Of one image, half a second in each of the two.
+    monkeypatch.setattr(sections, "_seconds_of_a_pass", lambda *given: 0.5)
+    monkeypatch.setattr(sections, "_SECONDS", seconds)
+    found = kd.compare(*models.values(), photographs(32), progress=False)
+    assert sections._in_time(found, models, photographs(32)[0], 1) == methods
+
+
 def test_large_samples_are_fewer():
     side = 256
     images = torch.rand(60, 3, side, side)

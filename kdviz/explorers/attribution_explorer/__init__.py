@@ -5,7 +5,14 @@ import math
 import numpy as np
 import traitlets
 
-from kdviz.explain import METHODS, compare_attributions, interval, rank_correlation, strongest, top_overlap
+from kdviz.explain import (
+    compare_attributions,
+    interval,
+    methods_of,
+    rank_correlation,
+    strongest,
+    top_overlap,
+)
 from kdviz.explorers.base import ImageExplorer
 from kdviz.explorers.selection import stratified_rows
 from kdviz.explorers.validation import Index, array, check_count, check_data, checked_images, class_numbers
@@ -105,15 +112,13 @@ def attribution(teacher, student, data, *, baselines=(), methods=None, images=20
 def ask_all(teacher, student, inputs, baselines=(), methods=None, top=None):
     """The maps by method and network, and the classes asked about."""
     maps, targets = {}, None
-    for name in METHODS if methods is None else methods:
-        try:
-            found = compare_attributions(
-                teacher, student, inputs, targets, baselines=baselines, method=name, top=top
-            )
-        except ValueError as problem:
-            if methods is None and "Grad-CAM needs" in str(problem):
-                continue
-            raise
+    if methods is None:
+        others = baselines.values() if isinstance(baselines, dict) else baselines
+        methods = methods_of([teacher, student, *others], inputs)
+    for name in methods:
+        found = compare_attributions(
+            teacher, student, inputs, targets, baselines=baselines, method=name, top=top
+        )
         maps[name.replace("_", " ").replace("grad cam", "Grad-CAM")], targets = found.maps, found.targets
     return maps, targets
 
