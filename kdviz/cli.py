@@ -180,8 +180,9 @@ def _wheels(options):
 
 
 def _test(options):
-    # Side by side, a file in one process, so that what it prepares is prepared once.
-    processes = min(4, max(2, (os.cpu_count() or 1) - 1))
+    # Side by side, a file in one process, so that what it prepares is prepared once. One more than there are
+    # cores, for tests of pages wait for their browser.
+    processes = min(4, (os.cpu_count() or 1) + 1)
     arguments = options.rest or ["-n", processes, "--dist", "loadfile", "--no-loadscope-reorder"]
     return _python("-m", "pytest", *arguments, *(["-m", "complete"] if options.complete else []))
 

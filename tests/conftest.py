@@ -12,6 +12,22 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 settings.register_profile("kdviz", deadline=None)
 settings.load_profile("kdviz")
 
+# Files that take minutes.
+LONG = (
+    "test_lab",
+    "test_static_course",
+    "test_results",
+    "test_playground",
+    "test_playground_stories",
+    "test_random_setups",
+    "test_setup",
+    "test_alignment",
+    "test_export",
+    "test_claims",
+    "test_theatre",
+    "test_diagnose",
+)
+
 HOW_TO_GET_A_BROWSER = (
     "NO BROWSER TEST RUNS: no Chromium was found. Get one by 'apt-get install chromium' or "
     "'python -m playwright install chromium', then run the tests again."
@@ -25,6 +41,11 @@ CHROMIUM_FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+
+def pytest_collection_modifyitems(items):
+    """Files are dealt out whole and in their order: what takes long begins first, or it ends alone."""
+    items.sort(key=lambda item: LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG))
 
 
 @pytest.fixture(scope="session", autouse=True)
