@@ -80,6 +80,9 @@ def _parser():
     wheels.add_argument("folder", type=Path, nargs="?", default=Path("wheels"), help="(default: wheels)")
     concepts = command("concepts", _concepts, "say what a class learned by the concept test")
     concepts.add_argument("answers", type=Path, help="a file with a line of letters for each learner")
+    grade = command("grade", _grade, "judge the exercises in a folder of notebooks that were handed in")
+    grade.add_argument("folder", type=Path, help="with a folder for each learner, or a file for each")
+    grade.add_argument("--table", type=Path, default=Path("grades.csv"), help="(default: grades.csv)")
     results = command("results", _results, "compute the stored tables whose code has changed")
     results.add_argument(
         "names", nargs="*", metavar="NAME", help="only these tables, or those of these pages"
@@ -123,6 +126,15 @@ def _concepts(options):
     from kdviz.course.concept_test import read, told
 
     print(told(*read(options.answers)))
+
+
+def _grade(options):
+    from kdviz.course.hand_in import grade, summary
+    from kdviz.files import write_whole
+
+    table = grade(options.folder)
+    write_whole(options.table, table.to_csv(index=False).encode())
+    print(f"{summary(table)}\n\nThe verdict on each exercise is in {options.table}")
 
 
 def _results(options):
