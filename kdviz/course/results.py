@@ -17,6 +17,7 @@ import pandas as pd
 
 from kdviz.course import experiments
 from kdviz.course.code_hash import code_hash
+from kdviz.course.pages import pages
 from kdviz.course.paths import course_folder
 from kdviz.course.source_view import show_source
 from kdviz.files import write_whole
@@ -46,8 +47,9 @@ class Result:
 
     @property
     def page(self):
-        """The notebook that it belongs to, such as ``03_responses``."""
-        return self.experiment.__module__.rpartition(".n")[2]
+        """The notebook that it belongs to, such as ``03_responses``: its file begins with that name."""
+        file = self.experiment.__module__.rpartition(".n")[2]
+        return next((page.name for page in pages() if file.startswith(page.name)), file)
 
     @property
     def declaration(self):

@@ -17,6 +17,7 @@ from kdviz.algorithms.multi_teacher import (
     mixture,
     noisy_counts,
     privacy_spent,
+    privacy_spent_on,
     private_labels,
     votes,
 )
@@ -225,6 +226,50 @@ def test_privacy_is_spent_by_each_answer_and_no_more_than_by_the_sum():
     assert best <= privacy_spent(1000, 0.005) < 1.01 * best
     with pytest.raises(ValueError, match="delta"):
         privacy_spent(10, 0.1, delta=0)
+
+
+def spent_one_by_one(counts, gamma, delta=1e-5):
+    """The same number from the theorems, one query and one order after another."""
+    spent = [2 * gamma * len(counts)]
+    sure = (math.exp(2 * gamma) - 1) / (math.exp(4 * gamma) - 1)
+    for order in range(1, 300):
+        total = math.log(1 / delta)
+        for cast in counts:
+            first, *rest = sorted(cast, reverse=True)
+            q = sum((2 + gamma * (first - n)) / (4 * math.exp(gamma * (first - n))) for n in rest)
+            moment = 2 * gamma**2 * order * (order + 1)
+            if q < sure:
+                kept = (1 - q) * ((1 - q) / (1 - math.exp(2 * gamma) * q)) ** order
+                moment = min(moment, math.log(kept + q * math.exp(2 * gamma * order)))
+            total += moment
+        spent.append(total / order)
+    return min(spent)
+
+
+@pytest.mark.parametrize("gamma", [0.02, 0.05, 0.2, 0.5])
+def test_privacy_that_looks_at_the_votes_follows_the_theorems(gamma):
+    draws = torch.Generator().manual_seed(1)
+    share = torch.tensor([0.7] + [0.03] * 10)
+    counts = torch.stack(
+        [torch.multinomial(share, 60, True, generator=draws).bincount(minlength=11) for _ in range(9)]
+    )
+    assert privacy_spent_on(counts, gamma) == pytest.approx(
+        spent_one_by_one(counts.tolist(), gamma), rel=1e-6
+    )
+
+
+def test_clear_votes_cost_less_and_even_ones_what_is_the_most_whatever_they_are():
+    clear, even = torch.tensor([[60, 0, 0]] * 300), torch.tensor([[20, 20, 20]] * 300)
+    most = privacy_spent(300, 0.2)
+    assert privacy_spent_on(even, 0.2) == pytest.approx(most)
+    assert privacy_spent_on(clear, 0.2) < 0.2 * most
+    ahead = [privacy_spent_on(torch.tensor([[30 + n, 30 - n]] * 300), 0.2) for n in range(0, 31, 5)]
+    assert ahead == sorted(ahead, reverse=True)
+    # Votes that nobody can turn cost what one asks delta for, and no more.
+    sure = privacy_spent_on(torch.tensor([[10_000, 0]]), 0.2)
+    assert sure == pytest.approx(math.log(1e5) / 999, rel=1e-3)
+    with pytest.raises(ValueError, match="counts must be votes"):
+        privacy_spent_on(torch.tensor([1, 2]), 0.2)
 
 
 def test_its_settings_are_those_of_the_formula():

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from kdviz.course.experiments import n04_features as experiments
+from kdviz.course.experiments import n05_relations
 from kdviz.course.experiments.n05_relations import nearest_neighbours
 from kdviz.datasets import digits
 from kdviz.measure import paired
@@ -101,3 +102,32 @@ def test_rows_do_not_depend_on_the_seeds_beside_them():
     assert [row["weight"] for row in mine] == [row["weight"] for row in alone]
     for one, other in zip(mine, alone, strict=True):
         assert one["accuracy"] == pytest.approx(other["accuracy"], abs=1.0)
+
+
+def test_every_sense_is_of_the_same_sample_in_every_part():
+    plain = digits(labels=50, seed=3)
+    data = n05_relations.senses(plain)
+    assert torch.equal(data.test.inputs["image"], plain.test.inputs)
+    place = {int(index): row for row, index in enumerate(data.train.indices)}
+    rows = [place[int(index)] for index in data.labelled.indices]
+    for sense, size in n05_relations.SENSES.items():
+        assert data.test.inputs[sense].flatten(1).shape == (len(plain.test), size)
+        assert torch.equal(data.labelled.inputs[sense], data.train.inputs[sense][rows])
+    # The mean tone of a digit is its two sines: the noise on it averages out.
+    heard = data.train.inputs["tone"][data.train.labels == 1].mean(0)
+    time = 2 * torch.pi * torch.arange(96) / 8000
+    sines = torch.sin(697 * time) + torch.sin(1209 * time)
+    assert torch.corrcoef(torch.stack([heard, sines]))[0, 1] > 0.9
+
+
+def test_a_prior_by_worth_is_the_softmax_of_the_losses_of_all_others():
+    samples = digits(labels=50).validation[:50]
+    networks = [mlp(64, 8, 10, seed=seed) for seed in range(3)]
+    losses = [
+        float(torch.nn.functional.cross_entropy(one(samples.inputs), samples.labels).detach())
+        for one in networks
+    ]
+    weights = torch.tensor(losses).neg().exp()
+    for row, own in enumerate(n05_relations.by_worth(networks, samples)):
+        others = weights.clone().index_fill(0, torch.tensor(row), 0.0)
+        assert torch.allclose(own.detach(), others / others.sum(), atol=1e-5)

@@ -1,5 +1,7 @@
 """The experiments behind the course's claims: a file for each page, named after its notebook.
 
+A second file of a page begins with that name, too.
+
 An experiment takes seeds and returns rows, a dictionary for each student that it measures. Within a seed all
 arms share the split, the initial weights and the order of the batches unless their names say otherwise, so
 that their differences are paired. All seeds of an arm train as one stack. What experiments have in common is
@@ -23,6 +25,7 @@ SETTINGS = {
     "stopped": "whether each student stopped at its best validation accuracy",
     "method": "of attribution",
     "beside": "the second teacher, beside a good one",
+    "sense": "the modality that a network reads",
     "places": "whether all clients have digits of all kinds",
     # settings
     "leaves": "that a tree may have at most",
@@ -53,6 +56,10 @@ MEASURES = {
     # in percent where they are fractions of images, on the test images if nothing else is said
     "validation_accuracy": "on the validation images",
     "accuracy": "of the student, or the mean of two peers",
+    "brief_by_labels": "on the validation images, after a brief training by labels",
+    "brief_by_teacher": "the same, after a brief distillation",
+    "brief_distance": "KL(teacher ‖ student) on the validation images after it, in nats, at temperature 4",
+    "brief_distance_at_1": "the same at temperature 1",
     "teacher_validation": "the teacher's, on the validation images",
     "teacher_accuracy": "of what the student listens to",
     "ensemble_accuracy": "of two peers together",
@@ -88,6 +95,7 @@ MEASURES = {
     "macs": "multiply-accumulates of an image",
     "sent": "bytes that one client sends and gets",
     "teacher_weight": "learned for the good one of two teachers, in percent",
+    "edge_from_noise": "how much a network listens to one that can know nothing, in percent",
     "label_accuracy": "of the labels that the teachers have voted for",
     "epsilon": "of differential privacy, spent at the most; delta is 0.00001",
 }

@@ -4,15 +4,26 @@ from dataclasses import replace
 from functools import partial
 
 import torch
+from torch.nn.functional import avg_pool2d, cross_entropy
 
-from kdviz.course.experiments.arms import from_labels, from_teacher, rows, students, usual_teachers
+from kdviz.algorithms.graph import graph_distillation
+from kdviz.course.experiments.arms import (
+    from_labels,
+    from_teacher,
+    logits,
+    right,
+    rows,
+    students,
+    usual_teachers,
+)
 from kdviz.course.experiments.n04_features import layer_of, shuffled_teacher
 from kdviz.course.results import result
 from kdviz.datasets import digits
 from kdviz.losses import relation
 from kdviz.losses.response import SoftTargets
 from kdviz.measure import cka
-from kdviz.models import mlp
+from kdviz.models import Reads, mlp
+from kdviz.schemes import train
 
 EMBEDDING = ("hidden2", "activation1")
 FROM_TEACHER = {
@@ -158,3 +169,72 @@ def edge_overlap(one, other):
     (1.0, 0.0)
     """
     return float((one & other).sum() / (one | other).sum())
+
+
+# --- a graph that controls: who listens to whom
+
+SENSES = {"image": 64, "thumbnail": 16, "tone": 96, "noise": 64}
+
+
+def senses(data):
+    """A split in which each sample has an image, its 4 × 4 thumbnail, the key tone of its digit, and noise.
+
+    A tone is two sines, 12 ms at 8 kHz, under noise twice as strong as each; noise alone says nothing.
+    """
+    parts = {name: getattr(data, name) for name in ("train", "labelled", "transfer", "validation", "test")}
+    count = 1 + max(int(part.indices.max()) for part in parts.values())
+    digit = torch.zeros(count, dtype=torch.long)
+    for name in ("train", "validation", "test"):
+        digit[parts[name].indices] = parts[name].labels
+    random = torch.Generator().manual_seed(data.seed)
+    low, high = torch.tensor(KEYS, dtype=torch.float32).T[:, digit]
+    time = 2 * torch.pi * torch.arange(96) / 8000
+    sines = torch.sin(low[:, None] * time) + torch.sin(high[:, None] * time)
+    tones = sines + 2 * torch.randn(count, 96, generator=random)
+    noise = torch.randn(count, 64, generator=random)
+
+    def sensed(part):
+        image = part.inputs
+        own = {"image": image, "thumbnail": avg_pool2d(image, 2)}
+        return replace(part, inputs=own | {"tone": tones[part.indices], "noise": noise[part.indices]})
+
+    return replace(data, **{name: sensed(part) for name, part in parts.items()})
+
+
+# The two frequencies of a key in hertz, from 0 to 9.
+KEYS = [(941, 1336)] + [(low, high) for low in (697, 770, 852) for high in (1209, 1336, 1477)]
+
+
+@result({"labels": (50,)}, tolerance=8.0)
+def modalities(seeds, labels, steps=150):
+    """Four networks, each with a sense of its own, that learn together from 50 labels and 1,200 samples.
+
+    The network of noise can know nothing. Edges are all alike, or learned, or given by the losses of the
+    networks alone on 50 validation samples. ``edge_from_noise`` is how much a network listens to noise.
+    """
+    found, recipe = [], {"steps": steps, "learning_rate": 1e-2, "record_every": steps}
+    for seed in seeds:
+        data = senses(digits(labels=labels, seed=seed))
+        begin = [
+            Reads(mlp(wide, 32, 10, seed=1000 * number + seed), sense)
+            for number, (sense, wide) in enumerate(SENSES.items())
+        ]
+        alone = [train(one, data, **recipe).finish().student for one in begin]
+        graphs = {"all alike": (None, 1.0), "learned": (None, 0.0)}
+        graphs["given"] = by_worth(alone, data.validation[:50]), 1.0
+        arms = {"alone": (alone, torch.full((4, 4), torch.nan))}
+        for arm, (prior, trust) in graphs.items():
+            run = graph_distillation(list(alone), data, prior=prior, trust=trust, **recipe).finish()
+            arms[arm] = run.student, 100 * run.lesson.edges()
+        for arm, (networks, edges) in arms.items():
+            for sense, network, edge in zip(SENSES, networks, edges[:, -1].tolist(), strict=True):
+                row = {"seed": seed, "labels": labels, "arm": arm, "sense": sense}
+                found.append({**row, "accuracy": right(network, data.test), "edge_from_noise": edge})
+    return found
+
+
+def by_worth(networks, samples):
+    """A prior graph: each listens to the others by the softmax of their losses on samples, negated."""
+    losses = torch.stack([cross_entropy(logits(one, samples), samples.labels) for one in networks])
+    graph = (-losses).expand(len(networks), -1).clone()
+    return graph.fill_diagonal_(-torch.inf).softmax(1)

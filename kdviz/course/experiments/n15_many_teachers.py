@@ -1,4 +1,4 @@
-"""Many teachers: whom to believe, teachers that know different things, and what may travel between places."""
+"""Many teachers: whom to believe, teachers that know different things, and teachers that only vote."""
 
 import math
 from dataclasses import replace
@@ -8,14 +8,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from kdviz.algorithms.federated import (
-    alone,
-    bytes_of_answers,
-    bytes_of_weights,
-    federated_averaging,
-    federated_distillation,
-    mean_of_weights,
-)
 from kdviz.algorithms.multi_teacher import (
     Amalgam,
     LearnedWeights,
@@ -23,6 +15,7 @@ from kdviz.algorithms.multi_teacher import (
     RandomTeacher,
     by_confidence,
     by_loss,
+    noisy_counts,
     privacy_spent,
     private_labels,
 )
@@ -37,6 +30,7 @@ from kdviz.course.experiments.arms import (
 )
 from kdviz.course.results import result
 from kdviz.datasets import digits
+from kdviz.figures import class_bars
 from kdviz.figures.template import figure, labelled_cells
 from kdviz.losses.response import CrossEntropy, SoftTargets
 from kdviz.models import mlp
@@ -45,15 +39,18 @@ T = 4.0
 KNOWN = 50  # labels that the student has, and with which teachers may be weighed
 
 
-def schools(data, lessons, classes=10, width=64, steps=300, first=0):
+def schools(data, lessons, classes=10, width=64, first=0, **recipe):
     """A network for each lesson, labelled samples of its split; all of them learn in one stack.
 
     What a stack learns from must be equally many samples, so all take as many as the smallest lesson has.
+    ``first`` is added to the seeds of the initial weights: one number, or one for each lesson.
     """
-    fewest = min(map(len, lessons))
+    fewest, firsts = min(map(len, lessons)), np.broadcast_to(first, len(data)).tolist()
     narrowed = [replace(part, labelled=own[:fewest]) for part, own in zip(data, lessons, strict=True)]
-    begin = [mlp(64, width, classes, seed=1000 + first + part.seed) for part in data]
-    return students(from_labels(narrowed, begin, steps=steps))
+    begin = [
+        mlp(64, width, classes, seed=1000 + own + part.seed) for part, own in zip(data, firsts, strict=True)
+    ]
+    return students(from_labels(narrowed, begin, **{"steps": 300, **recipe}))
 
 
 # --- whom to believe
@@ -257,18 +254,35 @@ PRIVATE, TEACHERS, GAMMAS = 900, (5, 20, 60), (math.inf, 0.2, 0.05)
 
 def voters(data, count):
     """So many teachers for each split, each trained on a share of its own of 900 images."""
-    share = PRIVATE // count
-    lessons = [part.train[k * share : (k + 1) * share] for part in data for k in range(count)]
-    every = [part for part in data for _ in range(count)]
-    begin = [mlp(64, 16, 10, seed=1000 * part.seed + k) for part in data for k in range(count)]
-    narrowed = [replace(part, labelled=own) for part, own in zip(every, lessons, strict=True)]
-    trained = students(from_labels(narrowed, begin, steps=120, learning_rate=1e-2))
+    share, every = PRIVATE // count, [(part, k) for part in data for k in range(count)]
+    lessons = [part.train[k * share : (k + 1) * share] for part, k in every]
+    # Split s begins its k-th with the seed 1000 s + k.
+    first = [999 * part.seed - 1000 + k for part, k in every]
+    recipe = {"width": 16, "steps": 120, "learning_rate": 1e-2}
+    trained = schools([part for part, _ in every], lessons, first=first, **recipe)
     return [trained[row : row + count] for row in range(0, len(trained), count)]
 
 
 def public(data):
     """The data with the 300 images that no teacher has seen as its transfer set."""
     return replace(data, transfer=data.train[PRIVATE:].with_labels(torch.full((300,), -1)))
+
+
+def votes_under_noise(counts, classes, scales=(0, 1, 2, 5, 10, 20)):
+    """Bars of votes on one image, by name, and a slider for the scale of the noise on them."""
+    drawn = class_bars(counts, classes, axis="votes", title="Votes on one image")
+    noisy = {
+        scale: [
+            noisy_counts(own[None], 1 / scale if scale else math.inf)[0].tolist() for own in counts.values()
+        ]
+        for scale in scales
+    }
+    steps = [
+        {"method": "restyle", "label": str(scale), "args": [{"y": heights}]}
+        for scale, heights in noisy.items()
+    ]
+    slider = {"steps": steps, "currentvalue": {"prefix": "scale of the noise: "}, "pad": {"t": 80}}
+    return drawn.update_layout(sliders=[slider], height=480).update_xaxes(dtick=1)
 
 
 @result({"teachers": TEACHERS}, tolerance=10.0)
@@ -302,75 +316,6 @@ def private_votes(seeds, teachers, steps=400):
     return found
 
 
-# --- many places
-
-CLIENTS, HELD, WIDTHS = 5, 1000, (12, 16, 24, 32, 48)
-SKEW = {"alike": 100.0, "unlike": 0.3}
-
-
-def dealt(data, places):
-    """1,000 images dealt out to five clients, a Dirichlet draw for each digit; the other 200 are public."""
-    random, shares = np.random.default_rng([data.seed, 15]), [[] for _ in range(CLIENTS)]
-    truth = data.train.labels[:HELD].numpy()
-    for digit in range(10):
-        own = np.flatnonzero(truth == digit)
-        cuts = np.cumsum(random.dirichlet([SKEW[places]] * CLIENTS))[:-1] * len(own)
-        for share, given in zip(shares, np.split(own, cuts.round().astype(int)), strict=True):
-            share.extend(given)
-    unlabelled = data.train[HELD:].with_labels(torch.full((len(data.train) - HELD,), -1))
-    return [
-        replace(data, labelled=data.train[torch.tensor(sorted(share))], transfer=unlabelled)
-        for share in shares
-    ]
-
-
-def federations(part, clients, steps=120, rounds=10, digests=2):
-    """All ways to learn in one federation: for each arm its networks, and the bytes of one client."""
-    public, seed = clients[0], part.seed
-    same = [mlp(64, 32, 10, seed=1000 * k + seed) for k in range(CLIENTS)]
-    own = [mlp(64, width, 10, seed=1000 * k + seed) for k, width in enumerate(WIDTHS)]
-    counts = [len(client.labelled) for client in clients]
-    each, recipe = steps // rounds, {"record_every": steps}
-    twins = alone(same, clients, steps=steps, **recipe).finish().student
-    apart = list(alone(own, clients, steps=steps, **recipe).finish().student)
-    averaging = federated_averaging(mlp(64, 32, 10, seed=seed), clients, rounds, steps=each, **recipe)
-    server = mean_of_weights(averaging.finish().student, counts)
-    stages = federated_distillation(apart, clients, public, digests, steps=24, **recipe).finish()
-    images = len(public.transfer)
-    return {
-        "alone": (apart, 0),
-        "mean of weights": ([mean_of_weights(twins, counts)], bytes_of_weights(server, 1)),
-        "FedAvg": ([server], bytes_of_weights(server, rounds)),
-        "FedMD": (list(stages.student), bytes_of_answers(images, 10, digests)),
-        "distilled once": (Panel(apart, temperature=T), bytes_of_answers(images, 10, 1) // 2),
-    }
-
-
-@result({"places": tuple(SKEW)}, tolerance=10.0)
-def many_places(seeds, places, steps=400):
-    """Five clients with 1,000 images and 200 public ones: weights travel, or answers, or nothing.
-
-    Widths differ but where weights are averaged. "distilled once": a server of 16 units learns from the mean
-    answer. "mean of weights" is the control: networks from other starts. ``sent`` is what a client sends and
-    gets, in bytes.
-    """
-    data = [digits(seed=seed) for seed in seeds]
-    clients = [dealt(part, places) for part in data]
-    every = [federations(part, own) for part, own in zip(data, clients, strict=True)]
-    said = [ways["distilled once"][0] for ways in every]
-    shown = [own[0] for own in clients]
-    learned = students(from_teacher(shown, starts(data, 16), said, SoftTargets(T), steps=steps))
-    found = []
-    for part, ways, student in zip(data, every, learned, strict=True):
-        for arm, (networks, sent) in ways.items():
-            networks = [student] if arm == "distilled once" else networks
-            accuracy = float(np.mean([right(one, part.test) for one in networks]))
-            found.append(
-                {"seed": part.seed, "places": places, "arm": arm, "accuracy": accuracy, "sent": sent}
-            )
-    return found
-
-
 def table_of(rows, by, of="accuracy"):
     """Means over the seeds: an arm in each row, and a column for each value of ``by``."""
     means = rows.groupby(["arm", by], sort=False)[of].mean().unstack(by, sort=False)
@@ -388,9 +333,3 @@ def by_noise(rows):
     means = rows.groupby(["teachers", "noise_scale"])[list(shown)].mean().round(1).rename(columns=shown)
     # Votes without noise are bounded by nothing.
     return means.rename_axis(["teachers", "noise"]).fillna({"epsilon": math.inf})
-
-
-def meter(rows):
-    """Means over the seeds: of each arm the accuracy where clients are alike or not, and a client's bytes."""
-    sent = rows.groupby("arm", sort=False).sent.first().rename("bytes a client")
-    return table_of(rows, "places").join(sent).sort_values("bytes a client")
