@@ -380,7 +380,9 @@ class Game(Lesson):
         self.earlier = [*self.earlier[1 - self.bank :], images] if self.bank > 1 else [images]
         old = self.earlier[int(torch.randint(len(self.earlier), ()))]
         half = images.shape[axis] // 2
-        return torch.cat([images.narrow(axis, 0, half), old.narrow(axis, half, images.shape[axis] - half)], axis)
+        return torch.cat(
+            [images.narrow(axis, 0, half), old.narrow(axis, half, images.shape[axis] - half)], axis
+        )
 
 
 class Making(OfImages):
