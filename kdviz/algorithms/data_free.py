@@ -421,9 +421,9 @@ def condense(
 
     .. math:: f(x) = k(x, S)\, (k(S, S) + \rho I)^{-1}\, Y_S
 
-    The idea is that of Wang et al. 2018, *Dataset Distillation*; in this form it is Nguyen, Chen and Lee 2021,
-    *Dataset Meta-Learning from Kernel Ridge-Regression* (KIP), equation 7. There is no teacher: the labels of
-    ``data.train`` are what the answers are held against.
+    The idea is that of Wang et al. 2018, *Dataset Distillation*; in this form it is Nguyen, Chen and Lee
+    2021, *Dataset Meta-Learning from Kernel Ridge-Regression* (KIP), section 2. There is no teacher: the
+    labels of ``data.train`` are what the answers are held against.
 
     >>> import kdviz as kd
     >>> data, labels = kd.datasets.digits(), torch.arange(10)

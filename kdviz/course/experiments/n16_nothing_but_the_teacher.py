@@ -3,6 +3,8 @@
 from dataclasses import replace
 from functools import partial
 
+import pandas as pd
+import plotly.graph_objects as go
 import torch
 from torch import nn
 
@@ -18,9 +20,11 @@ from kdviz.algorithms.data_free import (
     showing,
     uniform_noise,
 )
-from kdviz.course.experiments.arms import from_labels, from_teacher, logits, right, rows, starts, students
+from kdviz.course.experiments.arms import from_labels, from_teacher, right, rows, starts, students
 from kdviz.course.results import result
 from kdviz.datasets import digits
+from kdviz.datasets.dataset import PARTS
+from kdviz.figures.template import OTHERS, STUDENT, TEACHER, figure
 from kdviz.losses.images import (
     Activation,
     AdaptiveJensenShannon,
@@ -40,14 +44,10 @@ NUMBER, PIXEL = 4, 1  # bytes
 
 
 def plain(data):
-    """The split with pixels as they are: the mean image, which is subtracted else, would be something kept."""
-    parts = ("train", "labelled", "transfer", "validation", "test")
-    bare = {name: replace(part, inputs=part.inputs + data.mean) for name, part in _parts(data, parts)}
+    """The split with pixels as they are: the mean image, else subtracted, would be something kept."""
+    parts = {name: getattr(data, name) for name in PARTS}
+    bare = {name: replace(part, inputs=part.inputs + data.mean) for name, part in parts.items()}
     return replace(data, mean=torch.zeros_like(data.mean), **bare)
-
-
-def _parts(data, names):
-    return [(name, getattr(data, name)) for name in names]
 
 
 def splits(seeds):
@@ -286,3 +286,97 @@ def ten_images(seeds, steps=300):
             row = {"seed": part.seed, "student": "kernel", "arm": arm, "accuracy": accuracy}
             found.append({**row, "kept": 640 * PIXEL})
     return found
+
+
+# --- pictures
+
+STEPS = [0, 1, 2, 4, 7, 10, 15, 20, 30, 40, 60, 80, 100]
+NAMES = [str(digit) for digit in range(10)] * 2
+
+
+def film(teacher, part, steps=STEPS):
+    """Twenty images while they are made, for every choice of terms: at each step the images, and how sure.
+
+    Bit k of a choice says whether the k-th of :data:`TERMS` is part of the loss.
+    """
+    wanted, start = CLASSES.repeat(2), uniform_noise((20, 1, 8, 8), part.seed)
+    stored = metadata(teacher, part.train.inputs, LAYERS)
+    begun = [
+        invert(teacher, start, sum(chosen), targets=wanted, stored=stored, steps=max(steps), record_every=1)
+        for choice in range(1, 2 ** len(TERMS))
+        if (chosen := [term for bit, term in enumerate(TERMS.values()) if choice >> bit & 1])
+    ]
+    for step in range(max(steps) + 1):
+        if step:
+            for run in begun:
+                next(run)
+        if step in steps:
+            with torch.no_grad():
+                made = torch.stack([start, *(run.student() for run in begun)])
+                said = teacher(made.flatten(0, 1)).softmax(-1).unflatten(0, made.shape[:2])
+            yield made.squeeze(2), said[:, range(20), wanted].mean(1)
+
+
+KINDS = {
+    "drawn from what was kept": [
+        "uniform noise",
+        "one brightness",
+        "a Gaussian a pixel",
+        "the same, shuffled",
+        "ten means, mixed",
+    ],
+    "made by the teacher's gradient": [
+        "the class",
+        "+ statistics",
+        "+ statistics of others",
+        "impressions, spread 1",
+    ],
+    "made by a generator": ["DAFL", "DAFL + statistics"],
+    "real images": ["10 images", "50 images", "50 images, mixed", "all images"],
+    "no teacher, ten labelled images": ["real", "means", "condensed"],
+}
+SHOWN = {
+    "uniform noise": "middle right",
+    "a Gaussian a pixel": "bottom center",
+    "the same, shuffled": "bottom center",
+    "the class": "bottom right",
+    "impressions, spread 1": "top right",
+    "+ statistics": "top center",
+    "DAFL": "middle right",
+    "50 images": "bottom center",
+    "all images": "top center",
+    "real": "bottom center",
+}
+
+
+def by_bytes(tables):
+    """Accuracy by the bytes that were kept, a point for each arm; what is at the left kept nothing."""
+    means = pd.concat(tables).groupby("arm")[["kept", "accuracy"]].mean()
+    marks = []
+    for look, (kind, arms) in zip((STUDENT, TEACHER, *OTHERS), KINDS.items(), strict=True):
+        own = means.loc[arms]
+        at = [max(size, 1) for size in own.kept]
+        marks.append(
+            go.Scatter(
+                x=at,
+                y=own.accuracy,
+                name=kind,
+                mode="markers+text",
+                text=[arm if arm in SHOWN else "" for arm in arms],
+                textposition=[SHOWN.get(arm, "top center") for arm in arms],
+                hovertext=[f"{arm}: {size:,.0f} bytes" for arm, size in zip(arms, own.kept, strict=True)],
+                marker={**look.marker, "size": 10},
+            )
+        )
+    ticks = {"tickvals": [1, 10, 100, 1e3, 1e4, 1e5], "ticktext": "nothing 10 100 1k 10k 100k".split()}
+    axis = {"title": "bytes kept, beside the teacher", "type": "log", "range": [-0.3, 5.4], **ticks}
+    below = {"orientation": "h", "y": -0.25, "x": 0}
+    return figure(*marks, xaxis=axis, yaxis={"title": "accuracy (%)"}, height=520, legend=below)
+
+
+def table_of(rows, *columns):
+    """Means over the seeds, an arm in each row, with 95 % intervals of the accuracy."""
+    found = rows.groupby("arm", sort=False)
+    told = found[list(columns)].mean().round(1)
+    half = found.accuracy.agg(lambda values: 1.96 * values.std() / len(values) ** 0.5)
+    return told.assign(**{"±": half.round(1)}).rename_axis(None)
