@@ -295,14 +295,15 @@ NAMES = [str(digit) for digit in range(10)] * 2
 
 
 def film(teacher, part, steps=STEPS):
-    """Twenty images while they are made, for every choice of terms: at each step the images, and how sure.
+    """Images while they are made, for every choice of terms: at each step the first twenty, and how sure.
 
-    Bit k of a choice says whether the k-th of :data:`TERMS` is part of the loss.
+    Bit k of a choice says whether the k-th of :data:`TERMS` is part of the loss. As in the table 500 images
+    are made together, of which ``sure`` is the mean.
     """
-    wanted, start = CLASSES.repeat(2), uniform_noise((20, 1, 8, 8), part.seed)
-    stored = metadata(teacher, part.train.inputs, LAYERS)
+    start, wanted = noise([part])[0], torch.arange(MADE) % 10
+    settings = {"targets": wanted, "stored": metadata(teacher, part.train.inputs, LAYERS)}
     begun = [
-        invert(teacher, start, sum(chosen), targets=wanted, stored=stored, steps=max(steps), record_every=1)
+        invert(teacher, start, sum(chosen), steps=max(steps), record_every=1, **settings)
         for choice in range(1, 2 ** len(TERMS))
         if (chosen := [term for bit, term in enumerate(TERMS.values()) if choice >> bit & 1])
     ]
@@ -314,7 +315,7 @@ def film(teacher, part, steps=STEPS):
             with torch.no_grad():
                 made = torch.stack([start, *(run.student() for run in begun)])
                 said = teacher(made.flatten(0, 1)).softmax(-1).unflatten(0, made.shape[:2])
-            yield made.squeeze(2), said[:, range(20), wanted].mean(1)
+            yield made[:, :20].squeeze(2), said[:, torch.arange(MADE), wanted].mean(1)
 
 
 KINDS = {
