@@ -75,7 +75,7 @@ def shade(page):
 def test_each_choice_and_step_is_drawn_and_told(page):
     shown = page(opened())
     assert shade(shown) == 34  # ink
-    assert "class and smooth" in shown.locator(".said").inner_text()
+    assert "class, smooth" in shown.locator(".said").inner_text()
     assert "80 %" in shown.locator(".said").inner_text()
     shown.get_by_label("smooth").uncheck()
     assert 34 < shade(shown) < 255

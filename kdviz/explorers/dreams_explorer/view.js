@@ -64,7 +64,7 @@ function assemble(model, root, guarded) {
   const tell = () => {
     const own = terms.filter((_, k) => chosen() & (1 << k));
     const sure = (100 * model.get("sure")[position()][chosen()]).toFixed(0);
-    const loss = own.length ? own.join(" and ") : "no term, so nothing moves";
+    const loss = own.length ? own.join(", ") : "no term, so nothing moves";
     const told = `Loss: ${loss}. After ${steps[position()]} steps the teacher finds what was wanted with a ` +
       `mean probability of ${sure} %.`;
     said.setAttribute("aria-live", player.playing() ? "off" : "polite");
