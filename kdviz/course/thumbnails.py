@@ -127,7 +127,7 @@ def _whose():
 
 
 def _kept():
-    """Each way to teach without the data, by the bytes it kept and the accuracy; what kept nothing is left."""
+    """Each way to teach without the data, by the bytes it kept and the accuracy."""
     from math import log
 
     from kdviz.course.experiments.n16_nothing_but_the_teacher import KINDS

@@ -35,8 +35,7 @@ function controls(steps, there, player, position, goTo) {
 
 function gallery(wanted, frame, chosen) {
   const canvases = wanted.map(() => html("canvas", { role: "img" }));
-  const pictures = canvases.map((canvas, i) =>
-    html("figure", {}, canvas, html("figcaption", {}, wanted[i])));
+  const pictures = canvases.map((canvas, i) => html("figure", {}, canvas, html("figcaption", {}, wanted[i])));
   return {
     element: html("div", { class: "gallery" }, ...pictures),
     draw() {
