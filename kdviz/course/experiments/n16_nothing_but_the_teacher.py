@@ -20,10 +20,11 @@ from kdviz.algorithms.data_free import (
     showing,
     uniform_noise,
 )
-from kdviz.course.experiments.arms import from_labels, from_teacher, right, rows, starts, students
+from kdviz.course.experiments.arms import from_labels, from_teacher, logits, right, rows, starts, students
 from kdviz.course.results import result
 from kdviz.datasets import digits
 from kdviz.datasets.dataset import PARTS
+from kdviz.figures.classes import image_row
 from kdviz.figures.template import OTHERS, STUDENT, TEACHER, figure
 from kdviz.losses.images import (
     Activation,
@@ -381,3 +382,26 @@ def table_of(rows, *columns):
     told = found[list(columns)].mean().round(1)
     half = found.accuracy.agg(lambda values: 1.96 * values.std() / len(values) ** 0.5)
     return told.assign(**{"±": half.round(1)}).rename_axis(None)
+
+
+def drawn_pictures(part, arms=("50 images", "uniform noise", "a Gaussian a pixel", "the same, shuffled")):
+    """Two images of what is drawn, each with what was kept for it."""
+    made = torch.cat([DRAWN[arm][0](part)[:2, 0] for arm in arms])
+    captions = [f"{arm}<br>{DRAWN[arm][1]:,} bytes" for arm in arms for _ in range(2)]
+    return image_row(made, captions)
+
+
+def generated_pictures(arm, teacher, part, steps=300):
+    """What a generator makes, each image with the teacher's first choice and its probability."""
+    made = game(arm, [teacher], [part], steps=steps, record_every=steps).finish().lesson.images(16)[0]
+    sure, named = logits(teacher, replace(part.test[:16], inputs=made)).softmax(-1).max(-1)
+    captions = [f"{int(digit)}, {float(p):.2f}" for digit, p in zip(named, sure, strict=True)]
+    return image_row(made[:, 0], captions)
+
+
+def ten_pictures(part):
+    """The mean of each digit, and what becomes of it."""
+    both = ten([part])
+    captions = [f"{arm} {digit}" for arm in ("mean", "made") for digit in range(10)]
+    shown = torch.cat([both["means"][0], both["condensed"][0]])
+    return image_row(shown[:, 0], captions, across=10)
