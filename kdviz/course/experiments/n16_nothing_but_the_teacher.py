@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 from functools import partial
+from textwrap import wrap
 
 import pandas as pd
 import plotly.graph_objects as go
 import torch
+from scipy import stats
 from torch import nn
 
 from kdviz.algorithms.data_free import (
@@ -338,16 +340,17 @@ KINDS = {
     "no teacher, ten labelled images": ["real", "means", "condensed"],
 }
 SHOWN = {
-    "uniform noise": "middle right",
-    "a Gaussian a pixel": "bottom center",
+    "uniform noise": "top right",
+    "a Gaussian a pixel": "top left",
     "the same, shuffled": "bottom center",
     "the class": "bottom right",
     "impressions, spread 1": "top right",
     "+ statistics": "top center",
-    "DAFL": "middle right",
-    "50 images": "bottom center",
+    "DAFL": "bottom right",
+    "50 images": "middle right",
     "all images": "top center",
-    "real": "bottom center",
+    "means": "bottom left",
+    "real": "middle right",
 }
 
 
@@ -372,22 +375,26 @@ def by_bytes(tables):
         )
     ticks = {"tickvals": [1, 10, 100, 1e3, 1e4, 1e5], "ticktext": "nothing 10 100 1k 10k 100k".split()}
     axis = {"title": "bytes kept, beside the teacher", "type": "log", "range": [-0.3, 5.4], **ticks}
-    below = {"orientation": "h", "y": -0.25, "x": 0}
-    return figure(*marks, xaxis=axis, yaxis={"title": "accuracy (%)"}, height=520, legend=below)
+    above = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
+    return figure(
+        *marks, xaxis=axis, yaxis={"title": "accuracy (%)"}, height=560, legend=above, margin={"t": 90}
+    )
 
 
 def table_of(rows, *columns):
     """Means over the seeds, an arm in each row, with 95 % intervals of the accuracy."""
     found = rows.groupby("arm", sort=False)
     told = found[list(columns)].mean().round(1)
-    half = found.accuracy.agg(lambda values: 1.96 * values.std() / len(values) ** 0.5)
-    return told.assign(**{"±": half.round(1)}).rename_axis(None)
+    half = found.accuracy.agg(lambda values: stats.t.ppf(0.975, len(values) - 1) * values.sem())
+    return told.astype({"kept": int}).assign(**{"±": half.round(1)}).rename_axis(None)
 
 
 def drawn_pictures(part, arms=("50 images", "uniform noise", "a Gaussian a pixel", "the same, shuffled")):
     """Two images of what is drawn, each with what was kept for it."""
     made = torch.cat([DRAWN[arm][0](part)[:2, 0] for arm in arms])
-    captions = [f"{arm}<br>{DRAWN[arm][1]:,} bytes" for arm in arms for _ in range(2)]
+    # A line each for a word or two, as wide as a picture.
+    told = ["<br>".join([*wrap(arm, 11), f"{DRAWN[arm][1]:,} bytes"]) for arm in arms]
+    captions = [one for one in told for _ in range(2)]
     return image_row(made, captions)
 
 
