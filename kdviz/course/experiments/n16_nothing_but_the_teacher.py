@@ -340,17 +340,16 @@ KINDS = {
     "no teacher, ten labelled images": ["real", "means", "condensed"],
 }
 SHOWN = {
-    "uniform noise": "top right",
-    "a Gaussian a pixel": "top left",
-    "the same, shuffled": "bottom center",
-    "the class": "bottom right",
-    "impressions, spread 1": "top right",
-    "+ statistics": "top center",
-    "DAFL": "bottom right",
-    "50 images": "middle right",
-    "all images": "top center",
-    "means": "bottom left",
-    "real": "middle right",
+    "uniform noise": ("noise", "top right"),
+    "a Gaussian a pixel": ("Gaussian", "bottom left"),
+    "the same, shuffled": ("shuffled", "bottom center"),
+    "impressions, spread 1": ("impressions", "top right"),
+    "+ statistics": ("statistics", "top center"),
+    "DAFL": ("DAFL", "bottom right"),
+    "50 images": ("50", "middle right"),
+    "all images": ("all", "top center"),
+    "means": ("means", "bottom left"),
+    "real": ("real", "middle right"),
 }
 
 
@@ -367,8 +366,8 @@ def by_bytes(tables):
                 y=own.accuracy,
                 name=kind,
                 mode="markers+text",
-                text=[arm if arm in SHOWN else "" for arm in arms],
-                textposition=[SHOWN.get(arm, "top center") for arm in arms],
+                text=[SHOWN.get(arm, ("",))[0] for arm in arms],
+                textposition=[SHOWN.get(arm, ("", "top center"))[1] for arm in arms],
                 hovertext=[f"{arm}: {size:,.0f} bytes" for arm, size in zip(arms, own.kept, strict=True)],
                 marker={**look.marker, "size": 10},
             )
@@ -376,9 +375,8 @@ def by_bytes(tables):
     ticks = {"tickvals": [1, 10, 100, 1e3, 1e4, 1e5], "ticktext": "nothing 10 100 1k 10k 100k".split()}
     axis = {"title": "bytes kept, beside the teacher", "type": "log", "range": [-0.3, 5.4], **ticks}
     above = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
-    return figure(
-        *marks, xaxis=axis, yaxis={"title": "accuracy (%)"}, height=560, legend=above, margin={"t": 90}
-    )
+    look = {"height": 560, "legend": above, "showlegend": True, "margin": {"t": 110}}
+    return figure(*marks, xaxis=axis, yaxis={"title": "accuracy (%)"}, **look)
 
 
 def table_of(rows, *columns):
@@ -390,12 +388,11 @@ def table_of(rows, *columns):
 
 
 def drawn_pictures(part, arms=("50 images", "uniform noise", "a Gaussian a pixel", "the same, shuffled")):
-    """Two images of what is drawn, each with what was kept for it."""
-    made = torch.cat([DRAWN[arm][0](part)[:2, 0] for arm in arms])
+    """An image of what is drawn, each with what was kept for it."""
+    made = torch.cat([DRAWN[arm][0](part)[:1, 0] for arm in arms])
     # A line each for a word or two, as wide as a picture.
-    told = ["<br>".join([*wrap(arm, 11), f"{DRAWN[arm][1]:,} bytes"]) for arm in arms]
-    captions = [one for one in told for _ in range(2)]
-    return image_row(made, captions)
+    captions = ["<br>".join([*wrap(arm, 11), f"{DRAWN[arm][1]:,} bytes"]) for arm in arms]
+    return image_row(made, captions, across=4)
 
 
 def generated_pictures(arm, teacher, part, steps=300):
