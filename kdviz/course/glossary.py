@@ -21,6 +21,10 @@ DEFINITIONS = {
     "dark knowledge": (
         "What the teacher's probabilities of the wrong classes tell: which class resembles which."
     ),
+    "data-free": (
+        "Of a distillation: without the images that the teacher learned from. What was kept of them all the "
+        "same, if only means, has to be counted."
+    ),
     "differential privacy": (
         "A promise that an answer would be about as likely without any one person's data: within a factor of "
         "e to the power of ε, but for a chance δ."

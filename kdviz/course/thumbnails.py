@@ -126,10 +126,32 @@ def _whose():
     )
 
 
+def _kept():
+    """Each way to teach without the data, by the bytes it kept and the accuracy."""
+    from math import log
+
+    from kdviz.course.experiments.n16_nothing_but_the_teacher import KINDS
+    from kdviz.course.results import load
+
+    tables = ("drawn_images", "inverted_images", "generators")
+    means = {}
+    for name in tables:
+        means |= load(name).rows.groupby("arm")[["kept", "accuracy"]].mean().to_dict("index")
+    looks = dict(zip(KINDS, (QUIET, TEACHER, STUDENT, "#222222"), strict=False))
+    shown = [(arm, colour) for kind, colour in looks.items() for arm in KINDS[kind]]
+    x = _place([log(max(means[arm]["kept"], 1)) for arm, _ in shown], 0, WIDTH)
+    y = _place([means[arm]["accuracy"] for arm, _ in shown], HEIGHT, 0)
+    return "".join(
+        f'<circle cx="{a}" cy="{b}" r="3.5" fill="{colour}"/>'
+        for a, b, (_, colour) in zip(x, y, shown, strict=True)
+    )
+
+
 _DRAWN = {
     "13_what_the_papers_report": _reported,
     "14_which_layer": _pairs,
     "15_many_teachers": _forked,
+    "16_nothing_but_the_teacher": _kept,
     "18_what_only_the_teacher_sees": _worlds,
     "20_small_in_other_ways": _cut,
     "23_whose_words": _whose,

@@ -10,6 +10,7 @@ from kdviz.explorers.attention_explorer import AttentionExplorer, attention
 from kdviz.explorers.attribution_explorer import AttributionExplorer, attribution
 from kdviz.explorers.base import Explorer
 from kdviz.explorers.compression_explorer import Compression, compression
+from kdviz.explorers.dreams_explorer import Dreams, dreams
 from kdviz.explorers.generations_explorer import Generations, generations
 from kdviz.explorers.guess_explorer import Guess, guess
 from kdviz.explorers.landscape_explorer import Landscape, landscape
@@ -32,6 +33,7 @@ __all__ = [
     "AttentionExplorer",
     "AttributionExplorer",
     "Compression",
+    "Dreams",
     "Explorer",
     "Generations",
     "Guess",
@@ -51,6 +53,7 @@ __all__ = [
     "attention",
     "attribution",
     "compression",
+    "dreams",
     "generations",
     "guess",
     "landscape",

@@ -193,6 +193,12 @@ EXPLORERS = {
         "x_axis": "the teacher's",
         "y_axis": "the student's",
     },
+    "dreams": lambda: {
+        "film": [(np.full((2, 3, 4, 4), 0.5), np.array([0.5, 1.0]))] * 2,
+        "terms": ["the class"],
+        "steps": [0, 1],
+        "wanted": ["0", "1", "2"],
+    },
     "compression": lambda: {"weights": cut_weights(), "table": cut_table()},
     "playground": lambda: {"story": "few-labels"},
     "privileged": lambda: {"worlds": {"one decides": one_world()}, "penalty": 0.01},

@@ -52,6 +52,19 @@ def test_the_solution_counts_what_travels_as_kdviz_does():
     assert solve("15.2")(parameters, 7, 200, 10) == bytes_of_weights(network, 7) / once
 
 
+def test_the_solution_is_the_term_of_kdviz():
+    from kdviz.losses.images import information_entropy
+
+    logits = 3 * torch.randn(6, 5, dtype=torch.float64)
+    torch.testing.assert_close(solve("16.1")(logits), information_entropy(logits))
+
+
+def test_the_solution_weighs_what_page_16_keeps():
+    from kdviz.course.experiments.n16_nothing_but_the_teacher import KEPT_STATISTICS
+
+    assert solve("16.2")(256, 8, 8) * 64 == KEPT_STATISTICS
+
+
 def test_the_solution_lies_between_forward_and_reverse_as_kdviz_has_it():
     from kdviz.losses import response
 

@@ -94,6 +94,8 @@ MEASURES = {
     "bytes": "that the student takes",
     "macs": "multiply-accumulates of an image",
     "sent": "bytes that one client sends and gets",
+    "kept": "bytes of the data, beside the teacher",
+    "classes_made": "classes of which a generator makes one image in a hundred or more",
     "teacher_weight": "learned for the good one of two teachers, in percent",
     "edge_from_noise": "how much a network listens to one that can know nothing, in percent",
     "label_accuracy": "of the labels that the teachers have voted for",
