@@ -24,6 +24,7 @@ SETTINGS = {
     "method": "of attribution",
     "beside": "the second teacher, beside a good one",
     "places": "whether all clients have digits of all kinds",
+    "attack": "on the images that it is measured on",
     # settings
     "leaves": "that a tree may have at most",
     "steps": "of the whole training",
@@ -89,6 +90,8 @@ MEASURES = {
     "sent": "bytes that one client sends and gets",
     "teacher_weight": "learned for the good one of two teachers, in percent",
     "label_accuracy": "of the labels that the teachers have voted for",
+    "told_apart": "of the answers of both, those that a discriminator gives to whom they are from",
+    "masked": "of the images, those on which the cross-entropy has no gradient at all",
     "epsilon": "of differential privacy, spent at the most; delta is 0.00001",
 }
 COLUMNS = SETTINGS | MEASURES

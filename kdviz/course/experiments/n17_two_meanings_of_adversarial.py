@@ -1,0 +1,182 @@
+"""Two meanings of adversarial: a discriminator that sees a crowd, and attacks that a network withstands."""
+
+from functools import partial
+
+import torch
+
+from kdviz.algorithms.adversarial import (
+    AdversarialLoss,
+    adversarial_training,
+    defensive_distillation,
+    discriminator,
+    robust_distillation,
+)
+from kdviz.algorithms.attacks import fgsm, masked, pgd
+from kdviz.course.experiments.arms import (
+    from_labels,
+    from_teacher,
+    logits,
+    starts,
+    students,
+    usual_teachers,
+)
+from kdviz.course.results import result
+from kdviz.datasets import digits
+from kdviz.losses.response import CrossEntropy, SoftTargets
+from kdviz.measure import accuracy, agreement
+from kdviz.models import mlp
+from kdviz.schemes import distill
+
+KNOWN = 50  # labels that the student has
+
+
+# --- the first meaning
+
+
+def adam(parameters):
+    """Adam as generative networks like it: the mean of the gradients forgets faster."""
+    return torch.optim.Adam(parameters, lr=1e-2, betas=(0.5, 0.9))
+
+
+def exchanged(said, seed):
+    """What a teacher said, each answer with another image."""
+    return said[torch.randperm(len(said), generator=torch.Generator().manual_seed(seed))]
+
+
+def fooling(data, said, weight=None, steps=800, **training):
+    """A run of one student against a discriminator, alone or (``weight``) beside its labels."""
+    adversarial = AdversarialLoss(width=8)
+    objective = adversarial if weight is None else CrossEntropy() + weight * adversarial
+    recipe = {"steps": steps, "optimizer": adam, "batch_size": 128, "record_every": steps}
+    return distill(said, mlp(64, 16, 10, seed=data.seed), data, objective, **(recipe | training))
+
+
+def told_apart(run, own, theirs):
+    """How many answers of both the discriminator gives to whom they are from, in percent; 50 is chance."""
+    learned = {name: part.detach() for name, part in run.learned["adversarial"].items()}
+    right = [discriminator(learned, theirs) > 0, discriminator(learned, own) <= 0]
+    return 100 * float(torch.cat(right).double().mean())
+
+
+CRITICS = {
+    "discriminator alone": (None, False, 1500),
+    "labels and discriminator": (0.3, False, 800),
+    "the same, answers exchanged": (0.3, True, 800),
+}
+
+
+@result({}, tolerance=12.0)
+def fooled(seeds):
+    """Students with 50 labels or none, taught by a discriminator, beside labels and soft targets.
+
+    The discriminator sees answers to 1,200 images. In the control each answer of the teacher has gone to
+    another image. ``told_apart`` is how many answers to test images it gives to whom they are from. Without
+    labels the student learns for 1,500 steps, in which the discriminator is better fooled.
+    """
+    data = [digits(labels=KNOWN, seed=seed) for seed in seeds]
+    taught, begin = usual_teachers(data), starts(data, 16)
+    soft = 0.1 * CrossEntropy() + 0.9 * SoftTargets(4.0)
+    plain = {
+        "labels": students(from_labels(data, begin, steps=800)),
+        "soft targets": students(from_teacher(data, begin, taught, soft, steps=800)),
+    }
+    found = []
+    for index, (part, teacher) in enumerate(zip(data, taught, strict=True)):
+        said, theirs = logits(teacher, part.transfer), logits(teacher, part.test)
+        runs = {
+            arm: fooling(part, exchanged(said, part.seed) if other else said, weight, steps).finish()
+            for arm, (weight, other, steps) in CRITICS.items()
+        }
+        networks = {arm: own[index] for arm, own in plain.items()}
+        for arm, network in (networks | {arm: run.student for arm, run in runs.items()}).items():
+            own = logits(network, part.test)
+            found.append(
+                {
+                    "seed": part.seed,
+                    "arm": arm,
+                    "accuracy": 100 * accuracy(own, part.test.labels),
+                    "agreement": 100 * agreement(own, theirs),
+                    "told_apart": told_apart(runs[arm], own, theirs) if arm in runs else None,
+                }
+            )
+    return found
+
+
+# --- the second meaning
+
+EPSILON, HIDDEN, STEPS = 0.1, 32, 400
+
+
+def bounds(data):
+    """The lowest and highest that a number of an input may be: ink from none to full."""
+    return -data.mean, 1 - data.mean
+
+
+def practice(data):
+    """The attack that a network trains under: four steps from a random start."""
+    return partial(pgd, epsilon=EPSILON, steps=4, bounds=bounds(data), random=True)
+
+
+def attacks(data, other, epsilon=EPSILON):
+    """Each attack of the page, as a function of a model: what it makes of the test images."""
+    known = {"inputs": data.test.inputs, "labels": data.test.labels, "epsilon": epsilon}
+    known["bounds"] = bounds(data)
+    return {
+        "none": lambda model: data.test.inputs,
+        "gradient sign": lambda model: fgsm(model, **known),
+        "20 steps": lambda model: pgd(model, steps=20, **known),
+        "20 steps, margin": lambda model: pgd(model, steps=20, goal="margin", **known),
+        "transfer": lambda model: pgd(other, steps=20, **known),
+    }
+
+
+def defended(data, steps=STEPS):
+    """Networks of one size by how they were defended, and the robust teacher of two of them."""
+    begin, recipe = mlp(64, HIDDEN, 10, seed=data.seed), {"steps": steps, "record_every": steps}
+    attack, large = practice(data), mlp(64, 256, 10, seed=data.seed)
+    teacher = adversarial_training(large, data, attack, **recipe).finish().student
+    # At fewer steps or a lower rate its logits are not yet large, and it reads clean images badly.
+    hot = defensive_distillation(begin, data, temperature=40, learning_rate=2e-2, steps=2 * steps)
+    return {
+        "defensive distillation": hot.finish().student.network,
+        "robust teacher": teacher,
+        "from it, clean": distill(teacher, begin, data, SoftTargets(4.0), **recipe).finish().student,
+        "from it, attacked (ARD)": robust_distillation(
+            teacher, begin, data, attack, temperature=1.0, **recipe
+        )
+        .finish()
+        .student,
+        "adversarial training": adversarial_training(begin, data, attack, **recipe).finish().student,
+    }
+
+
+def under_attack(networks, data, other):
+    """A row for each network and attack: the accuracy, and how many images have no gradient, in percent."""
+    x, y = data.test.inputs, data.test.labels
+    found = []
+    for arm, network in networks.items():
+        silent = 100 * float(masked(network, x, y).double().mean())
+        for attack, made in attacks(data, other).items():
+            right = 100 * accuracy(network(made(network)).detach(), y)
+            found.append(
+                {"seed": data.seed, "arm": arm, "attack": attack, "accuracy": right, "masked": silent}
+            )
+    return found
+
+
+@result({}, tolerance=6.0)
+def withstood(seeds):
+    """Six networks under five attacks of 0.1 in each pixel, of full ink; all learn from 1,200 labels.
+
+    The transfer attack is made against a network that has learned the same labels from another start. ARD is
+    at temperature 1, the copy of clean answers at 4, each the better of the two for it.
+    """
+    data = [digits(seed=seed) for seed in seeds]
+    plain = students(from_labels(data, starts(data, HIDDEN), steps=STEPS))
+    others = [mlp(64, HIDDEN, 10, seed=500 + seed) for seed in seeds]
+    others = students(from_labels(data, others, steps=STEPS))
+    return [
+        row
+        for part, network, other in zip(data, plain, others, strict=True)
+        for row in under_attack({"undefended": network, **defended(part)}, part, other)
+    ]
