@@ -94,9 +94,9 @@ def pgd(
     _check_samples(inputs, labels)
     low, high = (-torch.inf, torch.inf) if bounds is None else bounds
     low, high = (torch.as_tensor(end).to(inputs) for end in (low, high))
-    low, high = torch.maximum(inputs - epsilon, low), torch.minimum(inputs + epsilon, high)
     if (low > high).any():
-        raise ValueError("bounds must be (lowest, highest), and the inputs no further than epsilon from them")
+        raise ValueError(f"bounds must be (lowest, highest); got {bounds!r}")
+    low, high = torch.maximum(inputs - epsilon, low), torch.minimum(inputs + epsilon, high)
     moved = torch.empty_like(inputs).uniform_(-epsilon, epsilon) + inputs if random else inputs
     for _ in range(steps):
         moved = moved + step * gradient(model, moved, labels, goal).sign()
