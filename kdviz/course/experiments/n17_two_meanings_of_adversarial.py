@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import plotly.graph_objects as go
 import torch
 
 from kdviz.algorithms.adversarial import (
@@ -22,6 +23,7 @@ from kdviz.course.experiments.arms import (
 )
 from kdviz.course.results import result
 from kdviz.datasets import digits
+from kdviz.figures.template import TEACHER, figure
 from kdviz.losses.response import CrossEntropy, SoftTargets
 from kdviz.measure import accuracy, agreement
 from kdviz.models import mlp
@@ -180,3 +182,65 @@ def withstood(seeds):
         for part, network, other in zip(data, plain, others, strict=True)
         for row in under_attack({"undefended": network, **defended(part)}, part, other)
     ]
+
+
+# --- shown live on the page
+
+
+def watched(data, teacher, at, digit=3, shown=200):
+    """Against a discriminator alone, at some steps: points to be played, and two curves in percent.
+
+    A point is the logit of one digit, the teacher's to the right and the student's upwards, scaled by the
+    teacher's range: of one image, and of the two crowds, each sorted by itself.
+    """
+    said, theirs = logits(teacher, data.transfer), logits(teacher, data.test)
+    low, high = theirs[:, digit].min(), theirs[:, digit].max()
+    run, pairs, curves = fooling(data, said, steps=max(at), record_every=1), [], []
+    for record in run:
+        if record.step in at:
+            own = logits(run.student, data.test)
+            both = torch.stack([theirs[:shown, digit], own[:shown, digit]], -1)
+            pairs.append(((both - low) / (high - low)).clamp(0, 1))
+            curves.append((100 * agreement(own, theirs), told_apart(run, own, theirs)))
+    pairs = torch.stack(pairs)
+    panels = {"each image with itself": pairs, "crowd with crowd": pairs.sort(1).values}
+    names = ("agreement of student and teacher", "told apart by the discriminator")
+    return panels, dict(zip(names, zip(*curves, strict=True), strict=True))
+
+
+def means(rows, by="attack"):
+    """Means over the seeds: a row for each network, and a column for each attack."""
+    return rows.groupby(["arm", by], sort=False).accuracy.mean().unstack(by, sort=False).round(1)
+
+
+def picker(networks, data, other):
+    """Bars of what is still read rightly, one for each network; a menu picks the attack."""
+    made = attacks(data, other)
+    right = {
+        attack: [
+            accuracy(network(change(network)).detach(), data.test.labels) for network in networks.values()
+        ]
+        for attack, change in made.items()
+    }
+    first, *_ = right.values()
+    bars = go.Bar(
+        x=list(networks), y=first, texttemplate="%{y:.0%}", textposition="outside", cliponaxis=False
+    )
+    bars.marker.color = TEACHER.color
+    menu = {
+        "buttons": [
+            {"label": attack, "method": "restyle", "args": [{"y": [values]}]}
+            for attack, values in right.items()
+        ],
+        "x": 0, "xanchor": "left", "y": 1.3, "yanchor": "top",
+    }  # fmt: skip
+    axes = {"yaxis": {"range": [0, 1], "tickformat": ".0%", "title": "images read rightly"}}
+    return figure(bars, title="Pick an attack", height=380, margin={"t": 120}, updatemenus=[menu], **axes)
+
+
+def misread(network, image, data, attack):
+    """One test image as it is and under attack, and what is read in each: pixels and captions."""
+    seen = torch.stack([data.test.inputs[image], attack(network)[image]])
+    said = network(seen).argmax(-1).tolist()
+    names = (f"read as {said[0]}", f"attacked: read as {said[1]}")
+    return data.pixels(seen)[:, 0].numpy(), names
