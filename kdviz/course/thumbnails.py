@@ -72,7 +72,7 @@ def _forked():
 
 
 def _attacked():
-    """What undefended, defensive and adversarial training read under 20 steps (outlined) and by the margin."""
+    """What three networks read under 20 steps (outlined), and under 20 against the margin."""
     from kdviz.course.results import load
 
     means = load("withstood").rows.groupby(["attack", "arm"]).accuracy.mean()
