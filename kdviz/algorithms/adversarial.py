@@ -1,11 +1,10 @@
-"""Two meanings of *adversarial*: a discriminator that is to be fooled, and attacks that are to be withstood.
+"""A discriminator that is to be fooled, one of two meanings of *adversarial*.
 
-The discriminator is a term of an objective, :class:`AdversarialLoss`, that brings its own small network. With
-it a student is taught by a teacher, peers by each other, and a generator by data. Its three uses differ in
-nothing but who is to be taken for whom. The attacks are those of :mod:`kdviz.algorithms.attacks`.
+It is a term of an objective, :class:`AdversarialLoss`, that brings its own small network. With it a student
+is taught by a teacher, peers by each other, and a generator by data: the three differ in nothing but who is
+to be taken for whom. For the other meaning see :mod:`kdviz.algorithms.under_attack`.
 """
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Unpack
@@ -15,20 +14,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kdviz.datasets.dataset import Dataset
-from kdviz.losses.checks import check_choice, check_share, check_temperature, check_whole
+from kdviz.losses.checks import check_choice, check_whole
 from kdviz.losses.objective import Loss, as_objective
 from kdviz.losses.response import CrossEntropy, LogitMatching, SoftTargets
-from kdviz.schemes.evaluation import evaluate_student
 from kdviz.schemes.offline import distill
 from kdviz.schemes.online.peers import mutual
-from kdviz.schemes.supervised import train
-from kdviz.tracing import Trace, answer, check_model, logits_of, trace
+from kdviz.tracing import Trace, answer, check_model, trace
 from kdviz.training.lesson import Lesson
 from kdviz.training.loop import Run
 from kdviz.training.options import ObjectiveLike, Training
-from kdviz.training.stages import Stages
-
-# --- the first meaning: a discriminator that is to be fooled
 
 
 @dataclass(frozen=True)
@@ -250,139 +244,3 @@ class FromNoise(Lesson):
     def __call__(self, student, step):
         drawn = torch.randn(self.run.batch_size, self.noise)
         return trace(student, drawn), Trace(self.teach(drawn)), None
-
-
-# --- the second meaning: attacks that are to be withstood
-
-
-def defensive_distillation(
-    network: nn.Module, data: Dataset, *, temperature: float = 40.0, **training: Unpack[Training]
-) -> Stages:
-    """Defensive distillation: a network learns from its own kind's soft answers, hot, and is used cold.
-
-    The first learns the labels with its logits divided by T, the second, from the same start, the first's
-    probabilities with its own divided by T. In use they are not divided: all logits are about T times as
-    large, and the softmax has no gradient left. Source: Papernot et al. 2016, *Distillation as a Defense to
-    Adversarial Perturbations against Deep Neural Networks*, section IV.
-
-    Parameters
-    ----------
-    network : where both start from
-    data, **training
-        As in :func:`kdviz.distill`; each of the two stages takes ``steps``.
-
-    Returns
-    -------
-    Stages
-        ``stages.student.network`` is the defended network as it is used, at temperature 1.
-    """
-    start = Tempered(network, temperature)
-
-    def begin(stage, before):
-        if stage == 0:
-            return train(start, data, **training)
-        return distill(before, start, data, SoftTargets(temperature=1), **training)
-
-    return Stages(begin, 2)
-
-
-class Tempered(nn.Module):
-    """A network whose logits are divided by a temperature; ``network`` is the one inside.
-
-    >>> Tempered(nn.Flatten(), 2.0)(torch.tensor([[4.0, 6.0]]))
-    tensor([[2., 3.]])
-    """
-
-    def __init__(self, network: nn.Module, temperature: float):
-        super().__init__()
-        check_temperature(temperature)
-        check_model("the network", network)
-        self.network, self.temperature = copy.deepcopy(network), float(temperature)
-
-    def forward(self, inputs):
-        return logits_of(self.network(inputs)) / self.temperature
-
-
-def adversarial_training(
-    student: nn.Module, data: Dataset, attack: Callable, **training: Unpack[Training]
-) -> Run:
-    """Learning from labels on inputs that are attacked at each step, in the student as it is then.
-
-    Source: Madry et al. 2018, *Towards Deep Learning Models Resistant to Adversarial Attacks*, equation 2.1.
-
-    Parameters
-    ----------
-    student : where to start from
-    data : Dataset, of which ``labelled`` is learned
-    attack : function of model, inputs and labels that gives attacked inputs
-        Such as ``functools.partial(pgd, epsilon=0.1, random=True)``.
-    **training
-        As in :func:`kdviz.distill`.
-    """
-    return Run(student, UnderAttack(data, attack), CrossEntropy(), evaluate_student(data), **training)
-
-
-def robust_distillation(
-    teacher: nn.Module,
-    student: nn.Module,
-    data: Dataset,
-    attack: Callable,
-    *,
-    temperature: float = 4.0,
-    alpha: float = 1.0,
-    **training: Unpack[Training],
-) -> Run:
-    r"""Adversarially robust distillation (ARD): under attack, answer what a robust teacher says in peace.
-
-    .. math:: \alpha T^2 \, \mathrm{KL}(q^T(x) \,\Vert\, p^T(x + \delta))
-              + (1 - \alpha) \, \mathrm{CE}(y, p(x))
-
-    where the attack :math:`\delta` is made against the student, at its step, to hide the label. Source:
-    Goldblum et al. 2020, *Adversarially Robust Distillation*, equation 3 and algorithm 1.
-
-    Parameters
-    ----------
-    teacher : a network, robust itself; it stays as it is
-    student, data, attack, **training
-        As in :func:`adversarial_training`.
-    temperature, alpha : T, and :math:`\alpha` from 0 to 1
-    """
-    check_share("alpha", alpha)
-    objective = alpha * SoftTargets(temperature) + (1 - alpha) * CleanCrossEntropy()
-    lesson = UnderAttack(data, attack, teacher)
-    return Run(student, lesson, objective, evaluate_student(data), **training)
-
-
-@dataclass(frozen=True)
-class CleanCrossEntropy(CrossEntropy):
-    """The cross-entropy of what the student says of inputs that are not attacked."""
-
-    name = "clean_cross_entropy"
-
-    def value(self, student, teacher, labels, learned):
-        return super().value(Trace(student.features["clean"]), teacher, labels, learned)
-
-
-class UnderAttack(Lesson):
-    """The student's answers under attack, and ``clean`` as a feature; the teacher's are to clean inputs."""
-
-    only_counts = True
-
-    def __init__(self, data, attack, teacher=None):
-        super().__init__(data, "labelled")
-        if not callable(attack):
-            raise TypeError(
-                "attack must be a function of model, inputs and labels, such as "
-                f"functools.partial(fgsm, epsilon=0.1); got {attack!r}"
-            )
-        self.attack, self.said = attack, None
-        if teacher is not None:
-            self.said = answer(teacher, self.samples.inputs).logits
-
-    def traces(self, student, rows):
-        inputs, labels = self.inputs(rows), self.samples.labels[rows]
-        attacked = self.attack(student, inputs, labels)
-        features = {"clean": trace(student, inputs).logits} if self.said is not None else {}
-        return Trace(trace(student, attacked).logits, features), None if self.said is None else Trace(
-            self.said[rows]
-        )
