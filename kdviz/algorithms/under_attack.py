@@ -61,6 +61,7 @@ def defensive_distillation(
 class Tempered(nn.Module):
     """A network whose logits are divided by a temperature; ``network`` is the one inside.
 
+    >>> import torch
     >>> Tempered(nn.Flatten(), 2.0)(torch.tensor([[4.0, 6.0]]))
     tensor([[2., 3.]])
     """

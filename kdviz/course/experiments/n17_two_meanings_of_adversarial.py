@@ -218,7 +218,7 @@ def watched(data, teacher, at, digit=8, shown=200):
             curves.append((100 * agreement(own, theirs), told_apart(run, own, theirs)))
     pairs = torch.stack(pairs)
     panels = {"each image with itself": pairs, "crowd with crowd": pairs.sort(1).values}
-    names = ("agreement of student and teacher", "told apart by the discriminator")
+    names = ("agreement", "told apart")
     return panels, dict(zip(names, zip(*curves, strict=True), strict=True))
 
 
@@ -237,7 +237,11 @@ def picker(networks, data, ways):
     }
     first, *_ = right.values()
     bars = go.Bar(
-        x=list(networks), y=first, texttemplate="%{y:.0%}", textposition="outside", cliponaxis=False
+        x=[name.replace(" ", "<br>") for name in networks],
+        y=first,
+        texttemplate="%{y:.0%}",
+        textposition="outside",
+        cliponaxis=False,
     )
     bars.marker.color = STUDENT.color
     menu = {
@@ -245,9 +249,16 @@ def picker(networks, data, ways):
             {"label": attack, "method": "restyle", "args": [{"y": [values]}]}
             for attack, values in right.items()
         ],
-        "x": 0, "xanchor": "left", "y": 1.3, "yanchor": "top",
+        "x": 0, "xanchor": "left", "y": 1.12, "yanchor": "bottom",
     }  # fmt: skip
-    axes = {"yaxis": {"range": [0, 1], "tickformat": ".0%", "title": "images read rightly"}}
+    axes = {
+        "yaxis": {
+            "range": [0, 1.1],
+            "tickvals": [0, 0.25, 0.5, 0.75, 1],
+            "tickformat": ".0%",
+            "title": "images read rightly",
+        }
+    }
     return figure(bars, title="Pick an attack", height=380, margin={"t": 120}, updatemenus=[menu], **axes)
 
 
@@ -255,5 +266,5 @@ def misread(network, image, data, attack):
     """One test image as it is and under attack, and what is read in each: pixels and captions."""
     seen = torch.stack([data.test.inputs[image], attack(network)[image]])
     said = network(seen).argmax(-1).tolist()
-    names = (f"read as {said[0]}", f"attacked: read as {said[1]}")
+    names = (f"reads {said[0]}", f"now {said[1]}")
     return data.pixels(seen)[:, 0].numpy(), names
