@@ -59,7 +59,7 @@ CLAIMS = [
     ),
     Claim(
         "As a crowd, the student's answers become the teacher's: on the right the points go to the diagonal.",
-        live='(panels["crowd with crowd"][-1].diff(dim=-1).abs().mean() < 0.03).item()',
+        live='(panels["crowd with crowd"][-1].diff(dim=-1).abs().mean() < 0.04).item()',
     ),
     Claim(
         "On the left they do not: what the student takes for an 8 has nothing to do with what the teacher does.",
@@ -147,6 +147,7 @@ CLAIMS = [
 ]
 
 EXEMPT = {
+    "A point is a test image: to the right the teacher's logit of the class 8, upwards the student's.": "how the picture is made",
     'Does not hold: "a network that an attack does not harm is robust".': "its number is in the next sentence",
     'Does not hold here: "a robust teacher makes a student more robust than attacks alone".': "its number is in the next sentence",
 }
