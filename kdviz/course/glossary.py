@@ -6,6 +6,7 @@ from html import escape
 
 DEFINITIONS = {
     "accuracy": "The fraction of images whose label the network names.",
+    "adversarial example": "An input changed a little, on purpose, so that a network misreads it.",
     "agreement": "The fraction of images on which student and teacher give the same answer, right or wrong.",
     "baseline": "The same student, trained on hard labels only. What distillation must beat.",
     "calibration": (
@@ -29,6 +30,9 @@ DEFINITIONS = {
         "A promise that an answer would be about as likely without any one person's data: within a factor of "
         "e to the power of ε, but for a chance δ."
     ),
+    "discriminator": (
+        "A network that learns to tell whose an answer is, while another one learns to be mistaken for it."
+    ),
     "embedding": "What the last hidden layer makes of an image: of these numbers the logits are computed.",
     "entropy": (
         "−Σ p log p: how spread out probabilities are. 0 when one class has everything, log C when all C "
@@ -40,6 +44,9 @@ DEFINITIONS = {
     "fidelity": (
         "How closely the student's answers follow the teacher's: agreement, or a small KL divergence. "
         "Not the same as accuracy."
+    ),
+    "gradient masking": (
+        "A network with no gradient to climb seems strong against attacks that climb one, and is only silent."
     ),
     "hard label": "The name of the right class and nothing else: probability 1 for it, 0 for all others.",
     "KL divergence": (

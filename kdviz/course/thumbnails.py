@@ -71,6 +71,24 @@ def _forked():
     )
 
 
+def _attacked():
+    """What three networks read under 20 steps (outlined), and under 20 against the margin."""
+    from kdviz.course.results import load
+
+    means = load("withstood").rows.groupby(["attack", "arm"]).accuracy.mean()
+    arms = ["undefended", "defensive distillation", "adversarial training"]
+    return "".join(
+        f'<rect x="{x}" y="{HEIGHT - high:.1f}" width="36" height="{high:.1f}" fill="none" stroke="{QUIET}"/>'
+        f'<rect x="{x}" y="{HEIGHT - low:.1f}" width="36" height="{low:.1f}" fill="{STUDENT}"/>'
+        for x, high, low in zip(
+            (16, 72, 128),
+            0.7 * means["20 steps"][arms],
+            0.7 * means["20 steps, margin"][arms],
+            strict=True,
+        )
+    )
+
+
 def _worlds():
     """In each of the four worlds the accuracy of labels alone, of the student, and of its teacher."""
     from kdviz.course.experiments.n18_what_only_the_teacher_sees import chosen
@@ -152,6 +170,7 @@ _DRAWN = {
     "14_which_layer": _pairs,
     "15_many_teachers": _forked,
     "16_nothing_but_the_teacher": _kept,
+    "17_two_meanings_of_adversarial": _attacked,
     "18_what_only_the_teacher_sees": _worlds,
     "20_small_in_other_ways": _cut,
     "23_whose_words": _whose,

@@ -80,3 +80,20 @@ def test_the_solution_learns_the_words_that_kdviz_learns():
     texts = clock(20).texts
     losses = torch.rand(texts.tokens.shape, dtype=torch.float64)
     torch.testing.assert_close(solve("23.2")(losses, texts.tokens), losses[texts.learned].mean())
+
+
+def test_the_solution_knows_the_margin_as_kdviz_does():
+    from kdviz.algorithms.attacks import margin
+
+    logits, labels = torch.randn(6, 4), torch.tensor([0, 1, 2, 3, 3, 0])
+    torch.testing.assert_close(solve("17.1")(logits, labels), margin(logits, labels).mean())
+
+
+def test_the_solution_is_what_the_attack_reaches():
+    from kdviz.algorithms.attacks import fgsm, margin
+
+    model, x = torch.nn.Linear(5, 2), torch.randn(1, 5)
+    for label in (0, 1):
+        found = solve("17.2")(model.weight, model.bias, x[0], label, 0.3)
+        reached = margin(model(fgsm(model, x, torch.tensor([label]), 0.3)), torch.tensor([label]))
+        torch.testing.assert_close(found, reached[0])

@@ -27,6 +27,7 @@ SETTINGS = {
     "beside": "the second teacher, beside a good one",
     "sense": "the modality that a network reads",
     "places": "whether all clients have digits of all kinds",
+    "attack": "on the images that it is measured on",
     # settings
     "leaves": "that a tree may have at most",
     "steps": "of the whole training",
@@ -99,6 +100,8 @@ MEASURES = {
     "teacher_weight": "learned for the good one of two teachers, in percent",
     "edge_from_noise": "how much a network listens to one that can know nothing, in percent",
     "label_accuracy": "of the labels that the teachers have voted for",
+    "told_apart": "of the answers of both, those that a discriminator gives to whom they are from",
+    "masked": "of the images, those on which the cross-entropy has no gradient at all",
     "epsilon": "of differential privacy, spent at the most; delta is 0.00001",
 }
 COLUMNS = SETTINGS | MEASURES
