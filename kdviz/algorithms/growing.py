@@ -128,7 +128,7 @@ def _and_the_next(network, layer):
 def _take(layer, weight, bias):
     layer.weight = nn.Parameter(weight.contiguous(), layer.weight.requires_grad)
     if bias is not None:
-        layer.bias = nn.Parameter(bias.clone(), bias.requires_grad)
+        layer.bias = nn.Parameter(bias.clone(), layer.bias.requires_grad)
     outputs, inputs = weight.shape[:2]
     if isinstance(layer, nn.Linear):
         layer.out_features, layer.in_features = outputs, inputs

@@ -136,21 +136,44 @@ def learning_without_forgetting(
     check_whole("each", each, 0)
     if each and not one_head:
         raise ValueError("a head of its own has no use for images of other tasks: say one_head=True")
-    keep, orders = as_objective(keep), old_and_new(tasks, known)
+    orders = old_and_new(tasks, known)
 
     def link(index, before):
         old, new = orders[index]
         start = network if before is None else before
-        objective = 1.0 * Head(CrossEntropy(), old + new if one_head else new)
         shown = [part[:each] for task in tasks[:index] for part in by_class(task.labelled)]
         return Stage(
             start if old else None,
             start,
-            objective + _on_old(keep, old) if old else objective,
+            remembering(old, new, keep, one_head=one_head),
             with_images(tasks[index], shown if each else []),
         )
 
     return Chain(link, len(tasks), training=training)
+
+
+def remembering(
+    old: tuple[int, ...], new: tuple[int, ...], keep: ObjectiveLike = ANSWERS, *, one_head: bool = False
+) -> Objective:
+    """The objective of :func:`learning_without_forgetting`: the labels of a task, and what keeps the old.
+
+    >>> list(remembering((0, 1), (2, 3), 0.5 * ANSWERS).named)
+    ['cross_entropy_of_2_to_3', 'soft_targets_of_0_to_1']
+
+    Parameters
+    ----------
+    old, new : classes that are known, and those of the task
+    keep, one_head
+        As there; where there are no old classes, nothing is kept.
+    """
+    labels = 1.0 * Head(CrossEntropy(), (*old, *new) if one_head else tuple(new))
+    if not old:
+        return labels
+    kept = (
+        replace(term, loss=Head(term.loss, tuple(old))) if isinstance(term.loss, ResponseLoss) else term
+        for term in as_objective(keep).parts
+    )
+    return labels + Objective(tuple(kept))
 
 
 # --- labels that are made better
@@ -228,13 +251,3 @@ def old_and_new(tasks, known):
         orders.append((old, new))
         old += new
     return orders
-
-
-def _on_old(keep, old):
-    """What keeps the old: losses on logits read the old classes, others the layers that they name."""
-    return Objective(
-        tuple(
-            replace(term, loss=Head(term.loss, old)) if isinstance(term.loss, ResponseLoss) else term
-            for term in keep.parts
-        )
-    )
