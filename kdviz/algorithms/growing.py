@@ -45,8 +45,9 @@ def wider(
     units : int
         How many units or channels it is to have, no fewer than it has.
     noise : float
-        Of what a copy takes in: so many standard deviations of the layer's weights. Without any, a unit and
-        its copy differ only in how the next layer drifts apart.
+        Added to what a copy takes in, in standard deviations of the layer's weights. Without any, copies get
+        equal gradients and stay equal: the network is larger and can do no more. The paper adds a little
+        where training draws nothing, such as dropout, that would tell them apart.
     """
     twin = copy.deepcopy(network)
     grown, after = _and_the_next(twin, layer)
