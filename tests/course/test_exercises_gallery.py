@@ -67,3 +67,18 @@ def test_the_solution_learns_the_words_that_kdviz_learns():
     texts = clock(20).texts
     losses = torch.rand(texts.tokens.shape, dtype=torch.float64)
     torch.testing.assert_close(solve("23.2")(losses, texts.tokens), losses[texts.learned].mean())
+
+
+def test_the_solution_keeps_the_answers_that_kdviz_keeps():
+    from kdviz.algorithms.lifelong import Head
+    from kdviz.losses.response import SoftTargets
+
+    student, teacher = torch.randn(2, 6, 5, dtype=torch.float64)
+    expected = Head(SoftTargets(2.0, form="paper"), (0, 1, 2))(student, teacher)
+    torch.testing.assert_close(solve("21.2")(student, teacher, 3), expected)
+
+
+def test_the_solution_tells_what_is_forgotten_from_what_is_not_asked():
+    logits = torch.tensor([[2.0, 1.0, 3.0], [2.0, 1.0, 0.0], [2.0, 1.0, 3.0], [0.0, 0.0, 1.0]])
+    # The first is known and drowned, the second right, the third gone, the last is new.
+    assert solve("21.1")(logits, torch.tensor([0, 0, 1, 2]), 2) == 0.5

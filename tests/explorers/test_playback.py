@@ -101,11 +101,3 @@ def test_playing_moves_between_the_steps_and_pause_keeps_the_place(shown):
 def test_every_control_works_by_keyboard(shown):
     moved = move_every_control(shown, shown.locator("[data-kdviz-explorer]"))
     assert moved == ["Training step", "Play", "Step", "Reset"]
-
-
-@pytest.mark.browser
-def test_a_setting_that_moves_the_points_is_named(page):
-    shown = page(explorers.playback(given(), [0, 3, 10], x_axis="one", y_axis="other", setting="λ"))
-    shown.get_by_role("button", name="Step").click()
-    assert shown.locator(".said").inner_text().startswith("At λ 3. rising:")
-    assert shown.get_by_role("slider", name="λ").get_attribute("aria-valuetext") == "λ 3"

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import torch
 
 from kdviz.algorithms.exemplars import Icarl, NearestMean
@@ -17,9 +18,11 @@ from kdviz.algorithms.lifelong import (
     with_images,
 )
 from kdviz.course.experiments.arms import (
+    best_on_validation,
     from_labels,
     logits,
     right,
+    short,
     students,
 )
 from kdviz.course.results import result
@@ -28,6 +31,7 @@ from kdviz.datasets.augmentations import shifted
 from kdviz.losses.feature import Hint
 from kdviz.losses.relation import SimilarityPreserving
 from kdviz.losses.response import CrossEntropy, SoftTargets
+from kdviz.measure import paired
 from kdviz.models import mlp
 from kdviz.schemes import distill_stack, stack_chains, train, train_stack
 from kdviz.training.stacked import StackedModel
@@ -135,18 +139,29 @@ def forgetting(seeds, regime, steps=300):
     return found
 
 
-def as_weight_moves(weights, seeds=range(10)):
-    """Old and new accuracy, from 0 to 1, at each weight: (weights, seeds, 2) for both ways to ask."""
+def while_it_learns(at, weight, seeds=range(20)):
+    """Old and new accuracy, from 0 to 1, at these steps of the second task: {heads: (steps, seeds, 2)}."""
     data = [digits(seed=seed) for seed in seeds]
     before, today = yesterdays(data), tasks(data, NEW)
-    stack = learn_on(before, today, before, tuple(map(float, weights)), one_head=True).finish().student
-    found = {heads: np.zeros((len(weights), len(data), 2)) for heads in HEADS}
-    for setting in range(len(weights)):
-        for row, part in enumerate(data):
-            for heads, points in found.items():
-                told = asked(stack.student(row, setting), part.test, heads)
-                points[setting, row] = told["old_accuracy"] / 100, told["new_accuracy"] / 100
-    return found
+    objective = remembering(OLD, NEW, weight * ANSWERS, one_head=True)
+    run = distill_stack(before, StackedModel(before), today, objective, steps=max(at), record_every=1)
+    found = {heads: [] for heads in HEADS}
+    for networks in [before, *(networks_of(run) for record in run if record.step in at)]:
+        for heads, points in found.items():
+            told = [asked(network, part.test, heads) for network, part in zip(networks, data, strict=True)]
+            points.append([[one["old_accuracy"] / 100, one["new_accuracy"] / 100] for one in told])
+    return {heads: np.array(points) for heads, points in found.items()}
+
+
+def networks_of(run):
+    return [run.student.student(row, 0) for row in range(run.student.shape[0])]
+
+
+def by_weight(rows, regime):
+    """Means over the seeds: for each teacher and weight the old and new accuracy, under both ways to ask."""
+    own = rows[rows.regime == regime].rename(columns={"old_accuracy": "old", "new_accuracy": "new"})
+    means = own.groupby(["arm", "weight", "heads"], sort=False)[["old", "new"]].mean().round(1)
+    return means.unstack("heads").swaplevel(axis=1)[list(HEADS)].rename_axis(["teacher", "λ"])
 
 
 # --- other ways to keep the old
@@ -214,6 +229,28 @@ def other_keepers(seeds, steps):
     return [{**row, "steps": steps} for row in found]
 
 
+def chosen(rows, heads="own"):
+    """The rows of the setting of each arm that is best on validation, where these heads may answer."""
+    asked_so = rows[rows.heads == heads].assign(learning_rate=lambda own: own.learning_rate.fillna(0.005))
+    return best_on_validation(asked_so, ["arm"], ["weight", "learning_rate"])
+
+
+def beside(others, forgetting):
+    """All ways to keep the old, each at its best: means, and what it gains over learning on as it is."""
+    lwf = forgetting[(forgetting.regime == "own head") & forgetting.arm.isin(["no teacher", "yesterday"])]
+    rows = chosen(pd.concat([lwf.assign(learning_rate=0.005), others]))
+    plain, found = rows[rows.arm == "no teacher"].set_index("seed"), {}
+    for arm, own in rows.groupby("arm", sort=False):
+        own = own.set_index("seed")
+        found[arm] = {
+            "λ": own.weight.iloc[0],
+            "learning rate": own.learning_rate.iloc[0],
+            **{name: round(own[f"{name}_accuracy"].mean(), 1) for name in ("old", "new")},
+            "all, minus no teacher": short(paired(own.accuracy, plain.accuracy)),
+        }
+    return pd.DataFrame(found).T
+
+
 # --- kept images
 
 KEPT, KEPT_WEIGHTS = (1, 5, 20), (0.0, 0.3, 1.0, 3.0)
@@ -266,6 +303,15 @@ def kept_images(seeds, kept, steps=300):
                     }
                 )
     return found
+
+
+def by_kept(rows):
+    """Means over the seeds: the accuracy on all digits by how many images of each old one are kept."""
+    best = pd.concat(
+        best_on_validation(own, ["arm"], ["weight"]) for _, own in rows.groupby(["heads", "kept"])
+    )
+    means = best.groupby(["arm", "heads", "kept"], sort=False).accuracy.mean().round(1)
+    return means.unstack(["heads", "kept"]).sort_index(axis=1)
 
 
 # --- from small to large
@@ -339,6 +385,13 @@ def grown(seeds, steps):
     return found
 
 
+def by_start(rows):
+    """Each way to begin, at the rate that needs the fewest steps on the mean."""
+    means = rows.groupby(["arm", "learning_rate"], sort=False)[["needed", "accuracy"]].mean()
+    best = means.groupby("arm", sort=False).needed.idxmin()
+    return means.loc[best].round(1).rename(columns={"needed": f"steps to {TARGET:g} %"})
+
+
 # --- labels that are made better
 
 
@@ -368,3 +421,9 @@ def refined(seeds, regime, steps=300):
                     }
                 )
     return found
+
+
+def by_generation(rows):
+    """Means over the seeds of each generation."""
+    means = rows.groupby(["regime", "arm", "generation"], sort=False).accuracy.mean()
+    return means.round(1).unstack("generation")

@@ -17,15 +17,13 @@ class Playback(Explorer):
     # For each panel, packed: snapshots by points by x and y.
     points = traitlets.List(traitlets.Unicode()).tag(sync=True)
     axes = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    # What the numbers of the snapshots are, where they are no training steps.
-    setting = traitlets.Unicode().tag(sync=True)
     snapshot = Index("steps")
 
     def __repr__(self):
         return f"Playback({', '.join(self.names)}; {len(self.steps)} snapshots)"
 
 
-def playback(panels, steps, *, x_axis, y_axis, setting=""):
+def playback(panels, steps, *, x_axis, y_axis):
     """Points that move while networks train: play them, or go step by step.
 
     Below the panels a sentence says how far the points of each lie from the diagonal, and how many of them
@@ -37,11 +35,9 @@ def playback(panels, steps, *, x_axis, y_axis, setting=""):
         For each panel the x and y of its points, from 0 to 1, at each of the steps. One to three panels.
     steps : the training steps of the snapshots, rising
     x_axis, y_axis : what the two numbers are
-    setting : str
-        What moves the points, where it is no training: the name of the number that the steps are then, "λ".
     """
     steps = [int(number("a step", step)) for step in items("steps", steps)]
-    for name, label in (("x_axis", x_axis), ("y_axis", y_axis), ("setting", setting)):
+    for name, label in (("x_axis", x_axis), ("y_axis", y_axis)):
         if not isinstance(label, str):
             raise TypeError(f"{name} must be a text, what the numbers are; got {label!r}")
     if len(steps) < 2 or any(late <= early for early, late in zip(steps, steps[1:], strict=False)):
@@ -53,7 +49,6 @@ def playback(panels, steps, *, x_axis, y_axis, setting=""):
         names=list(panels),
         points=[_packed(name, values, len(steps)) for name, values in panels.items()],
         axes=[x_axis, y_axis],
-        setting=setting,
     )
 
 

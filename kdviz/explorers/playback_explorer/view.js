@@ -30,17 +30,17 @@ function measured(points) {
   return { distance, above, count };
 }
 
-function controls(steps, setting, player, position, goTo) {
+function controls(steps, player, position, goTo) {
   const last = steps.length - 1;
-  const slider = slide(setting || "Training step", { min: 0, max: last }, goTo);
+  const slider = slide("Training step", { min: 0, max: last }, goTo);
   const bar = transport(player, () => goTo((position() + 1) % steps.length), () => goTo(0));
-  const scrubber = html("label", { class: "scrubber" }, html("span", {}, `${setting || "Step"} `, slider.output),
+  const scrubber = html("label", { class: "scrubber" }, html("span", {}, "Step ", slider.output),
     slider.input);
   return {
     element: html("div", { class: "controls" }, scrubber, html("div", { class: "buttons" }, ...bar.buttons)),
     draw(playhead) {
-      const at = Math.floor(playhead), told = setting ? `${steps[at]}` : `${steps[at]} of ${steps[last]}`;
-      slider.show(at, told, `${setting || "training step"} ${told}`);
+      const at = Math.floor(playhead), told = `${steps[at]} of ${steps[last]}`;
+      slider.show(at, told, `training step ${told}`);
       bar.draw();
     },
   };
@@ -71,7 +71,7 @@ function panelOf(name, panel, [xAxis, yAxis]) {
   };
 }
 
-function sentence(steps, setting, names, panels, playing) {
+function sentence(steps, names, panels, playing) {
   const element = html("p", { class: "said", role: "status", "aria-live": "polite" });
   return {
     element,
@@ -83,8 +83,7 @@ function sentence(steps, setting, names, panels, playing) {
       });
       // Who listens instead of looking hears where it stopped, not every frame.
       element.setAttribute("aria-live", playing() ? "off" : "polite");
-      const at = steps[Math.floor(playhead)];
-      element.textContent = `${setting ? `At ${setting} ${at}` : `After ${at} steps`}. ${parts.join(" ")}`;
+      element.textContent = `After ${steps[Math.floor(playhead)]} steps. ${parts.join(" ")}`;
     },
   };
 }
@@ -94,7 +93,7 @@ function render({ model, el }) {
 }
 
 function assemble(model, root, guarded) {
-  const steps = model.get("steps"), setting = model.get("setting"), names = model.get("names");
+  const steps = model.get("steps"), names = model.get("names");
   const panels = model.get("points").map(unpack);
   let playhead = model.get("snapshot");
   const show = guarded((at) => {
@@ -119,8 +118,8 @@ function assemble(model, root, guarded) {
   const pictures = names.map((name, i) => panelOf(name, panels[i], model.get("axes")));
   const row = html("div", { class: "panels" }, ...pictures.map((one) => one.element));
   row.style.setProperty("--panels", names.length);
-  const bar = controls(steps, setting, player, () => Math.floor(playhead), goTo);
-  const told = sentence(steps, setting, names, panels, player.playing);
+  const bar = controls(steps, player, () => Math.floor(playhead), goTo);
+  const told = sentence(steps, names, panels, player.playing);
   const parts = [bar, ...pictures, told];
   root.append(bar.element, row, told.element);
   show(playhead);
