@@ -166,7 +166,7 @@ def by_weight(rows, regime):
 
 # --- other ways to keep the old
 
-RATES = (0.0003, 0.001, 0.002, 0.005)
+RATES = (0.001, 0.002, 0.005, 0.01)
 TERMS = {
     "features": (Hint(LAYER), (0.03, 0.1, 0.3, 1.0)),
     "relations": (SimilarityPreserving(LAYER), (10.0, 100.0, 300.0, 1000.0)),
