@@ -44,7 +44,7 @@ class Head(ResponseLoss):
 
     loss: Loss
     classes: tuple[int, ...]
-    paper = "Li and Hoiem 2018, section 3"
+    paper = "Li and Hoiem 2016, section 3"
     formula = r"\mathcal{L}(z_{n c_1} \dots z_{n c_k})"
     scale = "that of its loss"
     cost = "that of its loss"

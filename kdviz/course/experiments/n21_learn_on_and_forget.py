@@ -231,14 +231,18 @@ def other_keepers(seeds, steps):
 
 def chosen(rows, heads="own"):
     """The rows of the setting of each arm that is best on validation, where these heads may answer."""
-    asked_so = rows[rows.heads == heads].assign(learning_rate=lambda own: own.learning_rate.fillna(0.005))
-    return best_on_validation(asked_so, ["arm"], ["weight", "learning_rate"])
+    return best_on_validation(rows[rows.heads == heads], ["arm"], ["weight", "learning_rate"])
+
+
+def at_their_best(others, forgetting):
+    """All ways to keep the old where the labels have a head of their own, each as chosen on validation."""
+    lwf = forgetting[(forgetting.regime == "own head") & forgetting.arm.isin(["no teacher", "yesterday"])]
+    return chosen(pd.concat([lwf.assign(learning_rate=0.005), others]))
 
 
 def beside(others, forgetting):
-    """All ways to keep the old, each at its best: means, and what it gains over learning on as it is."""
-    lwf = forgetting[(forgetting.regime == "own head") & forgetting.arm.isin(["no teacher", "yesterday"])]
-    rows = chosen(pd.concat([lwf.assign(learning_rate=0.005), others]))
+    """Each way to keep the old at its best: means, and what it gains over learning on as it is."""
+    rows = at_their_best(others, forgetting)
     plain, found = rows[rows.arm == "no teacher"].set_index("seed"), {}
     for arm, own in rows.groupby("arm", sort=False):
         own = own.set_index("seed")
@@ -246,7 +250,8 @@ def beside(others, forgetting):
             "λ": own.weight.iloc[0],
             "learning rate": own.learning_rate.iloc[0],
             **{name: round(own[f"{name}_accuracy"].mean(), 1) for name in ("old", "new")},
-            "all, minus no teacher": short(paired(own.accuracy, plain.accuracy)),
+            "all": round(own.accuracy.mean(), 1),
+            "minus no teacher": "" if arm == "no teacher" else short(paired(own.accuracy, plain.accuracy)),
         }
     return pd.DataFrame(found).T
 
@@ -316,7 +321,7 @@ def by_kept(rows):
 
 # --- from small to large
 
-LARGE, GROWN_RATES, TARGET, EVERY = 128, (0.001, 0.002, 0.005, 0.01, 0.02), 96.0, 5
+LARGE, GROWN_RATES, TARGET, EVERY = 128, (0.002, 0.005, 0.01, 0.02, 0.05), 96.0, 5
 
 
 def small_networks(data, steps=300):
@@ -387,9 +392,13 @@ def grown(seeds, steps):
 
 def by_start(rows):
     """Each way to begin, at the rate that needs the fewest steps on the mean."""
-    means = rows.groupby(["arm", "learning_rate"], sort=False)[["needed", "accuracy"]].mean()
+    rows = rows.assign(seeds=rows.needed <= rows.steps)
+    means = rows.groupby(["arm", "learning_rate"], sort=False).agg(
+        needed=("needed", "mean"), seeds=("seeds", "sum"), accuracy=("accuracy", "mean")
+    )
     best = means.groupby("arm", sort=False).needed.idxmin()
-    return means.loc[best].round(1).rename(columns={"needed": f"steps to {TARGET:g} %"})
+    named = {"needed": f"steps to {TARGET:g} %", "seeds": "seeds that get there"}
+    return means.loc[best].round(1).rename(columns=named)
 
 
 # --- labels that are made better
