@@ -127,7 +127,7 @@ def _whose():
 
 
 def _learned_on():
-    """The accuracy on old digits by λ: their own head above, all ten logits below; the control is dotted."""
+    """The accuracy on old digits by λ: their own head above, all ten logits below; controls are dotted."""
     from kdviz.course.results import load
 
     rows = load("forgetting").rows.query("regime == 'one head'")
@@ -137,6 +137,7 @@ def _learned_on():
         ("own", "yesterday", STUDENT, "none"),
         ("all", "yesterday", TEACHER, "none"),
         ("own", "shuffled", QUIET, "2 3"),
+        ("own", "knows nothing", QUIET, "2 3"),
     ):
         own = [means[heads, "no teacher", 0.0], *means[heads, arm]]
         x = [round(WIDTH * place / (len(own) - 1), 1) for place in range(len(own))]

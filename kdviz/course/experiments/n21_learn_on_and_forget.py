@@ -1,5 +1,6 @@
 """Learn on, and forget: yesterday's network as teacher, kept images, networks that grow, better labels."""
 
+import copy
 from dataclasses import replace
 
 import numpy as np
@@ -75,9 +76,8 @@ def asked(network, samples, heads):
     }
 
 
-def asked_rows(data, run, points, regime=None):
-    """The rows of a stack whose settings are ``points``: both ways to ask each of its students."""
-    stack, columns = run.finish().student, {} if regime is None else {"regime": regime}
+def asked_rows(data, networks, points, **columns):
+    """The rows of networks, those of each split under settings that ``points`` name; asked in both ways."""
     return [
         {
             "seed": part.seed,
@@ -87,10 +87,17 @@ def asked_rows(data, run, points, regime=None):
             **asked(network, part.test, heads),
             "validation_accuracy": asked(network, part.validation, heads)["accuracy"],
         }
-        for row, part in enumerate(data)
-        for setting, point in enumerate(points)
-        for network in [stack.student(row, setting)]
+        for part, own in zip(data, networks, strict=True)
+        for point, network in zip(points, own, strict=True)
         for heads in HEADS
+    ]
+
+
+def trained(run):
+    """The networks of a stack that is trained to its end: for each split one for each setting."""
+    stack = run.finish().student
+    return [
+        [stack.student(row, setting) for setting in range(stack.shape[1])] for row in range(stack.shape[0])
     ]
 
 
@@ -135,7 +142,7 @@ def forgetting(seeds, regime, steps=300):
     for arm, (teaching, weights) in teachers.items():
         run = learn_on(before, today, teaching, weights, one_head=one_head, steps=steps)
         named = [{"arm": arm if weight else "no teacher", "weight": weight} for weight in weights]
-        found += asked_rows(data, run, named, regime)
+        found += asked_rows(data, trained(run), named, regime=regime)
     return found
 
 
@@ -175,7 +182,7 @@ TERMS = {
 
 def only_the_head(before, today, **training):
     """Transfer learning: yesterday's layers stay as they are, and a head is learned on them."""
-    frozen = [network.requires_grad_(True) for network in before]
+    frozen = [copy.deepcopy(network) for network in before]
     for network in frozen:
         network.hidden1.requires_grad_(False)
     return [
@@ -192,41 +199,25 @@ def other_keepers(seeds, steps):
     """
     data = [digits(seed=seed) for seed in seeds]
     before, today = yesterdays(data), tasks(data, NEW)
-    rates = torch.tensor(RATES)
+    usual = {"steps": steps, "learning_rate": 0.005, "weight": 0.0}
     slower = train_stack(
         StackedModel(before, len(RATES)),
         today,
         Head(CrossEntropy(), NEW),
         steps=steps,
-        learning_rate=rates,
+        learning_rate=torch.tensor(RATES),
     )
-    found = asked_rows(
-        data, slower, [{"arm": "slower", "learning_rate": rate, "weight": 0.0} for rate in RATES]
-    )
+    points = [{"arm": "slower", **usual, "learning_rate": rate} for rate in RATES]
+    found = asked_rows(data, trained(slower), points)
     for arm, (loss, weights) in TERMS.items():
         run = learn_on(before, today, before, weights, keep=loss, steps=steps)
-        found += asked_rows(
-            data, run, [{"arm": arm, "learning_rate": 0.005, "weight": weight} for weight in weights]
-        )
+        found += asked_rows(data, trained(run), [{"arm": arm, **usual, "weight": own} for own in weights])
     both = [with_images(task, [old.labelled]) for task, old in zip(today, tasks(data, OLD), strict=True)]
     starts = [mlp(64, 16, 10, seed=part.seed) for part in data]
     joint = train_stack(StackedModel(starts), both, steps=2 * steps)
-    found += asked_rows(data, joint, [{"arm": "both at once", "learning_rate": 0.005, "weight": 0.0}])
-    for part, network in zip(data, only_the_head(before, today, steps=steps), strict=True):
-        for heads in HEADS:
-            told = asked(network, part.validation, heads)["accuracy"]
-            found.append(
-                {
-                    "seed": part.seed,
-                    "arm": "only the head",
-                    "learning_rate": 0.005,
-                    "weight": 0.0,
-                    "heads": heads,
-                    **asked(network, part.test, heads),
-                    "validation_accuracy": told,
-                }
-            )
-    return [{**row, "steps": steps} for row in found]
+    found += asked_rows(data, trained(joint), [{"arm": "both at once", **usual}])
+    heads = [[network] for network in only_the_head(before, today, steps=steps)]
+    return found + asked_rows(data, heads, [{"arm": "only the head", **usual}])
 
 
 def chosen(rows, heads="own"):
