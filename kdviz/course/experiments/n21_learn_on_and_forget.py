@@ -173,7 +173,7 @@ def by_weight(rows, regime):
 
 # --- other ways to keep the old
 
-RATES = (0.001, 0.002, 0.005, 0.01)
+RATES = (0.0003, 0.001, 0.002, 0.005)
 TERMS = {
     "features": (Hint(LAYER), (0.03, 0.1, 0.3, 1.0)),
     "relations": (SimilarityPreserving(LAYER), (10.0, 100.0, 300.0, 1000.0)),
@@ -395,18 +395,17 @@ def by_start(rows):
 # --- labels that are made better
 
 
-@result({"regime": ("crops", "whole images")}, tolerance=10.0)
-def refined(seeds, regime, steps=300):
-    """Label refinery on 100 labels: three generations, each taught by the one before on every crop.
+@result({"labels": (100,)}, tolerance=10.0)
+def refined(seeds, labels, steps=300):
+    """Label refinery: three generations, each taught by the one before on every crop.
 
-    A crop is an image moved by up to a pixel. The control, "labels", starts from the same weights and learns
+    A crop is an image moved by up to a pixel. The rival, "labels", starts from the same weights and learns
     the hard labels of the same crops again; the first generation is the same in both.
     """
-    augment, found = shifted(1) if regime == "crops" else None, []
+    augment, recipe, found = shifted(1), {"steps": steps, "record_every": steps}, []
     for seed in seeds:
-        data = digits(labels=100, transfer="labelled", seed=seed)
+        data = digits(labels=labels, transfer="labelled", seed=seed)
         starts = [mlp(64, 32, 10, seed=100 * generation + seed) for generation in range(3)]
-        recipe = {"steps": steps, "record_every": steps}
         runs = label_refinery(starts, data, augment, **recipe).finish().runs
         again = [train(start, data, augment=augment, **recipe).finish() for start in starts[1:]]
         for arm, learned in (("refinery", runs), ("labels", [runs[0], *again])):
@@ -414,7 +413,7 @@ def refined(seeds, regime, steps=300):
                 found.append(
                     {
                         "seed": seed,
-                        "regime": regime,
+                        "labels": labels,
                         "arm": arm,
                         "generation": generation,
                         "accuracy": right(run.student, data.test),
@@ -425,5 +424,5 @@ def refined(seeds, regime, steps=300):
 
 def by_generation(rows):
     """Means over the seeds of each generation."""
-    means = rows.groupby(["regime", "arm", "generation"], sort=False).accuracy.mean()
+    means = rows.groupby(["arm", "generation"], sort=False).accuracy.mean()
     return means.round(1).unstack("generation")
