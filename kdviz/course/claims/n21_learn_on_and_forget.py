@@ -62,7 +62,7 @@ CLAIMS = [
     ),
     Claim(
         "With all ten logits the points run to the left, with a teacher as without one: within sixty steps most of the old digits are lost.",
-        live="all(one['all'][steps.index(60) + 1, :, 0].mean() < 0.5 for one in (alone, kept))",
+        live="all(one['all'][steps.index(60) + 1, :, 0].mean() < 0.5 for one in (alone, helped))",
         differs="ten logits",
     ),
     Claim(
