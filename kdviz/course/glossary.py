@@ -15,6 +15,9 @@ DEFINITIONS = {
     "capacity gap": (
         "The idea that a teacher may be too large for its student: what it says is then too hard to imitate."
     ),
+    "catastrophic forgetting": (
+        "What a network loses of an old task while it learns a new one on the new task's samples alone."
+    ),
     "cross-entropy": (
         "−Σ q log p: the cost of answering p when q is the target. With a hard label it is −log p of the "
         "label. It equals the entropy of q plus the KL divergence."
@@ -92,6 +95,9 @@ DEFINITIONS = {
     "temperature": (
         "The number T by which logits are divided before the softmax. Above 1 it makes probabilities softer; "
         "the order of the classes stays."
+    ),
+    "transfer learning": (
+        "Beginning a new task with the weights, or the layers, that another task has left. Nobody teaches."
     ),
     "transfer set": "The images on which the teacher answers and the student learns. They need no labels.",
 }

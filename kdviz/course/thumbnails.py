@@ -165,6 +165,28 @@ def _kept():
     )
 
 
+def _learned_on():
+    """The accuracy on old digits by λ: their own head above, all ten logits below; controls are dotted."""
+    from kdviz.course.results import load
+
+    rows = load("forgetting").rows.query("regime == 'one head'")
+    means = rows.groupby(["heads", "arm", "weight"]).old_accuracy.mean()
+    lines = ""
+    for heads, arm, color, dashes in (
+        ("own", "yesterday", STUDENT, "none"),
+        ("all", "yesterday", TEACHER, "none"),
+        ("own", "shuffled", QUIET, "2 3"),
+        ("own", "knows nothing", QUIET, "2 3"),
+    ):
+        own = [means[heads, "no teacher", 0.0], *means[heads, arm]]
+        x = [round(WIDTH * place / (len(own) - 1), 1) for place in range(len(own))]
+        path = "L".join(f"{a} {HEIGHT * (1 - b / 100):.1f}" for a, b in zip(x, own, strict=True))
+        lines += (
+            f'<path d="M{path}" fill="none" stroke="{color}" stroke-width="2" stroke-dasharray="{dashes}"/>'
+        )
+    return lines
+
+
 _DRAWN = {
     "13_what_the_papers_report": _reported,
     "14_which_layer": _pairs,
@@ -173,5 +195,6 @@ _DRAWN = {
     "17_two_meanings_of_adversarial": _attacked,
     "18_what_only_the_teacher_sees": _worlds,
     "20_small_in_other_ways": _cut,
+    "21_learn_on_and_forget": _learned_on,
     "23_whose_words": _whose,
 }

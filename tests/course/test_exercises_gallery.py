@@ -97,3 +97,18 @@ def test_the_solution_is_what_the_attack_reaches():
         found = solve("17.2")(model.weight, model.bias, x[0], label, 0.3)
         reached = margin(model(fgsm(model, x, torch.tensor([label]), 0.3)), torch.tensor([label]))
         torch.testing.assert_close(found, reached[0])
+
+
+def test_the_solution_keeps_the_answers_that_kdviz_keeps():
+    from kdviz.algorithms.lifelong import Head
+    from kdviz.losses.response import SoftTargets
+
+    student, teacher = torch.randn(2, 6, 5, dtype=torch.float64)
+    expected = Head(SoftTargets(2.0, form="paper"), (0, 1, 2))(student, teacher)
+    torch.testing.assert_close(solve("21.2")(student, teacher, 3), expected)
+
+
+def test_the_solution_tells_what_is_forgotten_from_what_is_not_asked():
+    logits = torch.tensor([[2.0, 1.0, 3.0], [2.0, 1.0, 0.0], [2.0, 1.0, 3.0], [0.0, 0.0, 1.0]])
+    # The first is known and drowned, the second right, the third gone, the last is new.
+    assert solve("21.1")(logits, torch.tensor([0, 0, 1, 2]), 2) == 0.5
