@@ -223,7 +223,7 @@ def sample_by_sample(right):
 
 
 def with_other_names(right):
-    return lambda a, b, c=None, d=None, e=None: right(*(v for v in (a, b, c, d, e) if v is not None))
+    return lambda a, b=None, c=None, d=None, e=None: right(*(v for v in (a, b, c, d, e) if v is not None))
 
 
 def one_element(right):
