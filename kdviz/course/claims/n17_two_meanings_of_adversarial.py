@@ -1,4 +1,4 @@
-"""Page 17: two stored tables, the student that fools its discriminator, and three networks under attack."""
+"""Page 17: three stored tables, the student that fools its discriminator, and three networks under attack."""
 
 from kdviz.course.claims import Claim, gain, table
 from kdviz.course.experiments import n17_two_meanings_of_adversarial as experiments
@@ -11,6 +11,10 @@ KNOWN = experiments.KNOWN
 
 def taught(arm, minus="labels"):
     return gain("fooled", arm, minus=minus)
+
+
+def together(arm, minus, of="accuracy"):
+    return gain("adversarial_peers", arm, minus=minus, of=of)
 
 
 def told(arm):
@@ -54,8 +58,21 @@ CLAIMS = [
         stored='taught("soft targets").about(13, within=0.3)',
     ),
     Claim(
-        "And in the last column it is nearly fooled in all rows that have one, whatever stands in the other columns.",
-        stored="all(50 < told(arm) < 60 for arm in experiments.CRITICS)",
+        "Mutual learning gains half a point over two that learn apart.",
+        stored='together("mutual", "apart").about(0.5, within=0.1)',
+        differs="a half is 0.5",
+    ),
+    Claim(
+        "The discriminators, at the weight that validation likes best, are null beside it.",
+        stored='together("mutual, discriminators", "mutual").null',
+    ),
+    Claim(
+        "Ten times as strong they cost one point, and the peers agree less often: who looks like the others need not say the same of an image.",
+        stored=[
+            'together("the same, ten times", "mutual").about(-1.1, within=0.2)',
+            'together("the same, ten times", "mutual", "agreement").high < 0',
+        ],
+        differs="the sign is in the verb",
     ),
     Claim(
         "As a crowd, the student's answers become the teacher's: on the right the points go to the diagonal.",
