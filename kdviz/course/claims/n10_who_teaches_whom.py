@@ -600,7 +600,7 @@ CLAIMS = [
         differs="4 is the temperature; as good as is null",
     ),
     Claim(
-        "At T = 1 it falls for the quick one, too, on 19 seeds, and one point is left of the three.",
+        "At T = 1 it falls for the quick one on 19 seeds, and one point is left of the three.",
         stored='takes(COLD, "none") == 19 and found_by(COLD, LABELS).about(1, within=0.2)',
         differs="1 is the temperature; the three are those of the sentence before",
     ),
