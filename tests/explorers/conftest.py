@@ -76,7 +76,13 @@ WORK = """async (places) => {
     slider.value = place;
     slider.dispatchEvent(new Event("input"));
   }
-  await new Promise((done) => setTimeout(done, 400));
+  let before;
+  do {
+    before = JSON.stringify(work);
+    // However slow the machine is: a frame has come, and nothing was done since for a while.
+    await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+    await new Promise((done) => setTimeout(done, 400));
+  } while (JSON.stringify(work) !== before);
   watch.disconnect();
   for (const each of undo) each();
   return work;
