@@ -29,8 +29,9 @@ LABEL = """(control) => (control.getAttribute("aria-label") || control.labels?.[
 KEY = """(control) => {
   const kind = control.getAttribute("role") || control.type || control.tagName;
   const down = control.selectedIndex < control.length - 1;
+  const across = control.value === control.max ? "ArrowLeft" : "ArrowRight";
   const keys = { radio: control.tagName === "INPUT" ? "Space" : "ArrowRight", checkbox: "Space",
-    range: "ArrowRight", number: "ArrowUp", button: "Enter", SUMMARY: "Enter",
+    range: across, number: "ArrowUp", button: "Enter", SUMMARY: "Enter",
     "select-one": down ? "ArrowDown" : "ArrowUp" };
   return keys[kind] ?? "ArrowRight";
 }"""

@@ -82,8 +82,17 @@ def test_each_choice_and_step_is_drawn_and_told(page):
     assert "20 %" in shown.locator(".said").inner_text()
     shown.get_by_role("button", name="Reset").click()
     assert shade(shown) == 255 and "After 0 steps" in shown.locator(".said").inner_text()
-    shown.get_by_label("class").uncheck()
-    assert "nothing moves" in shown.locator(".said").inner_text()
+    # A loss has at least one term.
+    assert shown.get_by_label("class").is_disabled()
+    shown.get_by_label("smooth").check()
+    assert shown.get_by_label("class").is_enabled()
+
+
+@pytest.mark.browser
+def test_without_any_term_it_says_that_nothing_moves(page):
+    explorer = opened()
+    explorer.chosen = 0
+    assert "nothing moves" in page(explorer).locator(".said").inner_text()
 
 
 @pytest.mark.browser

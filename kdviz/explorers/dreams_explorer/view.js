@@ -14,7 +14,12 @@ function switches(terms, chosen, choose) {
   return {
     element: html("fieldset", { class: "switches" }, html("legend", {}, "The loss"),
       ...boxes.map((box) => box.element)),
-    draw: () => boxes.forEach((box, k) => (box.input.checked = Boolean(chosen() & (1 << k)))),
+    draw: () =>
+      boxes.forEach(({ input }, k) => {
+        input.checked = Boolean(chosen() & (1 << k));
+        // The last term stays: without any nothing would move.
+        input.disabled = chosen() === 1 << k;
+      }),
   };
 }
 
