@@ -120,3 +120,11 @@ class Index(traitlets.Int):
         # Not `validate`, which would not wait for what the other trait is set to at the same time.
         value = super()._cross_validate(obj, value)
         return check_index(self.name, value, len(getattr(obj, self.of)))
+
+
+def rising(steps):
+    """The training steps at which something was looked at: two or more whole numbers that rise."""
+    steps = [int(number("a step", step)) for step in items("steps", steps)]
+    if len(steps) < 2 or any(late <= early for early, late in zip(steps, steps[1:], strict=False)):
+        raise ValueError(f"steps must be two or more numbers that rise; got {steps}")
+    return steps

@@ -19,7 +19,7 @@ from kdviz.algorithms.data_free import (
     showing,
     uniform_noise,
 )
-from kdviz.datasets.dataset import PARTS
+from kdviz.course.experiments.n16_nothing_but_the_teacher import plain
 from kdviz.losses.images import (
     Activation,
     AdaptiveJensenShannon,
@@ -39,10 +39,7 @@ LAYERS = ("hidden1",)
 @pytest.fixture(scope="module")
 def data():
     """The digits with pixels from 0 to 1."""
-    found = kd.datasets.digits()
-    bare = {name: getattr(found, name) for name in PARTS}
-    bare = {name: replace(part, inputs=part.inputs + found.mean) for name, part in bare.items()}
-    return replace(found, mean=0 * found.mean, **bare)
+    return plain(kd.datasets.digits())
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,8 @@ An arm is a run of a stack with one student for each split, or the list of netwo
 
 import tempfile
 
+import torch
+
 from kdviz.losses.response import permute_dark_knowledge
 from kdviz.measure import accuracy, agreement, kl_to_teacher
 from kdviz.models import mlp
@@ -53,6 +55,14 @@ def permuted(answers, data):
     """A control that should fail: answers as sure as before, with their wrong classes exchanged."""
     return [
         permute_dark_knowledge(said, part.transfer.labels, part.seed)
+        for said, part in zip(answers, data, strict=True)
+    ]
+
+
+def exchanged(answers, data):
+    """A control that should fail: what each teacher answered, each answer with another image."""
+    return [
+        said[torch.randperm(len(said), generator=torch.Generator().manual_seed(part.seed))]
         for said, part in zip(answers, data, strict=True)
     ]
 

@@ -7,7 +7,6 @@ from textwrap import wrap
 import pandas as pd
 import plotly.graph_objects as go
 import torch
-from scipy import stats
 from torch import nn
 
 from kdviz.algorithms.data_free import (
@@ -26,6 +25,7 @@ from kdviz.course.experiments.arms import from_labels, from_teacher, logits, rig
 from kdviz.course.results import result
 from kdviz.datasets import digits
 from kdviz.datasets.dataset import PARTS
+from kdviz.explain import interval
 from kdviz.figures.classes import image_row
 from kdviz.figures.template import OTHERS, STUDENT, TEACHER, figure
 from kdviz.losses.images import (
@@ -38,6 +38,7 @@ from kdviz.losses.images import (
     TotalVariation,
 )
 from kdviz.losses.response import CrossEntropy, SoftTargets
+from kdviz.measure import accuracy
 from kdviz.models import mlp
 from kdviz.seeding import seeded
 
@@ -285,8 +286,8 @@ def ten_images(seeds, steps=300):
         found += counted(data, arms, {arm: 640 * PIXEL}, student="network")
         for part, own in zip(data, images, strict=True):
             said = by_kernel(own, CLASSES, part.test.inputs, WIDTH)
-            accuracy = 100 * float((said.argmax(-1) == part.test.labels).double().mean())
-            row = {"seed": part.seed, "student": "kernel", "arm": arm, "accuracy": accuracy}
+            correct = 100 * accuracy(said, part.test.labels)
+            row = {"seed": part.seed, "student": "kernel", "arm": arm, "accuracy": correct}
             found.append({**row, "kept": 640 * PIXEL})
     return found
 
@@ -383,7 +384,7 @@ def table_of(rows, *columns):
     """Means over the seeds, an arm in each row, with 95 % intervals of the accuracy."""
     found = rows.groupby("arm", sort=False)
     told = found[list(columns)].mean().round(1)
-    half = found.accuracy.agg(lambda values: stats.t.ppf(0.975, len(values) - 1) * values.sem())
+    half = found.accuracy.agg(lambda values: values.mean() - interval(values)[1])
     return told.astype({"kept": int}).assign(**{"±": half.round(1)}).rename_axis(None)
 
 

@@ -9,6 +9,8 @@ from kdviz.algorithms.adversarial import AdversarialLoss, discriminator
 from kdviz.algorithms.attacks import fgsm, masked, pgd
 from kdviz.algorithms.under_attack import OneByOne, Tempered, under_attack_stack
 from kdviz.course.experiments.arms import (
+    answers,
+    exchanged,
     from_labels,
     from_teacher,
     logits,
@@ -35,11 +37,6 @@ KNOWN = 50  # labels that the student has
 def adam(parameters):
     """Adam as generative networks like it: the mean of the gradients forgets faster."""
     return torch.optim.Adam(parameters, lr=1e-2, betas=(0.5, 0.9))
-
-
-def exchanged(said, seed):
-    """What a teacher said, each answer with another image."""
-    return said[torch.randperm(len(said), generator=torch.Generator().manual_seed(seed))]
 
 
 def fooling(data, said, weight=None, steps=800, **training):
@@ -79,11 +76,12 @@ def fooled(seeds):
         "labels": students(from_labels(data, begin, steps=800)),
         "soft targets": students(from_teacher(data, begin, taught, soft, steps=800)),
     }
-    found = []
+    found, said = [], answers(taught, data)
+    others = exchanged(said, data)
     for index, (part, teacher) in enumerate(zip(data, taught, strict=True)):
-        said, theirs = logits(teacher, part.transfer), logits(teacher, part.test)
+        theirs = logits(teacher, part.test)
         runs = {
-            arm: fooling(part, exchanged(said, part.seed) if other else said, weight, steps).finish()
+            arm: fooling(part, (others if other else said)[index], weight, steps).finish()
             for arm, (weight, other, steps) in CRITICS.items()
         }
         networks = {arm: own[index] for arm, own in plain.items()}

@@ -19,11 +19,14 @@ from kdviz.algorithms.lifelong import (
     with_images,
 )
 from kdviz.course.experiments.arms import (
+    answers,
     best_on_validation,
+    exchanged,
     from_labels,
     logits,
     right,
     short,
+    starts,
     students,
 )
 from kdviz.course.results import result
@@ -55,8 +58,7 @@ def tasks(data, classes):
 
 def yesterdays(data, steps=300):
     """A network for each split that has learned the digits 0 to 4, in the head of these."""
-    starts = [mlp(64, 16, 10, seed=part.seed) for part in data]
-    return students(from_labels(tasks(data, OLD), starts, Head(CrossEntropy(), OLD), steps=steps))
+    return students(from_labels(tasks(data, OLD), starts(data, 16), Head(CrossEntropy(), OLD), steps=steps))
 
 
 def asked(network, samples, heads):
@@ -101,15 +103,6 @@ def trained(run):
     ]
 
 
-def shuffled(teachers, shown):
-    """What each teacher says, of other images."""
-    draws = [torch.Generator().manual_seed(task.seed) for task in shown]
-    return [
-        logits(teacher, task.transfer)[torch.randperm(len(task.transfer), generator=own)]
-        for teacher, task, own in zip(teachers, shown, draws, strict=True)
-    ]
-
-
 def ignorant(data):
     return [mlp(64, 16, 10, seed=900 + part.seed) for part in data]
 
@@ -135,7 +128,7 @@ def forgetting(seeds, regime, steps=300):
     before, today, one_head = yesterdays(data), tasks(data, NEW), regime == "one head"
     teachers = {
         "yesterday": (before, (0.0, *WEIGHTS)),
-        "shuffled": (shuffled(before, today), WEIGHTS),
+        "shuffled": (exchanged(answers(before, today), today), WEIGHTS),
         "knows nothing": (ignorant(data), WEIGHTS),
     }
     found = []
@@ -213,8 +206,7 @@ def other_keepers(seeds, steps):
         run = learn_on(before, today, before, weights, keep=loss, steps=steps)
         found += asked_rows(data, trained(run), [{"arm": arm, **usual, "weight": own} for own in weights])
     both = [with_images(task, [old.labelled]) for task, old in zip(today, tasks(data, OLD), strict=True)]
-    starts = [mlp(64, 16, 10, seed=part.seed) for part in data]
-    joint = train_stack(StackedModel(starts), both, steps=2 * steps)
+    joint = from_labels(both, starts(data, 16), steps=2 * steps)
     found += asked_rows(data, trained(joint), [{"arm": "both at once", **usual}])
     heads = [[network] for network in only_the_head(before, today, steps=steps)]
     return found + asked_rows(data, heads, [{"arm": "only the head", **usual}])
@@ -317,7 +309,7 @@ LARGE, GROWN_RATES, TARGET, EVERY = 128, (0.002, 0.005, 0.01, 0.02, 0.05), 96.0,
 
 def small_networks(data, steps=300):
     """Networks of 16 units, trained on all labels."""
-    return students(from_labels(data, [mlp(64, 16, 10, seed=part.seed) for part in data], steps=steps))
+    return students(from_labels(data, starts(data, 16), steps=steps))
 
 
 def padded(small, large):
@@ -355,8 +347,8 @@ def grown(seeds, steps):
     data = [digits(seed=seed) for seed in seeds]
     small, rates, found = small_networks(data), torch.tensor(GROWN_RATES), []
     recipe = {"steps": steps, "learning_rate": rates, "record_every": EVERY}
-    for arm, starts in larger(data, small).items():
-        stack = StackedModel(starts, len(rates))
+    for arm, begin in larger(data, small).items():
+        stack = StackedModel(begin, len(rates))
         if arm == "taught":
             objective = 0.5 * CrossEntropy() + 0.5 * SoftTargets(4.0)
             run = distill_stack(small, stack, data, objective, **recipe)
@@ -405,9 +397,9 @@ def refined(seeds, labels, steps=300):
     augment, recipe, found = shifted(1), {"steps": steps, "record_every": steps}, []
     for seed in seeds:
         data = digits(labels=labels, transfer="labelled", seed=seed)
-        starts = [mlp(64, 32, 10, seed=100 * generation + seed) for generation in range(3)]
-        runs = label_refinery(starts, data, augment, **recipe).finish().runs
-        again = [train(start, data, augment=augment, **recipe).finish() for start in starts[1:]]
+        begin = [mlp(64, 32, 10, seed=100 * generation + seed) for generation in range(3)]
+        runs = label_refinery(begin, data, augment, **recipe).finish().runs
+        again = [train(start, data, augment=augment, **recipe).finish() for start in begin[1:]]
         for arm, learned in (("refinery", runs), ("labels", [runs[0], *again])):
             for generation, run in enumerate(learned):
                 found.append(

@@ -19,6 +19,7 @@ import pandas as pd
 
 from kdviz.course.exercises import exercises, exercises_of
 from kdviz.course.hand_in.watch import Limits, watched
+from kdviz.course.pages import pages
 from kdviz.course.paths import course_folder
 
 # No page of the course comes near it.
@@ -91,8 +92,8 @@ def _sources(notebook):
 @cache
 def _course_imports(number):
     """What the course's own page with that number imports."""
-    (path,) = (course_folder() / "notebooks").glob(f"{int(number):02d}_*.ipynb")
-    return imports_of(nbformat.read(path, as_version=4))
+    (page,) = (one for one in pages() if int(one.number) == int(number))
+    return imports_of(nbformat.read(course_folder() / "notebooks" / page.notebook, as_version=4))
 
 
 def _tasks(path, folder):

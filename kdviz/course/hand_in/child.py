@@ -63,7 +63,7 @@ def main(name, page, source, empty, said):
     scope, asked, refused = {"__name__": "hand_in"}, exercise(name), []
     exec(page, scope)
     # Nor is what an import would look through on its way.
-    sys.path = [root for root in sys.path if (os.path.realpath(root) + os.sep).startswith(READABLE)]
+    sys.path = [root for root in sys.path if _within(root, READABLE)]
     said.send_bytes(b"")
     sys.addaudithook(_guard(refused, empty))
     said.send_bytes("\n".join(_judged(asked, source, scope, refused)).encode())
@@ -79,27 +79,29 @@ def _guard(refused, own):
         refused.append(f"it tried to {what}")
         raise Refused(refused[-1])
 
-    def within(path, roots):
-        return isinstance(path, int) or (os.path.realpath(os.fsdecode(path)) + os.sep).startswith(roots)
-
     def hook(event, arguments):
         if event == "open":
             path, _, flags = arguments
-            if flags & WRITING and not within(path, own):
+            if flags & WRITING and not _within(path, own):
                 refuse("write a file")
-            if not within(path, (own, *READABLE)):
+            if not _within(path, (own, *READABLE)):
                 refuse("read a file that is neither Python's nor kdviz's")
-        elif event in LISTING and not within(arguments[0] or ".", (own, *READABLE)):
+        elif event in LISTING and not _within(arguments[0] or ".", (own, *READABLE)):
             refuse("look into a folder that is neither Python's nor kdviz's")
         elif event.startswith(IN_ITS_FOLDER):
             if not all(
-                within(path, own) for path in arguments if isinstance(path, (str, bytes, os.PathLike))
+                _within(path, own) for path in arguments if isinstance(path, (str, bytes, os.PathLike))
             ):
                 refuse(f"change files that are not its own ({event})")
         elif event.startswith(NEVER):
             refuse(f"do what an answer has no business with ({event})")
 
     return hook
+
+
+def _within(path, roots):
+    """Whether a path lies in one of some folders; what is open already, a number, does."""
+    return isinstance(path, int) or (os.path.realpath(os.fsdecode(path)) + os.sep).startswith(roots)
 
 
 def _judged(asked, source, scope, refused):

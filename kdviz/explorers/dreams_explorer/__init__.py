@@ -7,7 +7,7 @@ import traitlets
 from IPython.display import display
 
 from kdviz.explorers.base import STATIC_PAGES, Explorer
-from kdviz.explorers.validation import Index, array, items, number
+from kdviz.explorers.validation import Index, array, items, rising
 from kdviz.explorers.wire import pack
 
 MOST_TERMS = 4
@@ -77,11 +77,9 @@ def dreams(film, terms, steps, wanted):
         The explorer, which has been displayed.
     """
     terms, wanted = list(items("terms", terms)), [str(name) for name in items("wanted", wanted)]
-    steps = [int(number("a step", step)) for step in items("steps", steps)]
+    steps = rising(steps)
     if not 1 <= len(terms) <= MOST_TERMS or not all(isinstance(term, str) for term in terms):
         raise ValueError(f"terms must be one to {MOST_TERMS} names; got {terms}")
-    if len(steps) < 2 or any(late <= early for early, late in zip(steps, steps[1:], strict=False)):
-        raise ValueError(f"steps must be two or more numbers that rise; got {steps}")
     shown = Dreams(terms=terms, steps=steps, wanted=wanted, chosen=2 ** len(terms) - 1)
     # A static page holds what an explorer is when it is displayed.
     whole = bool(os.environ.get(STATIC_PAGES))

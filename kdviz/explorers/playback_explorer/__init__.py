@@ -3,7 +3,7 @@
 import traitlets
 
 from kdviz.explorers.base import Explorer
-from kdviz.explorers.validation import Index, array, items, number
+from kdviz.explorers.validation import Index, array, rising
 from kdviz.explorers.wire import pack
 
 MOST_POINTS = 400
@@ -36,12 +36,10 @@ def playback(panels, steps, *, x_axis, y_axis):
     steps : the training steps of the snapshots, rising
     x_axis, y_axis : what the two numbers are
     """
-    steps = [int(number("a step", step)) for step in items("steps", steps)]
+    steps = rising(steps)
     for name, label in (("x_axis", x_axis), ("y_axis", y_axis)):
         if not isinstance(label, str):
             raise TypeError(f"{name} must be a text, what the numbers are; got {label!r}")
-    if len(steps) < 2 or any(late <= early for early, late in zip(steps, steps[1:], strict=False)):
-        raise ValueError(f"steps must be two or more numbers that rise; got {steps}")
     if not isinstance(panels, dict) or not 1 <= len(panels) <= 3:
         raise ValueError(f"panels must be a dict of one to three names to arrays; got {panels!r}")
     return Playback(
