@@ -161,8 +161,9 @@ class Table:
             )
         mean = (fresh.accuracy - stored.accuracy).mean() if "accuracy" in fresh else 0.0
         return (
-            f"{len(fresh)} rows computed again here: the largest difference is {distance:.2f} points, the mean "
-            f"accuracy's {mean:+.2f}.\n(Processors round differently; {self.made['tolerance']:g} is allowed.)"
+            f"{len(fresh)} rows computed again here: the largest difference is {distance:.2f} points, the "
+            f"mean accuracy's {mean:+.2f}.\n"
+            f"(Processors round differently; {self.made['tolerance']:g} is allowed.)"
         )
 
     def show_source(self):
