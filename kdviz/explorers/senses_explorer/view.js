@@ -45,12 +45,14 @@ function sentence({ sense, way, wrong, hiss, curves, fractions, right }) {
 // The pairs: a tone that is heard on a click, and below it the image that came with it.
 function makePairs(model, hear) {
   const { shape, colours } = imagesOf(model);
+  // The one that was heard last has a note.
+  let last = null;
   const pairs = colours.map((_, i) => {
     const wave = svg("path", { fill: "none", stroke: INK, "stroke-width": 1 });
     const picture = svg("svg", { viewBox: `0 0 ${WAVE.join(" ")}`, "aria-hidden": "true",
       preserveAspectRatio: "none" }, wave);
     const canvas = html("canvas", { role: "img" });
-    const press = button("", () => hear(i)), name = html("span", { "aria-hidden": "true" });
+    const press = button("", () => hear(last = i)), name = html("span", { "aria-hidden": "true" });
     press.append(picture, name);
     return { wave, canvas, press, name, element: html("div", { class: "pair" }, press, canvas) };
   });
@@ -64,7 +66,7 @@ function makePairs(model, hear) {
         const y = (value) => (height / 2 * (1 - value / most)).toFixed(1);
         setAttributes(pair.wave, { d: `M${values.map((value, t) => `${x(t)} ${y(value)}`).join("L")}` });
         pair.element.classList.toggle("wrong", heard[i] !== seen[i]);
-        setText(pair.name, `▶ ${heard[i]}`);
+        setText(pair.name, `${i === last ? "♪" : "▶"} ${heard[i]}`);
         setAttributes(pair.press, { "aria-label": `Play tone ${heard[i]}` });
         fillPixels(pair.canvas, shape, colours[seen[i]]);
         setAttributes(pair.canvas, { "aria-label": `beside it an image of ${seen[i]}` });
@@ -111,8 +113,9 @@ function render({ model, el }) {
     const which = chooser("What stands in", ways, (index) => change({ way: ways[index] }));
     const last = html("p", { class: "last", "aria-live": "polite" }, "Press a tone to hear it.");
     const hear = guarded((i) => {
-      const { heard, hiss } = look(), hertz = model.get("hertz")[heard[i]];
+      const view = look(), { heard, hiss } = view, hertz = model.get("hertz")[heard[i]];
       sound.play(hertz, hiss);
+      pairs.draw(view);
       setText(last, `Tone ${heard[i]}: ${hertz.join(" and ")} hertz, noise ${hiss}, for 0.6 s.`);
     });
     const pairs = makePairs(model, hear);
