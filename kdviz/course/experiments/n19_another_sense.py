@@ -195,9 +195,8 @@ def shown(seed=0):
 
 def accuracies(table):
     """Means over the seeds, in percent: a row for each student and noise, a column for each way to learn."""
-    means = table.groupby(["arm", "wrong", "sense", "hiss"], sort=False)[
-        ["accuracy", "teacher_accuracy"]
-    ].mean()
+    columns = ["accuracy", "teacher_accuracy"]
+    means = table.groupby(["arm", "wrong", "sense", "hiss"])[columns].mean()
     ways = {
         "taught": ("at random", 0.0),
         "half wrong": ("at random", 0.5),
@@ -205,8 +204,8 @@ def accuracies(table):
         "50 labels": ("50 labels", 0.0),
         "all labels": ("all labels", 0.0),
     }
-    columns = {name: means.accuracy[way] for name, way in ways.items()}
-    return pd.DataFrame({"its teacher": means.teacher_accuracy["at random", 0.0]} | columns).round(1)
+    found = {"its teacher": means.teacher_accuracy["at random", 0.0]}
+    return pd.DataFrame(found | {name: means.accuracy[way] for name, way in ways.items()}).round(1)
 
 
 def gains(table, by, baseline):
