@@ -61,7 +61,7 @@ def test_they_are_compared_on_the_test_samples(pair, plain, networks):
 def test_a_report_of_them_is_made(pair, tmp_path):
     eye, ear, data = pair
     compared = kd.compare(eye, ear, data)
-    assert "test part of" in compared.report(tmp_path / "report.html").read_text("utf-8")
+    assert "test part of" in compared.to_html(tmp_path / "report.html").read_text("utf-8")
 
 
 def test_the_doctor_reads_them_and_finds_what_is_wrong(pair):
