@@ -52,7 +52,11 @@ function makePairs(model, hear) {
     const picture = svg("svg", { viewBox: `0 0 ${WAVE.join(" ")}`, "aria-hidden": "true",
       preserveAspectRatio: "none" }, wave);
     const canvas = html("canvas", { role: "img" });
-    const press = button("", () => hear(last = i)), name = html("span", { "aria-hidden": "true" });
+    const press = button("", () => {
+      last = i;
+      hear(i);
+    });
+    const name = html("span", { "aria-hidden": "true" });
     press.append(picture, name);
     return { wave, canvas, press, name, element: html("div", { class: "pair" }, press, canvas) };
   });
