@@ -116,8 +116,10 @@ def _paired():
     lines = ""
     for arm, color in (("at random", STUDENT), ("next digit", QUIET)):
         own = means[arm]
-        path = "L".join(f"{8 + 164 * a:.1f} {68 - 0.64 * b:.1f}" for a, b in own.items())
-        lines += f'<path d="M{path}" fill="none" stroke="{color}" stroke-width="2"/>'
+        places = [f"{8 + 164 * a:.1f} {68 - 0.64 * b:.1f}" for a, b in own.items()]
+        lines += f'<path d="M{"L".join(places)}" fill="none" stroke="{color}" stroke-width="2"/>'
+        for place in places:
+            lines += '<circle cx="{}" cy="{}" r="2.5" fill="{}"/>'.format(*place.split(), color)
     return lines
 
 
