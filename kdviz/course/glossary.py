@@ -22,6 +22,10 @@ DEFINITIONS = {
         "−Σ q log p: the cost of answering p when q is the target. With a hard label it is −log p of the "
         "label. It equals the entropy of q plus the KL divergence."
     ),
+    "cross-modal distillation": (
+        "Teacher and student read different modalities of the same pairs: one sees the image, the other "
+        "hears the sound. The pairs need no labels."
+    ),
     "dark knowledge": (
         "What the teacher's probabilities of the wrong classes tell: which class resembles which."
     ),
@@ -57,6 +61,10 @@ DEFINITIONS = {
         "the teacher's, p the student's."
     ),
     "knowledge amalgamation": "One student of all classes from teachers that each know some of them.",
+    "hallucination": (
+        "A network that reads one modality and answers as if it read another one, which is there while "
+        "training only."
+    ),
     "knowledge distillation": "Training a network, the student, on what another one, the teacher, answers.",
     "label smoothing": (
         "Hard labels of which a small part is spread evenly over all classes. Soft, but the same for "
@@ -64,6 +72,7 @@ DEFINITIONS = {
     ),
     "logits": "The numbers that a network gives before the softmax, one for each class.",
     "logit matching": "A loss that makes the student's logits themselves equal to the teacher's.",
+    "modality": "A kind of input, as the senses are: images, sounds, texts.",
     "null": "An effect whose 95 % interval holds zero: these seeds cannot tell it from no effect.",
     "paired difference": (
         "One student minus another of the same seed, which has the same data and the same initial weights: "

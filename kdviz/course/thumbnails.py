@@ -107,6 +107,22 @@ def _worlds():
     )
 
 
+def _paired():
+    """The ear at the lowest noise by how many pairs are wrong: at random, and always the next digit."""
+    from kdviz.course.results import load
+
+    rows = load("wrong_pairs").rows.query("sense == 'tone' and hiss == 1")
+    means = rows.groupby(["arm", "wrong"]).accuracy.mean()
+    lines = ""
+    for arm, color in (("at random", STUDENT), ("next digit", QUIET)):
+        own = means[arm]
+        places = [f"{8 + 164 * a:.1f} {68 - 0.64 * b:.1f}" for a, b in own.items()]
+        lines += f'<path d="M{"L".join(places)}" fill="none" stroke="{color}" stroke-width="2"/>'
+        for place in places:
+            lines += '<circle cx="{}" cy="{}" r="2.5" fill="{}"/>'.format(*place.split(), color)
+    return lines
+
+
 def _cut():
     """The accuracy of each way to be small by its bytes: as cut, dotted, and mended by labels."""
     from math import log
@@ -194,6 +210,7 @@ _DRAWN = {
     "16_nothing_but_the_teacher": _kept,
     "17_two_meanings_of_adversarial": _attacked,
     "18_what_only_the_teacher_sees": _worlds,
+    "19_another_sense": _paired,
     "20_small_in_other_ways": _cut,
     "21_learn_on_and_forget": _learned_on,
     "23_whose_words": _whose,

@@ -20,6 +20,7 @@ from kdviz.explorers.privileged_explorer import Privileged, privileged
 from kdviz.explorers.published_explorer import Published, published
 from kdviz.explorers.relations_explorer import RelationExplorer, relations
 from kdviz.explorers.score_explorer import ScoreExplorer, score
+from kdviz.explorers.senses_explorer import Senses, senses
 from kdviz.explorers.soft_targets_explorer import SoftTargetExplorer, soft_targets
 from kdviz.explorers.tally_explorer import Tally, tally
 from kdviz.explorers.theatre_explorer import Theatre, theatre
@@ -45,6 +46,7 @@ __all__ = [
     "Published",
     "RelationExplorer",
     "ScoreExplorer",
+    "Senses",
     "SoftTargetExplorer",
     "Tally",
     "Theatre",
@@ -64,6 +66,7 @@ __all__ = [
     "published",
     "relations",
     "score",
+    "senses",
     "soft_targets",
     "tally",
     "theatre",

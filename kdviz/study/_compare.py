@@ -9,7 +9,6 @@ import torch
 from tqdm import tqdm
 
 from kdviz.datasets.dataset import Dataset
-from kdviz.inputs.batches import BatchSource
 from kdviz.inputs.kinds import kind_of, scored
 from kdviz.inputs.models import as_model, outputs_of
 from kdviz.losses.checks import check_whole
@@ -22,6 +21,7 @@ from kdviz.study.origin import origin_of
 from kdviz.study.predictions import Collector
 from kdviz.study.sample_buffer import SampleBuffer
 from kdviz.study.sandbox import random_state_kept
+from kdviz.study.several_inputs import source_of
 from kdviz.tracing import evaluating, rows_of
 
 # Logits of a model at a time: of long texts and large pictures fewer samples are asked about at once.
@@ -111,12 +111,13 @@ def compare(
         Data, models or labels of a kind that cannot be compared, and what they should be.
     """
     _check(batch_size, answers, layers=layers, teacher_layers=teacher_layers, classes=classes)
-    source = BatchSource(_given("data", data), batch_size, part="test")
+    source = source_of(_given("data", data), batch_size, part="test")
     groups, models = _models(teacher, student, students, baselines, source.columns)
     main = groups["students"][next(iter(groups["students"]))][0]
     if isinstance(data, Dataset):
         classes = data.classes if classes is None else classes
-        show = show or partial(_pixels, mean=data.mean.cpu())
+        if isinstance(data.test.inputs, torch.Tensor):
+            show = show or partial(_pixels, mean=data.mean.cpu())
     compared = {"teacher": models["teacher"], "student": models[main]}
     with evaluating(*models.values()), torch.no_grad(), random_state_kept(*source.generators):
         first = next(iter(source), None)

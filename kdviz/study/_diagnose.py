@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping, Sequence
 
 import torch
 
-from kdviz.inputs.batches import BatchSource
 from kdviz.inputs.models import as_model
 from kdviz.losses.checks import check_whole
 from kdviz.losses.objective import Loss, Objective
@@ -13,6 +12,7 @@ from kdviz.study.checks import EVERY
 from kdviz.study.findings import Diagnosis, Finding, Passed, Question, Unchecked
 from kdviz.study.sandbox import random_state_kept
 from kdviz.study.setup import CannotCheck, Setup
+from kdviz.study.several_inputs import source_of
 from kdviz.study.step_trace import step_arguments
 
 
@@ -88,7 +88,7 @@ def diagnose(
         step_arguments(step)
     check_whole("samples", samples, 1)
     # Data of a kind that cannot be read is an error, not a finding.
-    source = BatchSource(data, size=64, part="transfer")
+    source = source_of(data, size=64, part="transfer")
     setup = Setup(
         teacher=None if teacher is None else as_model(teacher, "teacher", source.columns),
         student=as_model(student, "student", source.columns),

@@ -159,6 +159,32 @@ def one_world():
     return told | {"teacher": (3 * inputs[:, 0], 100.0), "shuffled": (inputs[:, 1], 50.0)}
 
 
+def two_pairs():
+    """Two pairs of an image and a tone, and the second one for the first."""
+    return {
+        "images": np.linspace(0, 1, 32).reshape(2, 4, 4),
+        "sines": np.sin(np.arange(12.0).reshape(2, 6)),
+        "noise": np.cos(np.arange(12.0).reshape(2, 6)),
+        "hertz": np.array([[941.0, 1336.0], [697.0, 1209.0]]),
+        "partners": {"at random": [[0, 1], [1, 0]], "next digit": [[0, 1], [1, 1]]},
+    }
+
+
+def table_of_pairs():
+    """For two senses and two strengths of noise: rows of each way to learn, over two seeds."""
+    ways = [("at random", 0.0, 90.0), ("at random", 1.0, 20.0), ("next digit", 0.0, 90.0)]
+    ways += [("next digit", 1.0, 12.0), ("50 labels", 0.0, 70.0), ("all labels", 0.0, 95.0)]
+    every = [
+        (seed, sense, hiss, arm, wrong, accuracy - 10 * hiss + seed, 60.0 + seed)
+        for seed in range(2)
+        for sense in ("tone", "image")
+        for hiss in (0.5, 1.0)
+        for arm, wrong, accuracy in ways
+    ]
+    names = ["seed", "sense", "hiss", "arm", "wrong", "accuracy", "teacher_accuracy"]
+    return pd.DataFrame(every, columns=names)
+
+
 EXPLORERS = {
     "alignment": lambda: {
         "teacher": convnets()["teacher"],
@@ -217,6 +243,7 @@ EXPLORERS = {
         "size_weight": 0.5,
         "classes": 10,
     },
+    "senses": lambda: {"pairs": two_pairs(), "table": table_of_pairs()},
     "soft_targets": lambda: {**convnets(), "data": small(), "count": 4, "temperature": 4.0},
     "tally": lambda: {"guesses": [explorers.guess("Which?", ["one", "two"], answer="two")], "exercises": ()},
     "theatre": lambda: {"run": runs_of(), "data": small(), "teacher": convnets()["teacher"], "count": 3},

@@ -65,6 +65,27 @@ def test_the_solution_weighs_what_page_16_keeps():
     assert solve("16.2")(256, 8, 8) * 64 == KEPT_STATISTICS
 
 
+def test_the_solution_is_the_mean_over_all_partners():
+    student, teacher = 2 * torch.randn(2, 5, 4, dtype=torch.float64)
+    loss = torch.nn.functional.cross_entropy
+    right, shifted = teacher.softmax(1), (teacher.roll(by, 0).softmax(1) for by in range(5))
+    losses = [0.7 * loss(student, right) + 0.3 * loss(student, other) for other in shifted]
+    torch.testing.assert_close(solve("19.1")(student, teacher, 0.3), torch.stack(losses).mean())
+
+
+def test_the_solution_finds_what_wrong_pairs_of_page_19_teach():
+    from kdviz.course.experiments.n19_another_sense import partners
+
+    digit = torch.arange(10).repeat(200)
+    for way, most in (("at random", 0.85), ("next digit", 0.45)):
+        order = partners(digit, 1.0, way, seed=0)
+        counts = torch.zeros(10, 10, dtype=torch.float64)
+        counts.index_put_((digit, digit[order]), torch.ones(len(digit), dtype=torch.float64), accumulate=True)
+        stands_in = counts / counts.sum(1, keepdim=True)
+        assert solve("19.2")(stands_in, most) == 1
+        assert solve("19.2")(stands_in, 0.99) < 1
+
+
 def test_the_solution_lies_between_forward_and_reverse_as_kdviz_has_it():
     from kdviz.losses import response
 

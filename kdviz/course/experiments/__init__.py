@@ -39,6 +39,8 @@ SETTINGS = {
     "images": "how many images of the teacher's answers",
     "keep": "how many images of the rare digit are left",
     "noise": "fraction of wrong training labels",
+    "hiss": "standard deviation of the noise on a tone of two sines, each of amplitude 1",
+    "wrong": "fraction of the pairs of two senses that are wrong",
     "width": "hidden units of the student",
     "teacher_width": "hidden units of the teacher; 0 where there is none",
     "teacher_steps": "of the teacher's training; 0 where there is none",
