@@ -11,7 +11,10 @@ const WIDTH = 8, READS = 5, PROMPT_TOKENS = 2, STOP = 0;
 // Weights in torch's order.
 function windowNetwork(weights, units, { tokens, words }) {
   let from = 0;
-  const part = (size) => weights.subarray(from, from += size);
+  const part = (size) => {
+    from += size;
+    return weights.subarray(from - size, from);
+  };
   const embedding = part(tokens * WIDTH), hidden = part(units * READS * WIDTH), hiddenBias = part(units);
   return { weights, units, embedding, hidden, hiddenBias, out: part(words * units), outBias: part(words) };
 }
@@ -64,7 +67,10 @@ function addGradient(net, context, units, back, made) {
 function toLogSoftmax(logits, T = 1) {
   let highest = -Infinity, sum = 0;
   for (let c = 0; c < logits.length; c++) highest = Math.max(highest, logits[c]);
-  for (let c = 0; c < logits.length; c++) sum += Math.exp(logits[c] = (logits[c] - highest) / T);
+  for (let c = 0; c < logits.length; c++) {
+    logits[c] = (logits[c] - highest) / T;
+    sum += Math.exp(logits[c]);
+  }
   const scale = Math.log(sum);
   for (let c = 0; c < logits.length; c++) logits[c] -= scale;
 }
@@ -154,17 +160,46 @@ function drawnWord(logP, draw) {
 // --- What a network is worth: all 432 right texts counted, at each temperature of the reading. ---
 
 export function judge(net, world) {
-  const { readOut, every, endings, shares } = world, units = new Float64Array(net.units);
-  const logits = new Float64Array(world.words.length),
-    logP = readOut.map(() => new Float64Array(every.length));
-  every.forEach((tokens, n) => {
+  const exam = new Exam(net, world);
+  while (!exam.done) exam.advance();
+  return exam.rows();
+}
+
+// The same in small pieces, text by text.
+class Exam {
+  #net;
+  #world;
+  #next = 0;
+  #units;
+  #logits;
+  #logP;
+
+  constructor(net, world) {
+    this.#net = net;
+    this.#world = world;
+    this.#units = new Float64Array(net.units);
+    this.#logits = new Float64Array(world.words.length);
+    this.#logP = world.readOut.map(() => new Float64Array(world.every.length));
+  }
+
+  get done() {
+    return this.#next >= this.#world.every.length;
+  }
+
+  advance() {
+    const { readOut, every, endings } = this.#world, n = this.#next++, tokens = every[n];
     for (let place = PROMPT_TOKENS; place < endings[n]; place++) {
-      wordLogits(net, contextAt(tokens, place - 1), units, logits);
-      const highest = Math.max(...logits);
-      readOut.forEach((T, row) => logP[row][n] += logShare(logits, tokens[place], highest, T));
+      wordLogits(this.#net, contextAt(tokens, place - 1), this.#units, this.#logits);
+      const highest = Math.max(...this.#logits);
+      readOut.forEach((T, row) => {
+        this.#logP[row][n] += logShare(this.#logits, tokens[place], highest, T);
+      });
     }
-  });
-  return logP.map((each) => judged(each, shares));
+  }
+
+  rows() {
+    return this.#logP.map((each) => judged(each, this.#world.shares));
+  }
 }
 
 // log softmax(logits / T) of one word. At 0 words that tie share evenly.
@@ -205,6 +240,7 @@ export class LanguagePath {
   #adam;
   #next;
   #speaker;
+  #exam = null;
 
   constructor(world, settings) {
     this.world = world;
@@ -220,7 +256,7 @@ export class LanguagePath {
   }
 
   get done() {
-    return this.step >= this.world.plan.steps;
+    return this.step >= this.world.plan.steps && !this.due;
   }
 
   // Whether a record is due before the next step.
@@ -228,8 +264,14 @@ export class LanguagePath {
     return this.step / this.world.plan.every >= this.records.length;
   }
 
-  record() {
-    this.records.push(judge(this.net, this.world));
+  // The next piece of work: a step, or, where a record is due, to count one text more.
+  work() {
+    if (!this.due) return this.advance();
+    this.#exam ??= new Exam(this.net, this.world);
+    this.#exam.advance();
+    if (!this.#exam.done) return;
+    this.records.push(this.#exam.rows());
+    this.#exam = null;
   }
 
   advance() {

@@ -5,7 +5,7 @@ import { BASELINE, html, INK, setAttributes, setText, STUDENT, svg, TEACHER,
   words } from "../kit/elements.js";
 import { clamp, percent } from "../kit/numbers.js";
 
-const KL = [0.03, 20], PLANE_HEIGHT = 340, ROW = 50;
+const KL = [0.01, 20], PLANE_HEIGHT = 340, ROW = 50;
 // The lightest paints leave the letters in them readable.
 const SHADES = ["#cfe3f1", "#f7d9c4", "#dcead2", "#ffffff"];
 
@@ -36,7 +36,7 @@ export function planePicture() {
         return [plot.x(x), plot.y(y)];
       };
       return [...plot.drawn, ...view.others.flatMap((path) => dot(at(lastOf(path, view)), 4, BASELINE)),
-        ...pathNames(view, at, box, em), teacherMark(at(view.teacher[view.row]), em), truthMark(box, em),
+        ...pathNames(view, at, box, em), teacherMark(at(view.teacher), em), truthMark(box, em),
         ...dot(at(lastOf(view.path, view)), 7, STUDENT)];
     });
 }
@@ -70,7 +70,7 @@ function pathNames(view, at, box, em) {
 function teacherMark([x, y], em) {
   const mark = svg("rect", { x: x - 5, y: y - 5, width: 10, height: 10, fill: TEACHER });
   return svg("g", {}, mark,
-    words(x - 0.8 * em, y + 1.3 * em, "teacher", { "text-anchor": "end", class: "halo",
+    words(x - 0.8 * em, y + 0.33 * em, "teacher", { "text-anchor": "end", class: "halo",
       style: `fill: ${TEACHER}` }));
 }
 
@@ -87,7 +87,7 @@ const WHO = ["teacher", "student"], INKS = [TEACHER, STUDENT];
 export function treePicture() {
   const element = svg("svg", { role: "img" });
   const draw = ({ tree, clock, T }, { em, width }) => {
-    const column = (width - 4 * em) / 5, height = 3 * ROW + 2.2 * em;
+    const column = (width - 3.4 * em) / 5, height = 3 * ROW + 2.2 * em;
     setAttributes(element, { viewBox: `0 0 ${width} ${height}`, height,
       "aria-label":
         `The three right texts at ${clock}, word by word, as the teacher says them and the student at ` +
@@ -125,7 +125,7 @@ function wordsOf(rows, row, steps, column, em) {
     })];
   return [...(line || []), ...steps.slice(0, -1).flatMap(({ word, shares }, place) =>
     place < from ? [] : [
-      words(place * column + 2, y, word),
+      words(place * column + 2, y, word, { style: `font-size: ${Math.min(13, column / 4.3)}px` }),
       ...shares.map((share, who) =>
         bar(place * column + 2, y + (0.4 + 0.55 * who) * em, share, column - 8, em, who, word)
       ),
@@ -161,7 +161,7 @@ export function textsList() {
 export function stylesPicture(shares, names) {
   const element = svg("svg", { role: "img" });
   const draw = ({ path, teacher, row }, { em, width }) => {
-    const bars = [["truth", shares], ["teacher", teacher[row].masses], ["student",
+    const bars = [["truth", shares], ["teacher", teacher.masses], ["student",
       path.records.at(-1)[row].masses]];
     const left = 4.6 * em, each = 2 * em, height = 3 * each + 3.4 * em;
     const shown = [...names, "wrong"];

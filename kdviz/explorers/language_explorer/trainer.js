@@ -1,28 +1,26 @@
 // Trains the path that is looked at, in slices between the pictures: no slice is longer than a frame has room for.
 
-const SLICE = 7, CALM = 400;
+const SLICE = 6, CALM = 400;
 
 // `path()` is the path in view, `changed()` hears of each record, less often where less motion is wanted, and
 // `again()` puts a path that has ended back to its start.
 export function makeTrainer(path, changed, again) {
   const pause = matchMedia("(prefers-reduced-motion: reduce)").matches ? CALM : 0;
-  let frame = null, told = 0;
+  let frame = null, told = 0, drawing = false;
   function stop() {
     cancelAnimationFrame(frame);
     frame = null;
     changed();
   }
   function slice() {
-    const until = performance.now() + SLICE, now = path();
+    const now = path(), until = performance.now() + SLICE;
+    if (now.done) return stop();
     frame = requestAnimationFrame(slice);
-    if (now.done && !now.due) return stop();
-    // To count all texts takes a slice of its own.
-    if (!now.due) {
-      do now.advance(); while (!now.due && performance.now() < until);
-    } else {
-      now.record();
-      if (performance.now() < told + pause) return;
+    // The frame after a record is left to its picture.
+    if (drawing) drawing = false;
+    else if (toRecord(now, () => performance.now() >= until) && performance.now() >= told + pause) {
       told = performance.now();
+      drawing = true;
       changed();
     }
   }
@@ -37,10 +35,17 @@ export function makeTrainer(path, changed, again) {
     },
     // On to the next record.
     once() {
-      const now = path();
-      do now.advance(); while (!now.due);
-      now.record();
+      toRecord(path(), () => false);
       changed();
     },
   };
+}
+
+// Works until there is one record more, or it is enough for now; says which.
+function toRecord(path, enough) {
+  const known = path.records.length;
+  do {
+    path.work();
+  } while (path.records.length === known && !enough());
+  return path.records.length > known;
 }

@@ -3,7 +3,7 @@
 // Settings are the only state of the model; the paths that were walked are this view's own, by what made them.
 
 import { button, chooser, html, knob, setText } from "../kit/elements.js";
-import { percent, signed } from "../kit/numbers.js";
+import { decimals, percent } from "../kit/numbers.js";
 import { drawnByFrame, openPanel, restingChange } from "../kit/panel.js";
 import { transport } from "../kit/player.js";
 import { unpack } from "../kit/wire.js";
@@ -27,7 +27,7 @@ const ABOUT = [
   "student misses what the truth may say; read greedily, where one style is left, it is infinite.",
   "With β the loss is the generalised Jensen-Shannon divergence, divided by β (1 − β), so that it is forward KL at β = 0 " +
   "and reverse KL at β = 1. From the words alone it is cross-entropy. The temperature of the reading changes what the " +
-  "student says, and nothing of what it learned.",
+  "student says, and nothing of what it learned; teacher and truth are always shown at T = 1.",
 ];
 
 export function heardTold(beta) {
@@ -80,7 +80,6 @@ function finishedPath(world, { settings, records, weights }) {
     name: shortName(settings),
     step: world.plan.steps,
     done: true,
-    due: false,
     net: netOf(world, Float64Array.from(unpack(weights).values)),
     records: Array.from({ length: count },
       (_, n) => Array.from({ length: rows }, (_, row) => recordOf(Array.from(at(n, row))))),
@@ -106,18 +105,22 @@ function sentence({ path, row, T, world }) {
 // How much of a lead over forward KL is left when both are read greedily.
 function sharpness({ path, rival, world }) {
   if (!path.done || !rival?.done || rival === path) return "";
-  const greedy = world.readOut.indexOf(0), drawn = world.readOut.indexOf(1);
-  const lead = (row) => 100 * (path.records.at(-1)[row].right - rival.records.at(-1)[row].right);
-  return `Is it only sharper? Against forward KL on the teacher's texts, a right text is ${
-    signed(lead(drawn))
-  } points at ` +
-    `T = 1, and ${signed(lead(greedy))} points where both are read greedily (T = 0). This is one seed.`;
+  const lead = (T) => {
+    const row = world.readOut.indexOf(T),
+      [ours, theirs] = [path, rival].map((each) => each.records.at(-1)[row].right);
+    return `${decimals(100 * Math.abs(ours - theirs), 1)} points ${ours < theirs ? "less" : "more"} probable`;
+  };
+  return `Is it only sharper? Beside forward KL on the teacher's texts a right text is ${
+    lead(1)
+  } where both are drawn at ` +
+    `T = 1, and ${lead(0)} where both are read greedily (T = 0). This is one seed.`;
 }
 
 // ---- The page. ----
 
 function makeLook(model, world, paths) {
-  const teacher = judge(world.teacher, world), voice = speakerOf(world.teacher, world, true);
+  const teacher = judge(world.teacher, world)[world.readOut.indexOf(1)],
+    voice = speakerOf(world.teacher, world, true);
   return () => {
     const settings = model.get("settings"), T = settings.temperature, time = model.get("time");
     const path = paths.of(settings), student = speakerOf(path.net, world);
