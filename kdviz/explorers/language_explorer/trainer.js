@@ -1,6 +1,6 @@
 // Trains the path that is looked at, in slices between the pictures: no slice is longer than a frame has room for.
 
-const SLICE = 6, CALM = 400;
+const SLICE = 8, CALM = 400;
 
 // `path()` is the path in view, `changed()` hears of each record, less often where less motion is wanted, and
 // `again()` puts a path that has ended back to its start.
