@@ -1,4 +1,4 @@
-"""How the language explorer keeps its promises first picture, frames while it trains, a path.
+"""How the language explorer keeps its promises here: first picture, frames while it trains, a whole path.
 
     python tests/benchmarks/language.py
 

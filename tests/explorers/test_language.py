@@ -93,6 +93,18 @@ def test_a_path_is_walked_from_start_to_end(reader):
 
 
 @pytest.mark.browser
+def test_a_control_ends_a_walk_and_begins_none(reader):
+    reader.get_by_role("radio", name="the truth").click()
+    reader.get_by_role("button", name="Train").click()
+    reader.locator(".read-out", has_text="It learns.").wait_for()
+    reader.get_by_label("Read out at").first.press("Home")
+    reader.get_by_role("radio", name="cold").click()
+    reader.locator(".read-out", has_text="Press Train. Before the first step on true texts").wait_for()
+    reader.locator(".counter", has_text="step 0 of 600").wait_for()
+    assert reader.get_by_role("button", name="Train").is_visible()
+
+
+@pytest.mark.browser
 def test_the_temperature_of_the_reading_moves_what_is_told(reader):
     reader.get_by_label("Read out at").first.press("Home")
     reader.locator(".read-out", has_text="read out at T = 0").wait_for()

@@ -6,19 +6,20 @@ const SLICE = 8, CALM = 400;
 // `again()` puts a path that has ended back to its start.
 export function makeTrainer(path, changed, again) {
   const pause = matchMedia("(prefers-reduced-motion: reduce)").matches ? CALM : 0;
-  let frame = null, told = 0, drawing = false;
+  let frame = null, told = 0, drawing = false, walking = null;
   function stop() {
     cancelAnimationFrame(frame);
     frame = null;
     changed();
   }
   function slice() {
-    const now = path(), until = performance.now() + SLICE;
-    if (now.done) return stop();
+    const until = performance.now() + SLICE;
+    // Nothing learns by the move of a control: whoever turns to another path has to start it.
+    if (walking.done || walking !== path()) return stop();
     frame = requestAnimationFrame(slice);
     // The frame after a record is left to its picture.
     if (drawing) drawing = false;
-    else if (toRecord(now, () => performance.now() >= until) && performance.now() >= told + pause) {
+    else if (toRecord(walking, () => performance.now() >= until) && performance.now() >= told + pause) {
       told = performance.now();
       drawing = true;
       changed();
@@ -30,6 +31,7 @@ export function makeTrainer(path, changed, again) {
     toggle() {
       if (frame !== null) return stop();
       if (path().done) again();
+      walking = path();
       frame = requestAnimationFrame(slice);
       changed();
     },
