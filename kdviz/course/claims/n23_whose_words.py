@@ -170,7 +170,6 @@ EXEMPT = {
     'There are 144 times, so 432 right texts, and every other text is wrong: "twenty to quarter" is no text, and "quarter to three" at a quarter to four is the wrong time.': "what the language is",
     r"Two numbers say all: how probable a right text is (its precision), and mathrm{KL}(text{truth} Vert text{student}) of whole texts, which grows where it misses a style (its recall).": "a definition",
     "They answer the same prompts, and differ in who wrote them: the truth itself; the teacher, drawn as its probabilities are (T = 1), or more surely (T = 0.5); or the teacher's likeliest text, greedy.": "how the experiment is made",
-    "Each point is a right text, of 133 times of day: to the right, how probable it is for the teacher; upwards, for the student.": "what is drawn",
     "Here is the path of β in the plane of the two numbers, the mean of thirty seeds.": "what is drawn",
     "Remember: own text is no gain by itself.": "its numbers are claimed before",
     'Does not hold: "a divergence that is ahead has taught more".': "its numbers are in the next sentence",
