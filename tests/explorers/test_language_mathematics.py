@@ -122,6 +122,18 @@ def test_what_is_carried_is_what_kdviz_makes():
         assert np.abs(masses[0] - masses[1]).max() < 0.03
 
 
+def test_the_page_tells_what_the_networks_are():
+    about = (ENGINE.parent / "view.js").read_text("utf-8")
+    weights = {name: len(carried.weights_of(carried.carried_network(name))) for name in carried.LESSONS}
+    assert f"{weights['teacher']:,} weights" in about and f"{weights['warm']:,} weights" in about
+    (teacher, *_), (student, steps, texts, _) = carried.LESSONS.values()
+    assert f"{teacher} hidden units" in about and f"{student} units" in about
+    assert f"{steps * texts:,} true texts" in about
+    assert f"{PLAN['steps']} steps of Adam on {PLAN['texts']} texts" in about
+    page = (ENGINE.parents[3] / "notebooks" / "23_whose_words.ipynb").read_text("utf-8")
+    assert f"{weights['warm']:,} weights" in page
+
+
 def test_the_teacher_speaks_well_and_the_student_is_warm():
     right = {name: clock_measures(carried.carried_network(name))["right"] for name in carried.LESSONS}
     assert right["teacher"] > 0.95 and 0.3 < right["warm"] < 0.6

@@ -12,7 +12,6 @@ import { heard, judge, LanguagePath, netOf, speak, speakerOf, treeOf, worldOf } 
 import { planePicture, stylesPicture, textsList, treePicture } from "./pictures.js";
 import { makeTrainer } from "./trainer.js";
 
-const TEXT_NAMES = ["data", "teacher", "greedy", "own"];
 const TEXT_TOLD = { data: "true texts", teacher: "the teacher's texts", greedy: "the teacher's greedy texts",
   own: "its own texts" };
 const RIVAL = { beta: 0, text: "teacher" };
@@ -30,7 +29,7 @@ const ABOUT = [
   "student says, and nothing of what it learned; teacher and truth are always shown at T = 1.",
 ];
 
-export function heardTold(beta) {
+function heardTold(beta) {
   if (beta === null) return "the words alone";
   return { 0: "forward KL (β = 0)", 1: "reverse KL (β = 1)" }[beta] ?? `β = ${beta}`;
 }
@@ -40,7 +39,7 @@ function shortName({ beta, text, start }) {
   return `${text}, ${by}${start === "cold" ? ", cold" : ""}`;
 }
 
-export function clockOf([hour, minute]) {
+function clockOf([hour, minute]) {
   return `${hour + 1}:${String(minute).padStart(2, "0")}`;
 }
 
@@ -139,8 +138,8 @@ function controlsOf(model, stops, change) {
   const beta = knob("The student hears", last("beta"), (index) => set({ beta: stops.beta[index] }));
   const text = chooser("Whose text", ["the truth", "the teacher", "the teacher, greedy", "the student"],
     (index) => {
-      const own = TEXT_NAMES[index] === "own", heardNow = model.get("settings").beta;
-      set({ text: TEXT_NAMES[index], beta: own ? heardNow ?? 0 : heardNow });
+      const own = stops.text[index] === "own", heardNow = model.get("settings").beta;
+      set({ text: stops.text[index], beta: own ? heardNow ?? 0 : heardNow });
     }, "Who writes");
   const start = chooser("Start", stops.start, (index) => set({ start: stops.start[index] }), "Start");
   const temperature = knob("Read out at", last("temperature"),
@@ -149,7 +148,7 @@ function controlsOf(model, stops, change) {
     // From its own words alone it would learn to say what it says.
     beta.input.min = settings.text === "own" ? 1 : 0;
     beta.show(stops.beta.indexOf(settings.beta), heardTold(settings.beta));
-    text.draw(TEXT_NAMES.indexOf(settings.text));
+    text.draw(stops.text.indexOf(settings.text));
     start.draw(stops.start.indexOf(settings.start));
     const { temperature: T } = settings;
     temperature.show(stops.temperature.indexOf(T), T === 0 ? "T = 0, greedy" : `T = ${T}`);
