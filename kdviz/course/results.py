@@ -21,7 +21,8 @@ from kdviz.course.pages import pages
 from kdviz.course.paths import course_folder
 from kdviz.course.source_view import show_source
 from kdviz.files import write_whole
-from kdviz.training.store import checksum_of
+from kdviz.training.describe import versions
+from kdviz.training.store import Store, checksum_of
 
 SEEDS = tuple(range(30))
 _DECLARED = {}
@@ -57,12 +58,23 @@ class Result:
         settings = {key: list(values) for key, values in self.grid.items()}
         return {"settings": settings, "seeds": list(self.seeds)}
 
-    def rows(self, seeds):
-        """Compute the rows of these seeds, here and now."""
-        settings = [
-            dict(zip(self.grid, point, strict=True)) for point in itertools.product(*self.grid.values())
-        ]
+    def rows(self, seeds, points=None):
+        """Compute the rows of these seeds, here and now, at the first ``points`` of the grid or at all."""
+        grid = itertools.islice(itertools.product(*self.grid.values()), points)
+        settings = [dict(zip(self.grid, point, strict=True)) for point in grid]
         return pd.DataFrame([row for setting in settings for row in self.experiment(seeds, **setting)])
+
+    def rows_again(self, seeds, points=None):
+        """The same rows, which the reader's store keeps for as long as the code stays what it is."""
+        settings = {
+            **self.declaration,
+            "table": self.name,
+            "code": code_hash(self.experiment),
+            "versions": versions(),
+            "rows of": [list(seeds), points],
+        }
+        rows = Store().fetch_rows(settings, lambda: self.rows(seeds, points).to_dict("records"))
+        return pd.DataFrame(rows)
 
 
 def result(grid, *, tolerance=2.0, seeds=SEEDS):
@@ -130,14 +142,17 @@ class Table:
         declared = find(self.name).declaration
         return declared == {name: self.made[name] for name in declared}
 
-    def check(self, seeds=(0,)):
-        """Compute the rows of some seeds again; raise if a number is not the stored one.
+    def check(self, seeds=(0,), points=1):
+        """Compute some rows again on this machine; raise if a number is not the stored one.
 
+        They are those of these seeds at the first ``points`` of the table's grid, or at all: ``None``.
         Trainings on another processor may round differently and turn single answers, so a fraction
         may differ by ``made["tolerance"]`` percentage points.
         """
-        fresh = find(self.name).rows(seeds)
+        fresh = find(self.name).rows_again(seeds, points)
         stored = self.rows[self.rows.seed.isin(seeds)].reset_index(drop=True)
+        if points is not None:
+            stored = stored.head(len(fresh))
         distance = _distance(fresh, stored)
         if distance > self.made["tolerance"]:
             raise ValueError(
@@ -146,7 +161,7 @@ class Table:
             )
         mean = (fresh.accuracy - stored.accuracy).mean() if "accuracy" in fresh else 0.0
         return (
-            f"{len(fresh)} rows computed again: the largest difference is {distance:.2f} points, the mean "
+            f"{len(fresh)} rows computed again here: the largest difference is {distance:.2f} points, the mean "
             f"accuracy's {mean:+.2f}.\n(Processors round differently; {self.made['tolerance']:g} is allowed.)"
         )
 
@@ -234,7 +249,7 @@ def _confirm(result):
         table = load(result.name)
         if not table.is_as_declared:
             raise ValueError("it was made with other settings or seeds")
-        said = table.check(seeds=result.seeds[:1])
+        said = table.check(seeds=result.seeds[:1], points=None)
     except (FileNotFoundError, ValueError) as problem:
         print(f"{result.name}: NOT confirmed: {problem}", flush=True)
         return False

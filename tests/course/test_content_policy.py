@@ -8,6 +8,7 @@ import torch
 from IPython.display import Audio
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from torch import nn
+from waits import rest
 
 import kdviz as kd
 from kdviz.course import site
@@ -80,7 +81,7 @@ KINDS = {
 def marks(page):
     """What of the foreign scripts ran."""
     page.get_by_text("follow", exact=True).click()
-    page.wait_for_timeout(300)
+    rest(page, 300)
     return ALL & set(page.evaluate("Object.keys(document.body.dataset)"))
 
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 from scipy import stats
 from sklearn.decomposition import PCA
+from waits import rest
 
 import kdviz as kd
 from kdviz.explorers.alignment_explorer import NEAR, AlignmentExplorer
@@ -292,7 +293,7 @@ class Opened:
 
     def sentence(self):
         # It is seen at once, and spoken when it has rested for 200 ms.
-        self.page.wait_for_timeout(300)
+        rest(self.page, 300)
         seen = self.page.locator(".sentence").inner_text()
         assert self.page.get_by_role("status").inner_text() == seen
         return seen
@@ -422,7 +423,7 @@ def test_arrow_keys_choose_layers_on_the_map(opened):
 
 
 def thumbnails(view):
-    view.page.wait_for_timeout(100)
+    rest(view.page, 100)
     return view.page.locator(".neighbourhood").screenshot()
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from torch import nn
+from waits import rest
 
 import kdviz as kd
 from kdviz import explorers
@@ -85,7 +86,7 @@ EXPLORERS = [soft_targets, alignment, attention, attribution, relations, anatomy
 @pytest.mark.parametrize("make", EXPLORERS)
 def test_an_explorer_shows_a_photograph_in_its_colours(page, make):
     opened = page(make(PHOTOGRAPHS / 255), width=900, height=1200)
-    opened.wait_for_timeout(300)
+    rest(opened, 300)
     shown = [opened.evaluate(SHOWS, [rgba(each), WIDTH, HEIGHT]) for each in PHOTOGRAPHS]
     assert any(shown)
     wrong = PHOTOGRAPHS[:, ::-1]

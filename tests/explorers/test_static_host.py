@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from waits import rest
 
 from kdviz.explorers import SoftTargetExplorer, guess
 
@@ -29,7 +30,7 @@ class Opened:
 
     def settle(self):
         """Wait until the sentence, which rests for 200 ms before it speaks, has spoken."""
-        self.page.wait_for_timeout(300)
+        rest(self.page, 300)
 
     def sentence(self):
         self.settle()
@@ -108,7 +109,7 @@ def test_play_moves_the_temperature_pause_holds_it_and_reset_brings_it_back(open
     # What was moved before the pause is drawn with the next frame.
     shown.page.evaluate("() => new Promise(requestAnimationFrame)")
     held = value.inner_text()
-    shown.page.wait_for_timeout(200)
+    rest(shown.page, 200)
     assert value.inner_text() == held
     tab_to(shown.page, ".buttons button:nth-child(3)")
     shown.page.keyboard.press("Enter")

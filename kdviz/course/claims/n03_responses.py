@@ -369,7 +369,7 @@ EXEMPT = {
     "Soft targets date from 2015, and many newer losses claim to be better.": "what others claim",
     "Half of the loss is hard labels, half is DKD with the weights of a grid, over thirty seeds that were computed before: a column of 0 has no NCKD, a row of 0 no TCKD.": "how the experiment is made",
     "We train eight seeds now.": "how the experiment is made",
-    "A table of thirty seeds was computed before, and the rows of one seed are computed again, now.": "how the experiment is made",
+    "A table of thirty seeds was computed before, and some rows of one seed are computed again.": "how the experiment is made",
     "Here is the mean gain over hard labels at the middle weight, 0.5, for each temperature.": "an announcement",
     "What a loss still gains then does not come from that knowledge; where it falls far, it was leaning on it.": "what the control means",
     "Remember: a control tells how much of a gain is knowledge, and how much a method risks.": "what a control means",
