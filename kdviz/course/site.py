@@ -43,6 +43,7 @@ from kdviz.course.stylesheet import slimmed
 from kdviz.course.survey_map import survey_map
 from kdviz.course.thumbnails import thumbnail
 from kdviz.explorers.base import STATIC_PAGES, allowed
+from kdviz.explorers.language_explorer import language_page
 from kdviz.explorers.playground_explorer import playground_page
 from kdviz.figures import plotly_bundle
 from kdviz.files import write_whole
@@ -180,6 +181,7 @@ def write(executed: dict, folder):
     folder.mkdir(parents=True)
     written = {page.name: render(notebook, page, list(executed)) for page, notebook in executed.items()}
     written |= {"index": index(list(executed)), "playground": playground_page(), "glossary": glossary_page()}
+    written["language"] = language_page()
     written["references"] = _plain("references.html.j2", references=references(executed))
     written |= {"concept_test": concept_test_page(), "guide": guide_page()}
     for name, text in written.items():

@@ -14,6 +14,7 @@ from kdviz.explorers.dreams_explorer import Dreams, dreams
 from kdviz.explorers.generations_explorer import Generations, generations
 from kdviz.explorers.guess_explorer import Guess, guess
 from kdviz.explorers.landscape_explorer import Landscape, landscape
+from kdviz.explorers.language_explorer import LanguageExplorer, language
 from kdviz.explorers.playback_explorer import Playback, playback
 from kdviz.explorers.playground_explorer import Playground, playground
 from kdviz.explorers.privileged_explorer import Privileged, privileged
@@ -39,6 +40,7 @@ __all__ = [
     "Generations",
     "Guess",
     "Landscape",
+    "LanguageExplorer",
     "Playback",
     "Playground",
     "Prediction",
@@ -59,6 +61,7 @@ __all__ = [
     "generations",
     "guess",
     "landscape",
+    "language",
     "playback",
     "playground",
     "prediction",

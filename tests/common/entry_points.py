@@ -226,6 +226,7 @@ EXPLORERS = {
         "wanted": ["0", "1", "2"],
     },
     "compression": lambda: {"weights": cut_weights(), "table": cut_table()},
+    "language": lambda: {"beta": 0.5, "text": "own", "start": "cold", "temperature": 0.5, "seed": 3},
     "playground": lambda: {"story": "few-labels"},
     "privileged": lambda: {"worlds": {"one decides": one_world()}, "penalty": 0.01},
     "published": lambda: published_tables() | {"view": "reported gains", "method": None},

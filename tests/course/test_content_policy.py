@@ -15,6 +15,7 @@ from kdviz.course import site
 from kdviz.course.pages import Page
 from kdviz.explorers import guess
 from kdviz.explorers.base import STATIC_PAGES
+from kdviz.explorers.language_explorer import language_page
 from kdviz.explorers.playground_explorer import playground_page
 
 pytestmark = pytest.mark.browser
@@ -58,6 +59,11 @@ def playground():
 
 
 @pytest.fixture
+def language():
+    return language_page()
+
+
+@pytest.fixture
 def glossary():
     return site.glossary_page()
 
@@ -67,6 +73,7 @@ KINDS = {
     "course_page": [".kdviz-guess button", "[data-plotly] .main-svg", "nav.contents li"],
     "report": ["[data-kdviz-explorer] input", "[data-plotly] .main-svg", ".save button"],
     "playground": [".kdviz-playground button"],
+    "language": [".kdviz-language .texts li"],
     "glossary": ["dl, h1"],
 }
 
@@ -108,8 +115,8 @@ def test_with_inline_scripts_allowed_the_foreign_ones_would_run(offline, glossar
     assert marks(page) == ALL
 
 
-def test_a_page_names_its_scripts_and_nothing_more(course_page, report, playground, glossary):
-    for text in (course_page, report, playground, glossary):
+def test_a_page_names_its_scripts_and_nothing_more(course_page, report, playground, language, glossary):
+    for text in (course_page, report, playground, language, glossary):
         (policy,) = re.findall(r'"([^"]*default-src[^"]*)"', text)
         scripts = re.findall(r"script-src ([^;]*)", policy)
         assert "default-src 'none'" in policy and "unsafe-eval" not in policy

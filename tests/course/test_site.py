@@ -179,7 +179,7 @@ def test_a_small_course_is_built_and_works_from_its_files(tmp_path, offline):
     write(tmp_path, name="scratch_of_a_reader")
     site.build(tmp_path, tmp_path / "site", COURSE)
     names = {path.name for path in (tmp_path / "site").iterdir()}
-    pages = "01_one 02_two index playground glossary references concept_test guide"
+    pages = "01_one 02_two index playground language glossary references concept_test guide"
     assert names == {f"{name}.html" for name in pages.split()} | {site.MARKER}
     page = offline((tmp_path / "site" / "01_one.html").read_text(encoding="utf-8"))
     assert page.locator("math").bounding_box()["width"] > 5

@@ -51,27 +51,6 @@ CLAIMS = [
         stored="over(\"teacher's texts, T 0.5\", 'true texts').about(3, within=0.5)",
     ),
     Claim(
-        "With greedy texts the cloud splits: at most times one text shoots up to the ceiling, and the others sink to the floor.",
-        live=[
-            "(found['greedy texts'][1][-1][:, 1].view(-1, 3).amax(1) > 0.5).double().mean() > 0.5",
-            "(found['greedy texts'][1][-1][:, 1].view(-1, 3).sort(1)[0][:, :-1] < 0.1).double().mean() > 0.5",
-        ],
-    ),
-    Claim(
-        "With forward KL it climbs as a whole towards the diagonal.",
-        live=[
-            "all((found['forward KL'][1][-1].diff(dim=-1).abs().mean() < found[arm][1][-1].diff(dim=-1).abs().mean()) for arm in ('greedy texts', 'reverse KL'))",
-            "found['forward KL'][1][-1].diff(dim=-1).abs().mean() < found['forward KL'][1][0].diff(dim=-1).abs().mean()",
-        ],
-    ),
-    Claim(
-        "With reverse KL it spreads out: some texts climb above the diagonal and others sink, whether the teacher prefers them or not.",
-        live=[
-            "(found['reverse KL'][1][-1][:, 1] > found['reverse KL'][1][-1][:, 0]).sum() > 2 * (found['forward KL'][1][-1][:, 1] > found['forward KL'][1][-1][:, 0]).sum()",
-            "(found['reverse KL'][1][-1][:, 1] < 0.05).sum() > 2 * (found['forward KL'][1][-1][:, 1] < 0.05).sum()",
-        ],
-    ),
-    Claim(
         "With forward KL a right text is nearly ten points more probable than after the same texts without the teacher's distribution.",
         stored="over('forward KL', \"teacher's texts\").about(10, within=0.5)",
     ),
@@ -191,7 +170,6 @@ EXEMPT = {
     'There are 144 times, so 432 right texts, and every other text is wrong: "twenty to quarter" is no text, and "quarter to three" at a quarter to four is the wrong time.': "what the language is",
     r"Two numbers say all: how probable a right text is (its precision), and mathrm{KL}(text{truth} Vert text{student}) of whole texts, which grows where it misses a style (its recall).": "a definition",
     "They answer the same prompts, and differ in who wrote them: the truth itself; the teacher, drawn as its probabilities are (T = 1), or more surely (T = 0.5); or the teacher's likeliest text, greedy.": "how the experiment is made",
-    "Each point is a right text, of 133 times of day: to the right, how probable it is for the teacher; upwards, for the student.": "what is drawn",
     "Here is the path of β in the plane of the two numbers, the mean of thirty seeds.": "what is drawn",
     "Remember: own text is no gain by itself.": "its numbers are claimed before",
     'Does not hold: "a divergence that is ahead has taught more".': "its numbers are in the next sentence",

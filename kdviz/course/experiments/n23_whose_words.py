@@ -10,7 +10,7 @@ from kdviz.course.experiments.arms import short
 from kdviz.course.results import result
 from kdviz.datasets import Texts, clock
 from kdviz.losses import JensenShannon, ReverseKL, SoftTargets
-from kdviz.measure import clock_measures, paired, text_log_probabilities
+from kdviz.measure import clock_measures, paired
 from kdviz.models import transformer
 from kdviz.training.stacked import StackedModel
 
@@ -121,21 +121,6 @@ def started(seeds, width, start):
         return begin
     how = {"steps": steps, "learning_rate": 1e-2, "batch_size": 32, "seed": seeds}
     return learn(begin, texts_of(seeds, "true texts"), **how).finish().student
-
-
-def followed(arm, seed=0, width=8, every=20, count=399):
-    """While a warm student learns: the teacher's and its own probability of right texts, (n, count, 2)."""
-    seeds, texts = (seed,), clock(1).every[:count]
-    theirs = text_log_probabilities(teachers(seeds), texts).exp()[0]
-
-    def beside(student):
-        return torch.stack([theirs, text_log_probabilities(student, texts).exp()[0]], -1)
-
-    begin = started(seeds, width, "warm")
-    run = arm_run(arm, seeds, begin, every=every)
-    return [0, *range(every, run.steps + 1, every)], torch.stack(
-        [beside(begin), *(beside(run.student) for _ in run)]
-    )
 
 
 def judged(seeds, student, **columns):
