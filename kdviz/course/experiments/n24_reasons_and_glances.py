@@ -31,13 +31,12 @@ WORKING = {
 }
 CONTROLS = tuple(arm for arm in WORKING if arm != "running sums")
 LARGER = "the answer alone, two layers"
-FEWER = {"running sums, 1,000 texts": 1000}
 EVERY = 100
 
 
 def task(arm, seed):
     """The sums of an arm; all arms of a seed are asked the same, and tested by the same."""
-    working = "none" if arm == LARGER else WORKING.get(arm, "running sums")
+    working = "none" if arm == LARGER else WORKING[arm]
     return sums(EXAMPLES, digits=DIGITS, working=working, seed=seed)
 
 
@@ -50,10 +49,9 @@ def adder(seed, layers=1):
 def learned_sums(arm, seeds, steps=800):
     """While an arm learns to add: the step, each seed's share of right answers, and the run."""
     data = [task(arm, seed) for seed in seeds]
-    texts = [one.texts[: FEWER.get(arm, EXAMPLES)] for one in data]
     student = StackedModel([adder(seed, layers=2 if arm == LARGER else 1) for seed in seeds])
     how = {"steps": steps, "learning_rate": 1e-2, "batch_size": 32, "seed": seeds, "record_every": EVERY}
-    run = learn(student, texts, **how)
+    run = learn(student, [one.texts for one in data], **how)
     for record in run:
         yield record.step, answered(run.student, data), run
 
@@ -67,7 +65,7 @@ def answered(student, data):
     ]
 
 
-@result({"arm": (*WORKING, LARGER, *FEWER)}, tolerance=5.0)
+@result({"arm": (*WORKING, LARGER)}, tolerance=5.0)
 def reasons(seeds, arm, steps=800):
     """Small language models that learn sums with and without what leads to the answer, as they learn."""
     return [
