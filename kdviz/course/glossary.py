@@ -80,10 +80,6 @@ DEFINITIONS = {
     "privileged information": (
         "What is known of a sample only while training: a teacher may see it, and the student never does."
     ),
-    "rationale": (
-        "What a text says on the way to its answer. To a model that does one step a word it is paper to "
-        "calculate on."
-    ),
     "reverse KL": (
         "KL(p ‖ q), with the student's p in front: it grows where the student believes in something that the "
         "teacher does not. Soft targets are the forward direction, KL(q ‖ p)."

@@ -144,21 +144,6 @@ def _whose():
     )
 
 
-def _reasoned():
-    """The share of right answers while sums are learned: with the running sums, and by each control."""
-    from kdviz.course.experiments.n24_reasons_and_glances import WORKING, curves
-    from kdviz.course.results import load
-
-    steps, means = curves(load("reasons").rows, WORKING)
-    x = _place(steps, 0, WIDTH)
-    lines = ""
-    for arm, values in means.items():
-        path = "L".join(f"{a} {HEIGHT * (1 - b / 100):.1f}" for a, b in zip(x, values, strict=True))
-        color, width = (STUDENT, 2) if arm == "running sums" else (QUIET, 1)
-        lines += f'<path d="M{path}" fill="none" stroke="{color}" stroke-width="{width}"/>'
-    return lines
-
-
 def _kept():
     """Each way to teach without the data, by the bytes it kept and the accuracy."""
     from math import log
@@ -212,5 +197,4 @@ _DRAWN = {
     "20_small_in_other_ways": _cut,
     "21_learn_on_and_forget": _learned_on,
     "23_whose_words": _whose,
-    "24_reasons_and_glances": _reasoned,
 }

@@ -91,7 +91,6 @@ MEASURES = {
     "text_kl": "KL(truth ‖ language model) of whole texts, in nats",
     "styles": "exp of the entropy of the right texts that it says, from 1 to 3",
     "choice": "different right texts among six draws",
-    "asked": "of the question's attention in the last layer, what the asked pair gets; mean over heads",
     "edge_overlap": "of the neighbour graph with the teacher layer's: edges shared, times 100",
     "cka": "linear CKA of the embeddings with the teacher's layer, times 100",
     "stability": "of a tree's first three questions: pixels shared with a second tree, times 100",
