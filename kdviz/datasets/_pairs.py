@@ -42,11 +42,12 @@ def pairs(labels: int = 1000, *, seed: int = 0) -> Dataset:
     Dataset
         Inputs are tokens (n, 5), the question last: for :func:`kdviz.models.encoder`.
 
+    >>> from kdviz.datasets._pairs import read_pairs
     >>> data = pairs(labels=100)
     >>> read_pairs(data.test.inputs[:1])
-    ['h5 d4 e6 b6 d?']
+    ['h5 e1 g3 a4 h?']
     >>> data.classes[data.test.labels[0]]
-    '4'
+    '5'
     """
     if not isinstance(labels, int) or isinstance(labels, bool) or not 1 <= labels <= SIZES["train"]:
         raise ValueError(f"labels must be a whole number from 1 to {SIZES['train']:,}; got {labels!r}")

@@ -106,9 +106,9 @@ def sums(
 
     >>> data = sums(texts=3, seed=1)
     >>> data.read(data.texts)[0]
-    '1 9 6 5 = 0 6 1'
+    '6 1 5 1 = 7 2 3'
     >>> data.answers(data.texts)[0]
-    tensor(1)
+    tensor(3)
     """
     _check(texts, digits, working, test, seed)
     random = np.random.default_rng([seed, digits, 1300])
