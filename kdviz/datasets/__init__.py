@@ -4,7 +4,9 @@ from kdviz.datasets._clock import Clock, clock
 from kdviz.datasets._digits import digits
 from kdviz.datasets._fashion_mnist import fashion_mnist
 from kdviz.datasets._multi_view import multi_view, shown_views
+from kdviz.datasets._pairs import pairs
 from kdviz.datasets._spoken_digits import spoken_digits
+from kdviz.datasets._sums import Sums, sums
 from kdviz.datasets.card import Card
 from kdviz.datasets.cifar import cifar10, cifar100
 from kdviz.datasets.dataset import Dataset, Samples
@@ -18,6 +20,7 @@ __all__ = [
     "Dataset",
     "Samples",
     "Source",
+    "Sums",
     "Texts",
     "cards",
     "cifar10",
@@ -27,7 +30,9 @@ __all__ = [
     "fashion_mnist",
     "fetch",
     "multi_view",
+    "pairs",
     "register",
     "shown_views",
     "spoken_digits",
+    "sums",
 ]

@@ -2,6 +2,7 @@
 
 from kdviz.models._convnet import convnet
 from kdviz.models._cost import Cost, cost, latency
+from kdviz.models._encoder import encoder
 from kdviz.models._low_rank import low_rank
 from kdviz.models._mlp import mlp
 from kdviz.models._patch_network import patch_network
@@ -23,6 +24,7 @@ __all__ = [
     "Residual",
     "convnet",
     "cost",
+    "encoder",
     "exits",
     "fused_branches",
     "gated_branches",
