@@ -195,11 +195,17 @@ def write(executed: dict, folder):
 
 def render(notebook, page: Page, course: list[Page] | None = None) -> str:
     """An executed notebook as the text of one self-contained HTML page."""
-    met = set()
+    ways = {"previous": following(page, -1, course), "next": following(page, 1, course)}
+    return rendered(notebook, page, "lab", "page", find=_part("find.html"), **ways)
+
+
+def rendered(notebook, page: Page, base: str, kind: str, library: str = "", **more) -> str:
+    """An executed notebook in our template ``kind``, which extends nbconvert's ``base``, with its script."""
+    met, script = set(), _part(f"{kind}.js")
     exporter = HTMLExporter(
-        template_name="lab",
+        template_name=base,
         extra_template_basedirs=[],
-        template_file=str(templates.FOLDER / "page.html.j2"),
+        template_file=str(templates.FOLDER / f"{kind}.html.j2"),
         filters={"markdown2html": lambda source: with_links(_markdown(page.name, source), met)},
         preprocessors=[CoalesceStreamsPreprocessor, _made_drawable],
         log=_strict_log(),
@@ -209,13 +215,12 @@ def render(notebook, page: Page, course: list[Page] | None = None) -> str:
             "name": page.name,
             "title": page.label,
             "style": _style(),
-            "script": _part("page.js"),
-            "scripts": [allowed(_part("page.js"))],
+            "library": library,
+            "script": script,
+            "scripts": [allowed(library, script)],
             "figures": plotly_bundle.before(_part("figures.js")),
             "attribution": _part("attribution.html"),
-            "find": _part("find.html"),
-            "previous": following(page, -1, course),
-            "next": following(page, 1, course),
+            **more,
         }
     }
     try:
