@@ -27,7 +27,9 @@ _LEFT_OUT = re.compile(r"\bexercise\(.*\)\.check\(|^import |\btally\(")
 
 def slides(notebook, page: Page) -> str:
     """An executed notebook as one file of slides."""
-    reveal, sheet = shipped.text("reveal.js"), shipped.text("reveal.css")
+    # Explorers have controls of their own.
+    sheet = re.sub(r"\.reveal (?=\.(?:controls|progress)\b)", ".reveal > ", shipped.text("reveal.css"))
+    reveal = shipped.text("reveal.js")
     return rendered(cut(notebook, page), page, "reveal", "slides", library=reveal, sheet=sheet)
 
 

@@ -41,14 +41,17 @@
   }).then(tell);
   Reveal.on("slidechanged", tell);
 
+  // The window of the notes asks where the slides are, and from then on each keeps the other there.
   if (isSpeaker) {
     document.body.classList.add("speaking");
     speaker.hidden = false;
-    if (window.opener) others.push(window.opener);
+    window.opener?.postMessage("where?", "*");
   }
-  // The window of the notes and that of the slides keep one another where they are.
   window.addEventListener("message", ({ data, source }) => {
+    if (source !== window.opener && !others.includes(source)) return;
+    if (data === "where?") return source.postMessage(place(), "*");
+    if (!others.includes(source)) others.push(source);
     const here = place();
-    if (others.includes(source) && (data.h !== here.h || data.v !== here.v)) Reveal.slide(data.h, data.v);
+    if (data.h !== here.h || data.v !== here.v) Reveal.slide(data.h, data.v);
   });
 }
