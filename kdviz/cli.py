@@ -68,6 +68,9 @@ def _parser():
     )
     site = command("site", _site, "build the static course: pages that need no kernel and no network")
     site.add_argument("--output", type=Path, default=Path("site"), help="the folder to write (default: site)")
+    slides = command("slides", _slides, "write a page of the course as slides, for a room without network")
+    slides.add_argument("page", help="its name, or how that begins: 01")
+    slides.add_argument("--output", type=Path, default=Path("slides"), help="the folder (default: slides)")
     data = command("data", _data, "describe the data sets, or fetch one")
     data.add_argument("fetch", nargs="?", choices=["fetch"], help="bring a data set to this machine")
     data.add_argument("name", nargs="?", metavar="NAME", help="the data set to fetch")
@@ -120,6 +123,13 @@ def _site(options):
 
     build(course_folder() / "notebooks", options.output)
     print(f"Open {options.output / 'index.html'} in a browser.")
+
+
+def _slides(options):
+    from kdviz.course.slides import page_meant, written
+
+    file = written(page_meant(options.page), course_folder() / "notebooks", options.output)
+    print(f"Open {file} in a browser. N shows the speaker's notes, S opens them in a window of their own.")
 
 
 def _concepts(options):

@@ -148,7 +148,7 @@ def _part(text):
 def section(of: Page, heading: str) -> Section:
     """The section of a page with that heading."""
     cells = _notebook(of)
-    found = {m[2]: (place, len(m[1])) for place, cell in enumerate(cells) for m in _headings(cell)}
+    found = {m[2]: (place, len(m[1])) for place, cell in enumerate(cells) for m in headings(cell)}
     if heading not in found:
         raise ValueError(f"{of.name} has no section {heading!r}; it has: {', '.join(found)}")
     begin, level = found[heading]
@@ -156,7 +156,8 @@ def section(of: Page, heading: str) -> Section:
     return Section(of, heading, tuple(cells[begin : min(after, default=len(cells))]))
 
 
-def _headings(cell):
+def headings(cell):
+    """The headings in a cell, with level and text."""
     return _HEADING.finditer(_source(cell)) if cell["cell_type"] == "markdown" else ()
 
 

@@ -82,7 +82,7 @@ def _drawn(name, row):
         f'<td class="formula">{_formula(text)}</td>' if column == "formula" else f"<td>{escape(text)}</td>"
         for column, text in row.items()
     )
-    return f'<tr><th scope="row"><code>{name}</code></th>{cells}</tr>'
+    return f'<tr id="loss-{name}"><th scope="row"><code>{name}</code></th>{cells}</tr>'
 
 
 def _formula(tex):

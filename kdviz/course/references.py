@@ -22,6 +22,11 @@ class Reference:
     link: str
     pages: list[Page] = field(default_factory=list)
 
+    @property
+    def anchor(self) -> str:
+        """The name of its place in the list."""
+        return re.sub(r"\W+", "-", f"{self.authors} {self.year} {self.title}"[:60]).strip("-").lower()
+
 
 def references(notebooks: dict) -> list[Reference]:
     """The papers cited in notebooks, which are given by page, in the order of their authors' names.

@@ -16,6 +16,7 @@ import time
 import warnings
 from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from html import escape
 from pathlib import Path
 
@@ -28,17 +29,19 @@ from nbconvert.filters import strip_ansi
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 
-from kdviz.course import templates
+from kdviz.course import guide, shipped, templates
 from kdviz.course.claims.checks import cell_for
 from kdviz.course.claims.sentences import predictions
 from kdviz.course.concept_test import questions
 from kdviz.course.formulas import mathml
 from kdviz.course.glossary import DEFINITIONS, anchor, with_links
-from kdviz.course.guide import chapters, plans
 from kdviz.course.kernels import ENCRYPTED
+from kdviz.course.loss_card import loss_card
 from kdviz.course.pages import Page, following, pages
 from kdviz.course.paths import course_folder
+from kdviz.course.reference import Chapter, chapters
 from kdviz.course.references import references
+from kdviz.course.search import Place, places
 from kdviz.course.stylesheet import slimmed
 from kdviz.course.survey_map import survey_map
 from kdviz.course.thumbnails import thumbnail
@@ -182,8 +185,11 @@ def write(executed: dict, folder):
     written = {page.name: render(notebook, page, list(executed)) for page, notebook in executed.items()}
     written |= {"index": index(list(executed)), "playground": playground_page(), "glossary": glossary_page()}
     written["language"] = language_page()
-    written["references"] = _plain("references.html.j2", references=references(executed))
-    written |= {"concept_test": concept_test_page(), "guide": guide_page()}
+    papers = references(executed)
+    written["references"] = _plain("references.html.j2", references=papers)
+    written |= {"concept_test": concept_test_page(), "guide": guide_page(), "loss_card": loss_card_page()}
+    written |= {chapter.file: reference_page(chapter) for chapter in chapters()}
+    written["search"] = search_page(places(executed, papers))
     for name, text in written.items():
         (folder / f"{name}.html").write_text(text, encoding="utf-8")
         print(f"{name}.html: {len(text.encode()) / 1e6:.2f} MB", flush=True)
@@ -191,11 +197,17 @@ def write(executed: dict, folder):
 
 def render(notebook, page: Page, course: list[Page] | None = None) -> str:
     """An executed notebook as the text of one self-contained HTML page."""
-    met = set()
+    ways = {"previous": following(page, -1, course), "next": following(page, 1, course)}
+    return rendered(notebook, page, "lab", "page", find=_part("find.html"), **ways)
+
+
+def rendered(notebook, page: Page, base: str, kind: str, library: str = "", **more) -> str:
+    """An executed notebook in our template ``kind``, which extends nbconvert's ``base``, with its script."""
+    met, script = set(), _part(f"{kind}.js")
     exporter = HTMLExporter(
-        template_name="lab",
+        template_name=base,
         extra_template_basedirs=[],
-        template_file=str(templates.FOLDER / "page.html.j2"),
+        template_file=str(templates.FOLDER / f"{kind}.html.j2"),
         filters={"markdown2html": lambda source: with_links(_markdown(page.name, source), met)},
         preprocessors=[CoalesceStreamsPreprocessor, _made_drawable],
         log=_strict_log(),
@@ -205,12 +217,12 @@ def render(notebook, page: Page, course: list[Page] | None = None) -> str:
             "name": page.name,
             "title": page.label,
             "style": _style(),
-            "script": _part("page.js"),
-            "scripts": [allowed(_part("page.js"))],
+            "library": library,
+            "script": script,
+            "scripts": [allowed(library, script)],
             "figures": plotly_bundle.before(_part("figures.js")),
             "attribution": _part("attribution.html"),
-            "previous": following(page, -1, course),
-            "next": following(page, 1, course),
+            **more,
         }
     }
     try:
@@ -280,7 +292,29 @@ def concept_test_page() -> str:
 
 def guide_page() -> str:
     """What a teacher needs beside the pages."""
-    return _plain("guide.html.j2", chapters=chapters(), plans=plans())
+    return _plain("guide.html.j2", chapters=guide.chapters(), plans=guide.plans())
+
+
+def loss_card_page() -> str:
+    """All losses, each in a row."""
+    return _plain("loss_card.html.j2", card=loss_card()._repr_html_())
+
+
+def reference_page(chapter: Chapter) -> str:
+    """A chapter of the reference."""
+    return _plain("api.html.j2", chapter=chapter, chapters=chapters())
+
+
+def search_page(found: list[Place]) -> str:
+    """One search over all that the course has."""
+    script, library = _part("search.js"), shipped.text("minisearch.js")
+    return _plain(
+        "search.html.j2",
+        places=list(map(asdict, found)),
+        script=script,
+        library=library,
+        allowed=allowed(library, script),
+    )
 
 
 class _Renderer(IPythonRenderer):

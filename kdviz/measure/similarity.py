@@ -16,8 +16,8 @@ def hsic(features, other, kernel: str = "linear", unbiased: bool = True, width: 
     r"""The Hilbert-Schmidt independence criterion: how much two representations of samples vary together.
 
     K and L hold the kernel of every two samples: :math:`x_i \cdot x_j` for ``"linear"``, and for ``"rbf"``
-    :math:`\exp(-\lVert x_i - x_j \rVert^2 / 2\sigma^2)`, where σ² is ``width``² times the median squared
-    distance of two different samples.
+    :math:`\exp(-\lVert x_i - x_j \rVert^2 / 2\sigma^2)`, where σ² is the square of ``width`` times the
+    median squared distance of two different samples.
 
     With :math:`H = I - \frac{1}{N} 1 1^\top`, the biased estimate is
     :math:`\mathrm{HSIC} = \mathrm{tr}(KHLH) / (N-1)^2`; for the linear kernel that is

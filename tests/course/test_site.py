@@ -179,8 +179,9 @@ def test_a_small_course_is_built_and_works_from_its_files(tmp_path, offline):
     write(tmp_path, name="scratch_of_a_reader")
     site.build(tmp_path, tmp_path / "site", COURSE)
     names = {path.name for path in (tmp_path / "site").iterdir()}
-    pages = "01_one 02_two index playground language glossary references concept_test guide"
-    assert names == {f"{name}.html" for name in pages.split()} | {site.MARKER}
+    pages = "01_one 02_two index playground language glossary references concept_test guide loss_card search"
+    pages = [*pages.split(), *(chapter.file for chapter in site.chapters())]
+    assert names == {f"{name}.html" for name in pages} | {site.MARKER}
     page = offline((tmp_path / "site" / "01_one.html").read_text(encoding="utf-8"))
     assert page.locator("math").bounding_box()["width"] > 5
     page.wait_for_selector(".barlayer .point path")

@@ -33,7 +33,7 @@ def jacobian_matching(student_gradients: Tensor, teacher_gradients: Tensor, form
 
     Parameters
     ----------
-    student_gradients, teacher_gradients : (N, *input) or with an axis of outputs after N
+    student_gradients, teacher_gradients : (N, ...), or with an axis of outputs after N
 
     Memory: N × input; with ``create_graph``, a second backward pass. Errors: ValueError for unequal shapes or
     an unknown form.

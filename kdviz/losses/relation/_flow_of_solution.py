@@ -34,6 +34,7 @@ def flow_of_solution(
         section 3).
     form="repdistiller"
         :math:`\frac{1}{N C_1 C_2} \sum_n \lVert \Delta_n \rVert_F^2` with average pooling.
+
     0 where both flows agree. It scales with the fourth power of the features, so weights do not carry over
     between networks. It is blind to the order of the positions, if the two layers are shuffled alike, and,
     where nothing is pooled by its maximum, to the sign of all features. The paper uses it alone, as a first
