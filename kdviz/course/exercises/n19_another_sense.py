@@ -47,17 +47,9 @@ def softmax_of_the_mean(student_logits, teacher_logits, wrong):
 
 @grade_mean_lesson_loss.mistake
 def even(student_logits, teacher_logits, wrong):
-    """You take an even answer for the wrong pairs. It is the teacher's mean answer over the samples."""
+    """You take an even answer for the wrong pairs, as a mean over the classes is. Take it over the samples: dimension 0."""
     right = teacher_logits.softmax(-1)
     return cross_entropy(student_logits, (1 - wrong) * right + wrong / right.shape[-1])
-
-
-@grade_mean_lesson_loss.mistake
-def mean_over_classes(student_logits, teacher_logits, wrong):
-    """You take the mean over the classes, which is even. Take it over the samples: dimension 0."""
-    right = teacher_logits.softmax(-1)
-    lesson = (1 - wrong) * right + wrong * right.mean(1, keepdim=True)
-    return cross_entropy(student_logits, lesson)
 
 
 @grade_mean_lesson_loss.mistake
@@ -139,7 +131,7 @@ def fractions_exchanged_here(stands_in, wrong):
 
 @grade_still_right.mistake
 def one_half(stands_in, wrong):
-    """You let one half decide. That is so only where all wrong pairs of a class agree."""
+    """You let one half decide. The right class must only have the largest part of the lesson."""
     return torch.tensor(float(wrong < 0.5))
 
 
@@ -151,26 +143,14 @@ def any_right_pair(stands_in, wrong):
 
 @grade_still_right.mistake
 def right_pairs(stands_in, wrong):
-    """That is the fraction of right pairs. Asked are the classes that stand out in the mean of all pairs."""
+    """That is the fraction of right pairs. Asked are the classes that are the largest in their lesson."""
     return torch.tensor(1.0 - wrong)
-
-
-@grade_still_right.mistake
-def mass_on_the_right_class(stands_in, wrong):
-    """That is what the lesson says of the right class, on average. Asked is where it is the largest."""
-    return _lesson(stands_in, wrong).diagonal().mean()
 
 
 @grade_still_right.mistake
 def named_wrongly(stands_in, wrong):
     """You count the classes that are named wrongly. The right ones are asked."""
     return 1 - _still_right(stands_in, wrong)
-
-
-@grade_still_right.mistake
-def more_than_half(stands_in, wrong):
-    """You ask that the right class has more than half of the lesson. It must only have the largest part."""
-    return (_lesson(stands_in, wrong).diagonal() > 0.5).double().mean()
 
 
 grade_still_right.slip(
