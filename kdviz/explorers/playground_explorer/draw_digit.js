@@ -1,8 +1,8 @@
 // Draw your own digit: strokes become 8 × 8 counts of ink as the data set's own digits did.
 
-import { html, INK, onArrows, onKeys } from "../kit/elements.js";
+import { html, INK, onArrows, onKeys, TEACHER } from "../kit/elements.js";
 import { clamp, largestIndex, percent, softmax } from "../kit/numbers.js";
-import { ADVISER, card, SIDE } from "./drawing.js";
+import { card, SIDE } from "./drawing.js";
 import { answers, PIXELS } from "./engine.js";
 
 const FINE = 32, BLOCK = FINE / SIDE;
@@ -93,7 +93,7 @@ export function drawDigitView(ink, show, tell) {
       html("div", { class: "beside" }, html("div", {}, canvas, clear), told),
     ),
     draw({ image, nets, teacher }) {
-      if (image.index !== null) {
+      if (!image.drawn) {
         told.textContent =
           "Draw a digit from 0 to 9 with mouse, finger or arrow keys. All three answer as you draw.";
         return;
@@ -123,7 +123,7 @@ function drawCells(context, cell, grid, [column, row]) {
     dots && context.fillRect((n % SIDE) * cell, Math.floor(n / SIDE) * cell, cell, cell)
   );
   context.lineWidth = 3;
-  context.strokeStyle = ADVISER.colour;
+  context.strokeStyle = TEACHER;
   context.strokeRect(column * cell + 1.5, row * cell + 1.5, cell - 3, cell - 3);
   context.lineWidth = 1;
 }
