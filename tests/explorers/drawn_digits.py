@@ -50,7 +50,7 @@ WAYS = {
 
 
 def drawn(digit, seed):
-    """One such digit, large or small, broad or narrow, leaning, somewhere in the field, with a shaking hand."""
+    """One such digit: large or small, broad or narrow, leaning, somewhere, with a hand that shakes."""
     chance = random.Random(f"{digit} {seed}")
     way = WAYS[digit][seed % 2]
     size, breadth = chance.uniform(0.35, 0.8), chance.uniform(0.6, 0.9)

@@ -216,7 +216,6 @@ function flow(from, to, colour) {
       setAttributes(band, { "stroke-width": (1 + 15 * weight).toFixed(1), opacity: weight ? 0.25 : 0 });
       parcels.forEach(({ ahead, bars, element }) => {
         setAttributes(element, { opacity: weight && moves ? (0.25 + 0.75 * weight).toFixed(2) : 0 });
-        if (!weight || !moves) return;
         const [a, b] = along(points, (phase + ahead) % 1);
         element.setAttribute("transform", `translate(${(a - 20).toFixed(1)} ${(b - 15).toFixed(1)})`);
         bars.forEach((bar, c) =>
