@@ -153,6 +153,8 @@ function inked(context, strokes, onto, width) {
 // takes to hold most of the ink that their mean image has. How much, and how upright, was chosen on digits drawn
 // by rules (tests/explorers/drawn_digits.py), others than those of which the share read right is told.
 const UPRIGHT = 0.02, INK_SHARE = 0.8;
+// No further than this: a 7 leans by what it is.
+const LEAN = 0.15;
 
 export function counted(drawn, ink) {
   const strokes = upright(drawn);
@@ -179,7 +181,7 @@ function upright(strokes) {
   const both = sum((part) => (part.x - x) * (part.y - y) + (part.across * part.down) / 12);
   // A dot or a level line has nothing to be put upright.
   if (!(high > 1e-4 * long)) return strokes;
-  const lean = both / high - UPRIGHT;
+  const lean = clamp(both / high - UPRIGHT, -LEAN, LEAN);
   return strokes.map((stroke) => stroke.map(([u, v]) => [u - lean * (v - y), v]));
 }
 

@@ -66,7 +66,8 @@ class Playground {
     const known = image !== null && image >= 0 && image < this.data.test;
     // None chosen: at each beginning an image that the students learn from.
     this.image = known ? this.#testImage(image) : null;
-    this.fresh = fresh && this.story !== null && !this.changed();
+    // In a notebook the page around it asks for a guess first.
+    this.fresh = this.standalone && fresh && this.story !== null && !this.changed();
     this.complaint = problems.length ? `The link holds what cannot be used: ${problems.join(", ")}. ` : "";
   }
 
