@@ -151,7 +151,7 @@ function inked(context, strokes, onto, width) {
 // The digits of the data set stand nearly upright (their columns move by 0.02 a row) and fill a field of 32 × 32
 // in height; each 4 × 4 block counts its inked dots. Their pen was broad: the stroke is made as thick as it
 // takes to hold most of the ink that their mean image has. How much, and how upright, was chosen on digits drawn
-// by rules (tests/explorers/drawn_digits.py), others than those of which the share read right is told.
+// by rules (tests/common/drawn_digits.py), others than those of which the share read right is told.
 const UPRIGHT = 0.02, INK_SHARE = 0.8;
 // No further than this: a 7 leans by what it is.
 const LEAN = 0.15;
