@@ -46,7 +46,7 @@ def p95(values):
 
 def measure(browser, address):
     page = browser.new_page(viewport={"width": 1366, "height": 768})
-    page.goto(address)
+    page.goto(f"{address}#story=few-labels")
     page.locator(".seeds svg").wait_for()
     first = page.evaluate(FIRST_PICTURE)
     frames, work = page.evaluate(FRAMES)

@@ -83,15 +83,28 @@ class Reader:
         self.page = page
 
     def open(self, address):
+        """Without an address of a state: a story at its beginning, which does not play by itself."""
         # A new page first, so that the same file with another address is loaded anew.
         self.page.goto("about:blank")
-        self.page.goto(address)
+        self.page.goto(address if "#" in address else f"{address}#story=few-labels")
         self.page.locator(".kdviz-playground .counter", has_text="step").wait_for()
         return self
 
     @property
     def status(self):
         return self.page.locator(".status").inner_text()
+
+    @property
+    def place(self):
+        return self.page.locator(".path [aria-current=step]").inner_text()
+
+    @property
+    def main(self):
+        """The buttons that stand out."""
+        return self.page.locator("button:visible").evaluate_all(
+            """(all) => all.filter((one) => getComputedStyle(one).backgroundColor === "rgb(0, 114, 178)")
+              .map((one) => one.textContent)"""
+        )
 
     @property
     def step(self):
@@ -106,6 +119,9 @@ class Reader:
     def wait(self, text, part=".status"):
         self.page.locator(part, has_text=text).wait_for(timeout=60_000)
 
+    def tab(self, name):
+        self.page.get_by_role("tab", name=name, exact=True).click()
+
     def fast(self):
         self.control("Speed").select_option("fast")
         return self
@@ -118,7 +134,7 @@ class Reader:
         controls = self.page.locator("[data-control]").evaluate_all(
             "(all) => all.map((one) => [one.dataset.control, one.checked ? 'on' : one.value])"
         )
-        parts = [self.picture(f"{part} svg") for part in (".curves", ".classes", ".soft-targets")]
+        parts = [self.picture(f"{part} svg") for part in (".curves", ".stage")]
         return dict(controls), self.step, self.page.locator(".curves .caption").inner_text(), parts
 
     def link(self):
@@ -157,8 +173,18 @@ def test_is_meaningful_before_the_first_click(reader):
     assert "Press Play" in reader.status and reader.step == 0
     assert "Both start with the same weights" in reader.page.locator(".curves .caption").inner_text()
     assert reader.page.locator(".question").inner_text() == STORIES[0]["question"]
-    assert "the teacher says 2" in reader.page.locator(".soft-targets .caption").inner_text()
-    assert reader.page.locator(".stories button").count() == 5
+    assert "The teacher says, at T = 4, 8 (" in reader.page.locator(".stage .caption").inner_text()
+    assert reader.page.locator(".stories button").count() == len(STORIES)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("motion", ["no-preference", "reduce"])
+def test_the_page_opens_with_a_run_that_nobody_asked_for(reader, motion):
+    reader.page.emulate_media(reduced_motion=motion)
+    reader.open(f"{reader.file}#").wait("Finished.")
+    assert "In this run the distilled student ends" in reader.page.locator(".reply").inner_text()
+    reader.button("Was it luck? Run 30 seeds").wait_for()
+    assert reader.step == 600 and reader.page.locator(".curves .stop").count() == 1
 
 
 @pytest.mark.browser
@@ -167,36 +193,71 @@ def test_a_story_asks_plays_and_answers(reader, story):
     reader.fast().button(story["title"]).click()
     assert "What do you expect?" in reader.status and reader.step == 0
     assert reader.page.locator(".question").inner_text() == story["question"]
+    assert reader.place == "Guess"
     reader.button("worse").click()
-    assert "You expect: worse." in reader.page.locator(".reply").inner_text()
+    assert "You expect: worse." in reader.page.locator(".reply").inner_text() and reader.place == "Run"
     reader.wait("Finished.")
+    reader.wait("Verdict", "[aria-current]")
     reply = reader.page.locator(".reply").inner_text()
-    assert reply.endswith(story.get("why", "points."))
-    found = re.findall(r"([\d.]+) %|([+−\d.]+) points", reply.removesuffix(story.get("why", "")))
-    hard, soft, gain, stopped, beside = (float((share or gain).replace("−", "-")) for share, gain in found)
-    came = "better" if gain > 1 else "worse" if gain < -1 else "about the same"
-    assert reply.startswith(f"You expected: worse. In this run it is {came} on the ")
-    # What a reader subtracts is what stands there.
-    assert soft - hard == pytest.approx(gain, abs=1e-6)
-    assert soft - stopped == pytest.approx(beside, abs=1e-6)
-    came = "better" if beside > 1 else "worse" if beside < -1 else "about the same"
-    assert f"against that, the distilled student is {came}, " in reply
+    soft, hard, stopped = (float(share) for share in re.findall(r"([\d.]+) %", reply))
+    came = outcome(soft, hard)
+    rightly = "right" if came == "worse" else "wrong"
+    assert reply.startswith(
+        f"Your guess, worse, was {rightly}. In this run the distilled student ends {came} on "
+    )
+    beside = outcome(soft, stopped)
+    assert reply.endswith(f", it is {beside}{' too' if beside == came else ''}.")
     # The step is the one that is marked on the curve and told below it.
-    marks = reader.page.locator(".curves .stop title").evaluate_all("(all) => all.map((t) => t.textContent)")
-    step = int(re.search(r"best validation step, (\d+), the label-only", reply)[1])
-    assert len(marks) == 2 and marks[0].startswith(f"label-only student, best validation step {step}: ")
-    assert f"validation images, {step} (label-only)" in reader.page.locator(".curves .caption").inner_text()
+    mark = reader.page.locator(".curves .stop title").text_content()
+    step = int(re.search(r"stopped at its best step, (\d+) ", reply)[1])
+    assert mark.startswith(f"label-only student, best validation step {step}: ")
+    assert f"validation images, {step}." in reader.page.locator(".curves .caption").inner_text()
     if story["measure"] == "recall":
         assert hard == 0 and soft > 40
+        assert "Test image" in reader.page.locator(".stage .caption").inner_text()
+        reader.tab("Digit by digit")
         assert "no 3" in reader.page.locator(".classes svg").text_content()
-        assert ", a 3." in reader.page.locator(".soft-targets .caption").inner_text()
     else:
-        assert marks[0].endswith(f": {stopped:.1f} %")
-    # The number is said once.
-    gain = re.search(r"[+−\d.]+ points", reply)[0]
-    # Where both rivals have the same, they are two numbers that look alike.
-    times = 2 if stopped == hard else 1
-    assert reader.page.locator(".kdviz-playground").inner_text().count(f" {gain}") == times
+        assert mark.endswith(f": {stopped:.1f} %")
+    # What a reader subtracts is what stands there, once and in large figures.
+    score = reader.page.locator(".score").inner_text().replace("−", "-")
+    gains = [float(gain) for gain in re.findall(r"[+-]?\d+\.\d", score)]
+    assert gains == pytest.approx([soft - hard, soft - stopped], abs=1e-6)
+    assert "points" not in reply
+
+
+def outcome(soft, rival):
+    return "better" if soft - rival > 1 + 1e-9 else "worse" if soft - rival < -1 - 1e-9 else "about the same"
+
+
+@pytest.mark.browser
+def test_a_story_is_a_path_that_leads_to_the_next(reader):
+    # With smaller students that learn faster.
+    reader.open(f"{reader.file}#story=few-labels&labels=10&width=4").fast()
+    assert reader.main == []
+    reader.button("better").click()
+    reader.wait("Finished.")
+    reader.button("Was it luck? Run 30 seeds").click()
+    reader.wait("Was it luck?", "[aria-current]")
+    assert reader.main == ["Stop"]
+    reader.wait("Done in", ".seeds .caption")
+    assert reader.page.locator(".seeds svg circle title").count() == 60
+    reader.button("Why?").click()
+    assert reader.place == "Why" and reader.main == ["Next: The missing 3"]
+    reader.button("Next: The missing 3").click()
+    assert reader.place == "Guess" and reader.page.locator(".question").inner_text() == STORIES[1]["question"]
+
+
+@pytest.mark.browser
+def test_why_is_told_after_the_verdict_and_only_of_the_storys_own_settings(reader):
+    reader.fast().open(f"{reader.file}#story=noisy-labels&label_noise=0.6&labels=1200&width=64&hide=seeds")
+    reader.fast().button("worse").click()
+    reader.wait("Finished.")
+    assert STORIES[2]["why"] not in reader.page.locator(".reply").inner_text()
+    reader.button("Why?").click()
+    assert reader.page.locator(".reply").inner_text().endswith(STORIES[2]["why"])
+    reader.control("Temperature T").press("ArrowRight")
+    assert STORIES[2]["why"] not in reader.page.locator(".reply").inner_text()
 
 
 @pytest.mark.browser
@@ -229,6 +290,7 @@ def test_play_pause_step_and_reset_by_keyboard(reader):
         ("Unlabelled images too", "Space", "Unlabelled images too is now on: back to step 0, paused."),
         ("Wrong labels", "ArrowDown", "Wrong labels is now 20 %: back to step 0, paused."),
         ("Digit left out", "ArrowDown", "Digit left out is now 0: back to step 0, paused."),
+        ("Teacher stopped early", "Space", "Teacher stopped early is now on: back to step 0, paused."),
         ("Permuted dark knowledge", "Space", "Permuted dark knowledge is now on: back to step 0, paused."),
         ("Seed", "ArrowUp", "Seed is now 1: back to step 0, paused."),
         ("Temperature T", "ArrowRight", "Temperature T is now 5; the students go on with it."),
@@ -283,7 +345,8 @@ def test_its_own_link_leads_back_to_the_same_state_and_accuracies(reader):
     reader.control("Weight of the teacher").press("Home")
     reader.control("Learning rate").select_option("0.01")
     reader.page.wait_for_timeout(200)
-    reader.page.locator(".strip canvas").last.press("ArrowRight")
+    reader.tab("Images")
+    reader.page.locator(".images canvas").last.press("ArrowRight")
     reader.page.wait_for_timeout(500)
     half_way, link = reader.seen(), reader.link()
     assert (
@@ -388,16 +451,9 @@ def test_the_axis_of_accuracies_begins_where_the_race_is(reader):
 
 
 @pytest.mark.browser
-def test_one_button_stands_out(reader):
-    blue = reader.page.locator("button").evaluate_all(
-        """(all) => all.filter((one) => getComputedStyle(one).backgroundColor === "rgb(0, 114, 178)")
-          .map((one) => one.textContent)"""
-    )
-    assert blue == ["Play"]
-
-
-@pytest.mark.browser
 def test_a_digit_drawn_by_pointer_is_read_by_all_three(reader):
+    reader.tab("Draw your own digit")
+    reader.page.locator(".draw canvas").scroll_into_view_if_needed()
     box = reader.page.locator(".draw canvas").bounding_box()
     mouse = reader.page.mouse
     ring = [
@@ -418,7 +474,7 @@ def test_a_digit_drawn_by_pointer_is_read_by_all_three(reader):
     mouse.up()
     reader.wait("The teacher reads 0", ".draw .caption")
     reader.wait("The teacher reads 0")
-    assert "Your drawing" in reader.page.locator(".soft-targets .caption").inner_text()
+    assert "Your drawing" in reader.page.locator(".stage .caption").inner_text()
     reader.button("Clear").click()
     reader.wait("Draw a digit", ".draw .caption")
     field = reader.page.locator(".draw canvas")
@@ -433,6 +489,7 @@ def test_a_digit_drawn_by_pointer_is_read_by_all_three(reader):
     "stroke", [[(0.5, 0.1), (0.5, 0.9)], [(0.3, 0.3), (0.5, 0.1), (0.5, 0.9)]], ids=["plain", "with a flag"]
 )
 def test_a_thin_one_is_read_as_a_one(reader, stroke):
+    reader.tab("Draw your own digit")
     field = reader.page.locator(".draw canvas")
     field.scroll_into_view_if_needed()
     box, mouse = field.bounding_box(), reader.page.mouse
@@ -447,24 +504,32 @@ def test_a_thin_one_is_read_as_a_one(reader, stroke):
 
 @pytest.mark.browser
 def test_the_image_under_the_pointer_is_the_one_told(reader):
-    strip = reader.page.locator(".strip canvas").last
+    reader.tab("Images")
+    strip = reader.page.locator(".images canvas").last
+    strip.scroll_into_view_if_needed()
     box = strip.bounding_box()
     reader.page.mouse.move(box["x"] + box["width"] * 6.5 / 12, box["y"] + box["height"] * 0.25)
-    reader.wait(", a 3.", ".soft-targets .caption")
-    frame = reader.page.locator(".soft-targets svg rect").last.get_attribute("y")
+    reader.wait(", a 3.", ".stage .caption")
+    assert "a test image" in reader.page.locator(".stage svg").text_content()
     strip.press("ArrowRight")
     strip.press("ArrowRight")
-    reader.wait(", a 4.", ".soft-targets .caption")
+    reader.wait(", a 4.", ".stage .caption")
     reader.wait(", a 4.")
-    assert reader.page.locator(".soft-targets svg rect").last.get_attribute("y") != frame
+    # In a test nobody is told anything.
+    bands = reader.page.locator(".stage .band").evaluate_all(
+        "(all) => all.map((b) => b.getAttribute('opacity'))"
+    )
+    assert bands == ["0", "0", "0"]
 
 
 @pytest.mark.browser
 def test_a_pointer_that_wanders_over_many_images_is_no_trouble(reader):
-    box = reader.page.locator(".strip canvas").last.bounding_box()
+    reader.tab("Images")
+    reader.page.locator(".images canvas").last.scroll_into_view_if_needed()
+    box = reader.page.locator(".images canvas").last.bounding_box()
     for place in range(300):
         reader.page.mouse.move(box["x"] + box["width"] * (place % 12 + 0.5) / 12, box["y"] + 5)
-    reader.wait("Test image", ".soft-targets .caption")
+    reader.wait("Test image", ".stage .caption")
     reader.page.wait_for_timeout(500)
     assert reader.page.url == reader.link()
 
@@ -479,9 +544,8 @@ def test_who_is_who_is_told_by_more_than_colour(reader):
         "(all) => all.map((line) => line.getAttribute('stroke-dasharray'))"
     )
     assert len(set(dashes)) == 2 and None not in dashes
-    assert reader.page.locator(".legend li").all_inner_texts() == [
-        "teacher", "label-only student", "distilled student",
-    ]  # fmt: skip
+    names = reader.page.locator(".stage .frame text:nth-of-type(1)").all_text_contents()
+    assert names == ["Teacher", "Label", "Label-only student", "Distilled student"]
     reader.page.locator(".about summary").click()
     assert (
         "397 test images that neither teacher nor students learned from"
@@ -500,7 +564,7 @@ def test_never_scrolls_sideways(reader, width):
     outside = reader.page.evaluate(
         """() => [...document.querySelectorAll(".kdviz-playground *:not(.patterns *)")].filter((part) => {
           const box = part.getBoundingClientRect();
-          return box.width && (box.right > innerWidth + 0.5 || box.left < -0.5);
+          return box.width && !part.closest(".stories") && (box.right > innerWidth + 0.5 || box.left < -0.5);
         }).map((part) => part.outerHTML.slice(0, 80))"""
     )
     assert outside == []
@@ -582,24 +646,28 @@ def test_keys_stay_its_own_in_jupyterlab(context, tmp_path):
 
 @pytest.mark.browser
 def test_every_bar_of_what_they_say_tells_whose_it_is(reader):
-    told = reader.page.locator(".soft-targets svg rect title").evaluate_all(
+    told = reader.page.locator(".stage svg rect title").evaluate_all(
         "(all) => all.map((title) => title.textContent)"
     )
-    assert len(told) == 30 and "teacher, digit 2: " in " ".join(told)
-    for who in ("teacher", "label-only student", "distilled student"):
+    assert len(told) == 40 and "label, digit 8: 100.0 %" in told
+    for who in ("teacher", "label,", "label-only student", "distilled student"):
         shares = [float(re.search(r"([\d.]+) %", text)[1]) for text in told if text.startswith(who)]
         assert len(shares) == 10 and sum(shares) == pytest.approx(100, abs=0.5)
+    reader.tab("Digit by digit")
     ticks = reader.page.locator(".classes line title").evaluate_all("(all) => all.map((t) => t.textContent)")
     assert len(ticks) == 10 and all(text.startswith(f"teacher, digit {n}: ") for n, text in enumerate(ticks))
 
 
 @pytest.mark.browser
 def test_what_they_learn_from_is_told_and_drawn(reader):
+    reader.tab("What they learn from")
     told = reader.page.locator(".lesson .caption")
     assert told.inner_text().endswith("labels weigh 10 %, the teacher's answers (T = 4) 90 %.")
-    white, blue = (reader.page.locator(".lesson svg rect").nth(place) for place in (2, 3))
-    share = [float(bar.get_attribute("width")) for bar in (white, blue)]
-    assert share[0] / sum(share) == pytest.approx(0.1, abs=0.01)
+    # On the stage each flow is as broad as it counts: the teacher, and the label to either student.
+    bands = reader.page.locator(".stage .band").evaluate_all(
+        "(all) => all.map((b) => b.getAttribute('stroke-width'))"
+    )
+    assert [(float(band) - 1) / 15 for band in bands] == pytest.approx([0.9, 0.1, 1], abs=0.01)
     assert reader.page.locator(".lesson .strip-title").inner_text() == "20 labelled images"
     before = reader.page.locator(".lesson canvas").evaluate("(canvas) => canvas.toDataURL()")
     reader.page.locator(".more summary").click()
@@ -616,17 +684,35 @@ def test_what_they_learn_from_is_told_and_drawn(reader):
 
 
 @pytest.mark.browser
-def test_on_a_phone_a_press_shows_the_curves(reader):
+def test_on_a_phone_a_press_shows_the_stage(reader):
     reader.page.set_viewport_size({"width": 360, "height": 740})
-    curves = reader.page.locator(".curves svg").first
-    bottom = "(picture) => picture.getBoundingClientRect().bottom"
-    assert curves.evaluate(bottom) > 740
+    reader.button("better").scroll_into_view_if_needed()
+    reader.page.mouse.wheel(0, 400)
     reader.button("better").click()
-    reader.page.wait_for_timeout(200)
-    assert curves.evaluate(bottom) <= 741
-    # And beside them the button that stops.
-    assert reader.button("Pause").evaluate("(button) => button.getBoundingClientRect().top") > 0
-    reader.button("Pause").click()
+    places = "(part) => { const box = part.getBoundingClientRect(); return [box.top, box.bottom]; }"
+    reader.page.wait_for_function("document.querySelector('.stage svg').getBoundingClientRect().top >= -1")
+    assert reader.page.locator(".stage svg").evaluate(places)[1] <= 741
+    # And near it the button that stops.
+    assert reader.button("Pause the run").evaluate(places)[1] <= 741
+    reader.button("Pause the run").click()
+
+
+@pytest.mark.browser
+def test_the_temperature_melts_what_the_teacher_says(reader):
+    bars = reader.page.locator(".stage .frame").first.locator("rect[x]")
+
+    def tallest():
+        return max(
+            float(bar) for bar in bars.evaluate_all("(all) => all.map((b) => b.getAttribute('height'))")
+        )
+
+    reader.control("Temperature T").press("Home")
+    reader.wait("Temperature T is now 0.5")
+    reader.page.locator(".stage .caption", has_text="T = 0.5").wait_for()
+    hard = tallest()
+    reader.control("Temperature T").press("End")
+    reader.page.locator(".stage .caption", has_text="T = 20").wait_for()
+    assert hard > 3 * tallest()
 
 
 @pytest.mark.browser
@@ -657,8 +743,8 @@ def opened(page, folder, explorer):
         encoding="utf-8",
     )
     page.goto((folder / "notebook.html").as_uri())
-    page.locator(".counter", has_text="step 0").wait_for()
-    classes = {"soft_targets": ".soft-targets", "link": ".share", "stories": ".stories"}
+    page.locator(".counter", has_text="step").wait_for()
+    classes = {"link": ".share", "stories": ".stories"}
     places = {part: classes.get(part, f".{part}") for part in PARTS if part not in DEFAULTS}
     places |= {name: f"[data-control={name}]" for name in DEFAULTS}
     return {part for part, place in places.items() if page.locator(place).count()}

@@ -8,7 +8,13 @@ import torch
 
 import kdviz.explorers
 from kdviz.explorers.base import bundle
-from kdviz.explorers.playground_explorer import TEACHER_STEPS, packed, playground_data, playground_teacher
+from kdviz.explorers.playground_explorer import (
+    STORIES,
+    TEACHER_STEPS,
+    packed,
+    playground_data,
+    playground_teacher,
+)
 from kdviz.losses.response import cross_entropy, soft_targets
 from kdviz.models import mlp
 from kdviz.training.updates import cosine
@@ -18,7 +24,7 @@ pytestmark = pytest.mark.browser
 ENGINE = Path(kdviz.explorers.__file__).parent / "playground_explorer" / "engine.js"
 FEW = {
     "labels": 50, "width": 16, "temperature": 4, "soft_weight": 0.9, "learning_rate": 0.005,
-    "unlabelled": False, "label_noise": 0, "omit": None, "permuted": False, "seed": 0,
+    "unlabelled": False, "label_noise": 0, "early_teacher": False, "omit": None, "permuted": False, "seed": 0,
 }  # fmt: skip
 LESSONS = {
     "few labels": FEW,
@@ -27,6 +33,7 @@ LESSONS = {
     "noisy": {**FEW, "labels": 1000, "label_noise": 0.4, "width": 32, "seed": 1},
     "permuted": {**FEW, "permuted": True, "labels": 100, "seed": 2},
     "no 3": {**FEW, "labels": 1200, "omit": 3, "temperature": 8, "soft_weight": 1},
+    "early": {**FEW, "early_teacher": True, "seed": 4},
     "ten labels": {**FEW, "labels": 10, "width": 8},
 }
 COMPUTE = """async ([url, packed, settings, steps]) => {
@@ -54,10 +61,8 @@ TEACHING = """async ([url, packed]) => {
   const m = await import(url), data = m.dataOf(packed);
   return {
     inputs: Array.from(data.inputs), truth: Array.from(data.truth),
-    teachers: [...data.teachers.keys()].map((noise) => ({
-      noise,
-      logits: Array.from(data.teachers.get(noise).logits),
-      labels: Array.from(data.teachers.get(noise).labels),
+    teachers: [...data.teachers].map(([name, { logits, labels }]) => ({
+      name, logits: Array.from(logits), labels: Array.from(labels),
     })),
   };
 }"""
@@ -123,11 +128,17 @@ def test_images_labels_and_teachers_arrive_as_they_were_packed(known):
     every = torch.cat([part.inputs for part in parts]).flatten(1).double()
     near(inputs_of(known), every, 1e-6)
     assert known["truth"] == torch.cat([part.labels for part in parts]).tolist()
-    assert [teacher["noise"] for teacher in known["teachers"]] == list(TEACHER_STEPS)
+    kinds = {f"{noise:g}": (noise, False) for noise in TEACHER_STEPS} | {"early": (0.0, True)}
+    assert [teacher["name"] for teacher in known["teachers"]] == list(kinds)
     for given in known["teachers"]:
-        expected = playground_teacher(given["noise"]).double()(every)
-        near(double(given["logits"], -1, 10), expected, 1e-5)
-        assert given["labels"] == playground_data(given["noise"]).train.labels.tolist()
+        noise, early = kinds[given["name"]]
+        near(double(given["logits"], -1, 10), playground_teacher(noise, early).double()(every), 1e-5)
+        assert given["labels"] == playground_data(noise).train.labels.tolist()
+
+
+def teacher_of(known, settings):
+    name = "early" if settings["early_teacher"] else f"{settings['label_noise']:g}"
+    return next(teacher for teacher in known["teachers"] if teacher["name"] == name)
 
 
 def test_the_teacher_saw_no_test_image():
@@ -136,6 +147,9 @@ def test_the_teacher_saw_no_test_image():
     # Half precision costs it nothing that would show.
     right = playground_teacher()(data.test.inputs).argmax(1) == data.test.labels
     assert right.double().mean() > 0.95
+    # The one that stops early misreads as many as its story says.
+    early = playground_teacher(early=True)(data.test.inputs).argmax(1) == data.test.labels
+    assert f"about {100 * (1 - early.double().mean()):.0f} images in 100" in STORIES[-2]["question"]
 
 
 def test_first_loss_and_gradient_are_torchs(students, known):
@@ -191,7 +205,7 @@ def test_both_start_alike_and_see_the_same_batches(students):
 
 def test_the_students_see_what_they_should(students, known):
     settings, both = students
-    truth, given = known["truth"], next(t for t in known["teachers"] if t["noise"] == settings["label_noise"])
+    truth, given = known["truth"], teacher_of(known, settings)
     seen = [row for row in range(1200) if truth[row] != settings["omit"]]
     for student in both:
         assert set(student["rows"]) <= set(seen) and len(set(student["rows"])) == len(student["rows"])
@@ -208,7 +222,7 @@ def test_the_students_see_what_they_should(students, known):
 
 def test_teachers_words_are_its_own_or_in_another_order(students, known):
     settings, (_, student) = students
-    given = next(t for t in known["teachers"] if t["noise"] == settings["label_noise"])
+    given = teacher_of(known, settings)
     own = double(given["logits"], -1, 10)[student["rows"]]
     told = double(student["taught"], -1, 10)
     if not settings["permuted"]:

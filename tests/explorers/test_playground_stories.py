@@ -10,6 +10,7 @@ import torch
 from sklearn.model_selection import train_test_split
 
 from kdviz.explorers.playground_explorer import (
+    STOPS,
     STORIES,
     playground_data,
     playground_page,
@@ -62,7 +63,7 @@ def stacked(name):
     settings = story_settings(name)
     assert not settings["unlabelled"]
     data = [part_of(settings, seed) for seed in SEEDS]
-    teacher = playground_teacher(settings["label_noise"])
+    teacher = playground_teacher(settings["label_noise"], settings["early_teacher"])
     answers = [teacher(part.transfer.inputs).detach() for part in data]
     if settings["permuted"]:
         answers = [
@@ -108,7 +109,7 @@ def number(text):
 
 @pytest.fixture(scope="module")
 def told(browser, tmp_path_factory):
-    """What the page says after 30 seeds of a story, by its name."""
+    """What the page says after 30 seeds of a story, by its name; with another number of labels, too."""
     place = tmp_path_factory.mktemp("page") / "playground.html"
     place.write_text(playground_page(), encoding="utf-8")
     page = browser.new_page()
@@ -116,8 +117,11 @@ def told(browser, tmp_path_factory):
     titles = {story["name"]: story["title"] for story in STORIES}
 
     @cache
-    def tell(name):
+    def tell(name, labels=None):
         page.get_by_role("button", name=titles[name], exact=True).click()
+        if labels is not None:
+            slider = page.get_by_label("Labelled images", exact=True)
+            slider.fill(str(STOPS["labels"].index(labels)))
         page.get_by_role("button", name="Run 30 seeds").click()
         page.locator(".seeds .caption", has_text="Done in").wait_for(timeout=240_000)
         return page.locator(".seeds .caption").inner_text()
@@ -158,13 +162,12 @@ def test_a_story_ends_as_in_the_stacked_engine(told, name):
 @pytest.mark.complete
 def test_the_stories_show_what_they_are_told_for(told):
     found = {
-        name: number(
-            SENTENCE.search(told(name))[3 if name in ("few-labels", "noisy-labels", "missing-3") else 4]
-        )
+        name: number(SENTENCE.search(told(name))[4 if name in ("all-labels", "permuted") else 3])
         for name in (FIRST, *REST)
     }
     # The lower ends where distillation helps, the upper ends where it must not.
     assert found["few-labels"] > 0 and found["missing-3"] > 0 and found["noisy-labels"] > 0
+    assert found["early-teacher"] > 0 and found["as-large"] > 0
     assert found["all-labels"] < 1 and found["permuted"] < 0
 
 
@@ -178,3 +181,10 @@ def test_against_a_label_only_student_that_stops_early_the_sign_turns_only_under
     stopped = {name: found["for it against"] for name, found in ends.items()}
     assert ends["noisy-labels"]["for the distilled"][0] > 0 > stopped["noisy-labels"][1]
     assert stopped["few-labels"][0] > 0 and stopped["missing-3"][0] > 0
+
+
+@pytest.mark.browser
+@pytest.mark.complete
+def test_a_teacher_stopped_early_holds_back_a_student_with_many_labels(told):
+    few, many = (SENTENCE.search(told("early-teacher", labels)) for labels in (None, 200))
+    assert number(few[3]) > 0 > number(many[4])

@@ -15,91 +15,14 @@ import traitlets
 
 from kdviz.datasets import digits
 from kdviz.explorers.base import Explorer, allowed, bundle
+from kdviz.explorers.playground_explorer.stories import DEFAULTS, EARLY_STEPS, STOPS, STORIES, TEACHER_STEPS
 from kdviz.explorers.wire import pack
 from kdviz.schemes.supervised import teacher
 
 _HERE = Path(__file__).parent
 SPLIT = 0
-# The fraction of wrong labels, and how long its teacher trains: one that learned wrong labels by heart would
-# have nothing better to say than the labels.
-TEACHER_STEPS = {0.0: 1000, 0.2: 300, 0.4: 300, 0.6: 300}
-
-
-# Every control steps through these values.
-STOPS = {
-    "labels": [10, 20, 30, 50, 70, 100, 150, 200, 300, 500, 700, 1000, 1200],
-    "temperature": [0.5, 1, 1.5, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20],
-    "soft_weight": [twentieth / 20 for twentieth in range(21)],
-    "width": [4, 8, 16, 32, 64],
-    "unlabelled": [False, True],
-    "label_noise": list(TEACHER_STEPS),
-    "omit": [None, *range(10)],
-    "permuted": [False, True],
-    "learning_rate": [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05],
-}
-DEFAULTS = {
-    "labels": 20,
-    "temperature": 4,
-    "soft_weight": 0.9,
-    "width": 16,
-    "unlabelled": False,
-    "label_noise": 0.0,
-    "omit": None,
-    "permuted": False,
-    "learning_rate": 0.005,
-    "seed": 0,
-}
-# What a story changes of the defaults, and what its question is about: all test images, or the recall of
-# the digit that is left out. `why` stands below the verdict.
-STORIES = [
-    {
-        "name": "few-labels",
-        "title": "Few labels",
-        "question": "Two labelled images of each digit, 20 in all. Both students see only these; the "
-        "distilled one also hears what the teacher says about them. Does that help?",
-        "settings": {},
-        "measure": "accuracy",
-    },
-    {
-        "name": "missing-3",
-        "title": "The missing 3",
-        "question": "No student ever sees a 3. The distilled one hears only how much the teacher sees of a 3 "
-        "in other digits. How will it do on 3s, beside the label-only student?",
-        "settings": {"labels": 1200, "omit": 3, "width": 64, "temperature": 8, "soft_weight": 1.0},
-        "measure": "recall",
-    },
-    {
-        "name": "noisy-labels",
-        "title": "Noisy labels",
-        "question": "60 % of all labels are wrong. The teacher learned from the same wrong labels, but "
-        "stopped early, before it knew them by heart. Will its student beat a label-only student that goes "
-        "on to the end, and one that stops early too?",
-        "settings": {"labels": 1200, "label_noise": 0.6, "width": 64},
-        "measure": "accuracy",
-        "why": "The teacher's answers hold back the wrong labels because the teacher itself stopped early. "
-        "Over 30 seeds, a label-only student stopped at its best validation step ends a little above the "
-        "distilled one: what helps here is the stop. (To find it takes 200 rightly labelled images.)",
-    },
-    {
-        "name": "all-labels",
-        "title": "All the labels",
-        "question": "All 1,200 images have their right labels, the same that the teacher had. What does its "
-        "advice add?",
-        "settings": {"labels": 1200},
-        "measure": "accuracy",
-    },
-    {
-        "name": "permuted",
-        "title": "Permuted dark knowledge",
-        "question": "As in “Few labels”, but the teacher's logits of the nine other digits are shuffled for "
-        "each image. It is as sure as before; only which digits resemble each other is lost. Does "
-        "it still help?",
-        "settings": {"permuted": True},
-        "measure": "accuracy",
-    },
-]
 PARTS = [
-    *("stories", *DEFAULTS, "curves", "soft_targets", "images", "classes", "lesson"),
+    *("stories", *DEFAULTS, "stage", "curves", "images", "classes", "lesson"),
     *("draw", "seeds", "weights", "link", "about"),
 ]
 
@@ -142,14 +65,14 @@ def playground(story="few-labels", *, controls=None, hide=(), **settings):
     Parameters
     ----------
     story : the story to begin with, or None
-        "few-labels", "missing-3", "noisy-labels", "all-labels" or "permuted".
+        "few-labels", "missing-3", "noisy-labels", "all-labels", "permuted", "early-teacher" or "as-large".
     controls : names of the settings whose controls are shown; all of them by default
     hide : names of controls and views that are not shown
-        A control by the name of its setting, or "stories", "curves", "soft_targets", "images", "classes",
+        A control by the name of its setting, or "stories", "stage", "curves", "images", "classes",
         "lesson", "draw", "seeds", "weights", "link", "about".
     settings
-        labels, temperature, soft_weight, width, unlabelled, label_noise, omit, permuted, learning_rate,
-        seed: instead of the story's.
+        labels, temperature, soft_weight, width, unlabelled, label_noise, early_teacher, omit, permuted,
+        learning_rate, seed: instead of the story's.
 
     Returns
     -------
@@ -216,14 +139,18 @@ def playground_data(label_noise=0.0, omit=None):
     return digits(label_noise=label_noise, omit=omit, seed=SPLIT)
 
 
-def playground_teacher(label_noise=0.0):
-    """The teacher that the page carries: trained by kdviz, its weights rounded to half precision."""
+def playground_teacher(label_noise=0.0, early=False):
+    """A teacher that the page carries: trained by kdviz, its weights rounded to half precision.
+
+    One that is to stop early does so in any case where labels are wrong.
+    """
     if label_noise not in TEACHER_STEPS:
         known = ", ".join(f"{noise:g}" for noise in TEACHER_STEPS)
         raise ValueError(
             f"label_noise must be one of {known}, for which there is a teacher; got {label_noise!r}"
         )
-    rounded = copy.deepcopy(teacher(playground_data(label_noise), steps=TEACHER_STEPS[label_noise]))
+    steps = EARLY_STEPS if early and label_noise == 0 else TEACHER_STEPS[label_noise]
+    rounded = copy.deepcopy(teacher(playground_data(label_noise), steps=steps))
     return rounded.half().float()
 
 
@@ -240,12 +167,15 @@ def packed():
         # Pixels have 17 values, 0 to 16.
         "images": pack(16 * inputs.numpy().reshape(len(inputs), -1), "uint5", 31),
         "truth": _digits(torch.cat([part.labels for part in parts])),
-        "teachers": {f"{noise:g}": _packed_teacher(noise) for noise in TEACHER_STEPS},
+        "teachers": {
+            **{f"{noise:g}": _packed_teacher(noise) for noise in TEACHER_STEPS},
+            "early": _packed_teacher(0.0, early=True),
+        },
     }
 
 
-def _packed_teacher(noise):
-    network = playground_teacher(noise)
+def _packed_teacher(noise, early=False):
+    network = playground_teacher(noise, early)
     weights = torch.cat([part.flatten() for part in network.parameters()])
     return {
         "hidden": network.hidden1.out_features,

@@ -9,6 +9,7 @@ export const SETTINGS = [
   "width",
   "unlabelled",
   "label_noise",
+  "early_teacher",
   "omit",
   "permuted",
   "learning_rate",

@@ -1,8 +1,13 @@
 // The controls: each has a name, asks a question, and steps through the values that there are.
 
-import { html } from "../kit/elements.js";
+import { button, html } from "../kit/elements.js";
 import { clamp } from "../kit/numbers.js";
 import { percentOf } from "./drawing.js";
+import { STEPS } from "./engine.js";
+
+// Steps a second.
+export const PACES = { slow: 12, normal: 60, fast: 5000 };
+export const STEPS_AT_ONCE = 5;
 
 export const CONTROLS = [
   { name: "labels", kind: "slider", text: "Labelled images", ask: "How few are enough?" },
@@ -15,6 +20,8 @@ export const CONTROLS = [
     ask: "May the teacher also comment on images without a label?", folded: true },
   { name: "label_noise", kind: "select", text: "Wrong labels",
     ask: "What if labels are wrong, for the teacher too?", folded: true },
+  { name: "early_teacher", kind: "tick", text: "Teacher stopped early",
+    ask: "What if it is no good teacher yet? (With wrong labels it always stops early.)", folded: true },
   { name: "omit", kind: "select", text: "Digit left out", ask: "What if the students never see one digit?",
     folded: true },
   { name: "permuted", kind: "tick", text: "Permuted dark knowledge",
@@ -32,7 +39,51 @@ export function written(name, value) {
   return String(value);
 }
 
-export function makeControl({ name, kind, text, ask }, stops, change) {
+// Play, step, reset and speed, quiet beside what leads on; then the settings, the rare ones folded.
+export function controlPanel(page, shown) {
+  const play = button("Play", () => (page.playing ? page.pause() : page.play()), { title: "Space",
+    class: "play plain" });
+  const step = button("Step", () => page.stepOn(), { title: `${STEPS_AT_ONCE} batches (right arrow)`,
+    class: "plain" });
+  const reset = button("Reset", () => page.reset(), { title: "Back to step 0 (R)", class: "plain" });
+  const pace = html("select", { "aria-label": "Speed" },
+    ...Object.keys(PACES).map((name) => html("option", {}, name)));
+  pace.value = page.pace;
+  pace.addEventListener("change", () => page.setPace(pace.value));
+  const counter = html("span", { class: "counter" });
+  const meter = html("progress", { max: STEPS, value: 0, "aria-label": "Training steps done" });
+  const transport = html("div", { class: "transport" }, play, step, reset, pace,
+    html("div", { class: "count" }, counter, meter));
+  const made = CONTROLS.filter(({ name }) => shown(name)).map((control) => ({
+    ...control,
+    ...makeControl(control, page.stops[control.name], (name, value) => page.change(name, value)),
+  }));
+  const elements = (folded) => made.filter((one) => Boolean(one.folded) === folded).map((one) => one.element);
+  const summary = html("summary", {}), rare = elements(true);
+  const more = html("details", { class: "more" }, summary, html("div", { class: "folded" }, ...rare));
+  more.hidden = !rare.length;
+  return {
+    element: html("div", { class: "controls" }, html("div", { class: "main" }, transport, ...elements(false)),
+      more),
+    show(settings, defaults) {
+      for (const one of made) one.show(settings[one.name]);
+      const names = CONTROLS.filter(({ name, folded }) =>
+        folded && name !== "seed" && settings[name] !== defaults[name]
+      ).map((
+        { name, text },
+      ) => (settings[name] === true ? text : `${text}: ${written(name, settings[name])}`));
+      summary.textContent = `More settings${names.length ? ` (${names.join("; ")})` : ""}`;
+    },
+    draw({ playing, finished, step: done }) {
+      play.textContent = playing ? "Pause" : finished ? "Play again" : "Play";
+      step.disabled = finished;
+      counter.textContent = `step ${done} of ${STEPS}`;
+      meter.value = done;
+    },
+  };
+}
+
+function makeControl({ name, kind, text, ask }, stops, change) {
   const value = html("span", { class: "value" });
   const input = { slider, select, tick, number }[kind](name, stops, change);
   input.element.dataset.lmSuppressShortcuts = "true";

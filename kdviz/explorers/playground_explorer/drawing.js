@@ -1,13 +1,13 @@
 // What all views draw with: who is who, patterns, and digits as pictures.
 
-import { BASELINE, html, STUDENT, svg, TEACHER } from "../kit/elements.js";
+import { html, svg } from "../kit/elements.js";
 
-// Who is who, by colour and by line or fill.
-export const ADVISER = { name: "teacher", colour: TEACHER, dash: "", fill: TEACHER };
+// Who is who, by colour (`kit/tokens.css`) and by line or fill.
+export const ADVISER = { name: "teacher", colour: "var(--teacher)", dash: "", fill: "var(--teacher)" };
 export const STUDENTS = [
-  { name: "label-only student", short: "label-only", colour: BASELINE, dash: "2 4",
+  { name: "label-only student", short: "label-only", colour: "var(--baseline)", dash: "2 4",
     fill: "url(#kdviz-dots)" },
-  { name: "distilled student", short: "distilled", colour: STUDENT, dash: "8 4",
+  { name: "distilled student", short: "distilled", colour: "var(--student)", dash: "8 4",
     fill: "url(#kdviz-stripes)" },
 ];
 export const SIDE = 8;
@@ -22,8 +22,8 @@ export function patterns() {
   return svg(
     "svg",
     { width: 0, height: 0, "aria-hidden": "true", class: "patterns" },
-    svg("defs", {}, svg("pattern", striped, paper("#f6c7a3"), stripe)),
-    svg("defs", {}, svg("pattern", { id: "kdviz-dots", ...look }, paper("#dcdcdc"), dot)),
+    svg("defs", {}, svg("pattern", striped, paper("var(--student-soft)"), stripe)),
+    svg("defs", {}, svg("pattern", { id: "kdviz-dots", ...look }, paper("var(--baseline-soft)"), dot)),
   );
 }
 

@@ -46,14 +46,13 @@ export function dataOf(packed) {
   const mean = new Float64Array(PIXELS), inputs = new Float64Array(grey.length);
   for (let i = 0; i < packed.train * PIXELS; i++) mean[i % PIXELS] += grey[i] / 16 / packed.train;
   for (let i = 0; i < grey.length; i++) inputs[i] = grey[i] / 16 - mean[i % PIXELS];
-  const noises = Object.keys(packed.teachers).map(Number);
-  const teachers = new Map(noises.map((noise) => [noise, teacher(packed, noise, inputs)]));
+  const names = Object.keys(packed.teachers);
+  const teachers = new Map(names.map((name) => [name, teacher(packed.teachers[name], inputs)]));
   return { grey, mean, inputs, truth, train: packed.train, test: packed.test, teachers };
 }
 
 // A teacher, the labels it learned from (and its students do), and, once asked for, its answers.
-function teacher(packed, noise, inputs) {
-  const { weights, labels, hidden } = packed.teachers[noise];
+function teacher({ weights, labels, hidden }, inputs) {
   const net = network(hidden, unpack(weights).values);
   let cached;
   return {
@@ -64,6 +63,11 @@ function teacher(packed, noise, inputs) {
       return cached;
     },
   };
+}
+
+// The teacher of these settings. One that learned from wrong labels was always stopped early.
+export function teacherOf(data, { label_noise, early_teacher }) {
+  return data.teachers.get(early_teacher && label_noise === 0 ? "early" : String(label_noise));
 }
 
 // --- A network with one hidden layer of rectified units. ---
@@ -233,9 +237,17 @@ function permute(logits, label, next) {
   return made;
 }
 
+// What the teacher says to the distilled student of a training image.
+export function toldOf(data, settings, row, label) {
+  const said = teacherOf(data, settings).logits.slice(row * CLASSES, (row + 1) * CLASSES);
+  if (!settings.permuted) return said;
+  const kept = label === UNLABELLED ? best(said, 0) : label;
+  return permute(said, kept, random(settings.seed, `image ${row}`));
+}
+
 // The lessons of both students: training rows, labels (-1: unknown) and what the teacher says.
 export function lessons(data, settings) {
-  const { labels: given, logits } = data.teachers.get(settings.label_noise);
+  const { labels: given } = teacherOf(data, settings);
   const every = Array.from({ length: data.train }, (_, row) => row);
   const seen = every.filter((row) => data.truth[row] !== settings.omit);
   const few = labelled(seen, data.truth, settings.labels, settings.seed);
@@ -243,14 +255,8 @@ export function lessons(data, settings) {
   const lesson = (rows) => {
     const labels = rows.map((row) => (known.has(row) ? given[row] : UNLABELLED));
     const taught = new Float64Array(rows.length * CLASSES);
-    rows.forEach((row, i) => taught.set(toldOf(row, labels[i]), i * CLASSES));
+    rows.forEach((row, i) => taught.set(toldOf(data, settings, row, labels[i]), i * CLASSES));
     return { rows, labels, taught };
-  };
-  const toldOf = (row, label) => {
-    const said = logits.slice(row * CLASSES, (row + 1) * CLASSES);
-    if (!settings.permuted) return said;
-    const kept = label === UNLABELLED ? best(said, 0) : label;
-    return permute(said, kept, random(settings.seed, `image ${row}`));
   };
   const baseline = lesson(few);
   return [baseline, settings.unlabelled ? lesson(seen) : baseline];

@@ -1,7 +1,7 @@
 // Run 30 seeds: one run may be luck, thirty say how sure the gain is.
 
 import { chart, scale, ticksOf } from "../kit/chart.js";
-import { button, html, INK, svg, words } from "../kit/elements.js";
+import { button, html, svg, words } from "../kit/elements.js";
 import { mean, signed } from "../kit/numbers.js";
 import { card, percentOf, STUDENTS } from "./drawing.js";
 import { DISTILLED, LABEL_ONLY } from "./engine.js";
@@ -64,12 +64,12 @@ function intervalSentence(found, what) {
 }
 
 // `tell` speaks in the page's live region: once at the end, not thirty times on the way.
-export function seedsView(page, tell) {
+// `moved` hears when they begin and end.
+export function seedsView(page, tell, moved) {
   const width = 390, height = 270;
   const picture = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img" });
-  const run = button(`Run ${SEEDS} seeds`, () => (running ? stop("Stopped.") : start()), {
-    class: "run-seeds plain",
-  });
+  const toggle = () => (running ? stop("Stopped.") : start());
+  const run = button(`Run ${SEEDS} seeds`, toggle, { class: "run-seeds plain" });
   const bar = html("progress", { max: SEEDS, value: 0, "aria-label": "Seeds that are finished" });
   const told = html("p", { class: "caption" });
   let running = null, results = [], of = null, problem = "";
@@ -88,6 +88,7 @@ export function seedsView(page, tell) {
       else show();
     });
     show();
+    moved();
   }
 
   function stop(why) {
@@ -96,6 +97,7 @@ export function seedsView(page, tell) {
     problem = why;
     show();
     tell(results.length === SEEDS ? `${why} What came out stands below “Was it luck?”` : why);
+    moved();
   }
 
   function show() {
@@ -135,7 +137,12 @@ export function seedsView(page, tell) {
   return {
     element: card("seeds", "Was it luck?", html("div", { class: "run" }, run, bar), picture, told),
     draw: () => of && sameRecipe(of, page.settings) === (picture.getAttribute("opacity") !== "1") && show(),
-    results: () => results,
+    toggle,
+    // Of the present settings: "none", "running" or "done".
+    state() {
+      if (!of || !sameRecipe(of, page.settings)) return "none";
+      return running ? "running" : results.length === SEEDS ? "done" : "none";
+    },
     close: () => running?.stop(),
   };
 }
@@ -166,7 +173,7 @@ function drawPairs(picture, results, width, height, omit) {
   const lines = shown.flatMap((values) =>
     [0, 1].map((from) =>
       svg("line", { x1: columns[from], x2: columns[from + 1], y1: plot.y(values[from]),
-        y2: plot.y(values[from + 1]), stroke: "#bbb" })
+        y2: plot.y(values[from + 1]), stroke: "var(--line)" })
     )
   );
   const pairs = [
@@ -208,14 +215,19 @@ function drawGains(results, measure, from, to, floor) {
       words(x(tick), floor + 22, signed(tick, 0), quiet)
     ),
   );
-  drawn.push(svg("line", { x1: x(0), x2: x(0), y1: 26, y2: floor, stroke: INK, "stroke-dasharray": "2 3" }));
-  drawn.push(svg("line", { x1: from, x2: to, y1: floor, y2: floor, stroke: "#999" }));
+  drawn.push(
+    svg("line", { x1: x(0), x2: x(0), y1: 26, y2: floor, stroke: "var(--ink)", "stroke-dasharray": "2 3" }),
+  );
+  drawn.push(svg("line", { x1: from, x2: to, y1: floor, y2: floor, stroke: "var(--edge)" }));
   const heights = new Map();
   gains.forEach((gain, i) => {
     const column = Math.round(x(gain) / 8), stacked = heights.get(column) ?? 0;
     heights.set(column, stacked + 1);
     const told = `seed ${results[i].seed}: ${signed(gain)} points`;
-    drawn.push(mark(DISTILLED, column * 8, floor - 8 - stacked * Math.min(9, 120 / gains.length + 4), told));
+    const dot = mark(DISTILLED, column * 8, floor - 8 - stacked * Math.min(9, 120 / gains.length + 4), told);
+    // The one that has just come falls in.
+    if (i === gains.length - 1) dot.setAttribute("class", "new");
+    drawn.push(dot);
   });
   if (!gains.length) return drawn;
   const row = { x, middle: (from + to) / 2 };
@@ -229,7 +241,7 @@ function drawMean({ mean, low, high }, y, { x, middle, rival }) {
   if (low !== undefined) {
     drawn.push(svg("line", { x1: x(low), x2: x(high), y1: y, y2: y, stroke, "stroke-width": 5 }));
   }
-  drawn.push(svg("circle", { cx: x(mean), cy: y, r: 5, fill: "#fff", stroke, "stroke-width": 2.5 }));
+  drawn.push(svg("circle", { cx: x(mean), cy: y, r: 5, class: "paper", stroke, "stroke-width": 2.5 }));
   drawn.push(words(middle, y + 19, `${signed(mean)} ${rival}`, { class: "halo", "text-anchor": "middle" }));
   return drawn;
 }

@@ -1,44 +1,33 @@
 // The page: one pair of students, what a reader may do with it, and the views that follow.
 
-import { button, html, svg } from "../kit/elements.js";
-import { signed } from "../kit/numbers.js";
+import { button, html } from "../kit/elements.js";
 import { fromAddress, toAddress } from "./address.js";
-import { CONTROLS, makeControl, written } from "./controls.js";
+import { controlPanel, CONTROLS, PACES, STEPS_AT_ONCE, written } from "./controls.js";
 import { drawDigitView } from "./draw_digit.js";
-import { ADVISER, patterns, percentOf, shownGain, SIDE, STUDENTS } from "./drawing.js";
-import { dataOf, examine, initial, LABEL_ONLY, labelled, LIVE, network, PIXELS, STEPS } from "./engine.js";
-import { SEEDS, seedsView } from "./seeds_view.js";
+import { patterns, percentOf, shownGain } from "./drawing.js";
+import { dataOf, examine, initial, LABEL_ONLY, labelled, LIVE, network, PIXELS, STEPS, teacherOf,
+  toldOf } from "./engine.js";
+import { aboutPart, headOf } from "./head.js";
+import { raceView } from "./race.js";
+import { seedsView } from "./seeds_view.js";
+import { lessonImage, stageView } from "./stage.js";
+import { storyPath } from "./story.js";
+import { tabbed } from "./tabs.js";
 import { recall } from "./trainer.js";
-import { classesView, curvesView, imagesView, lessonView, softTargetsView, weightsView } from "./views.js";
+import { classesView, imagesView, lessonView, weightsView } from "./views.js";
 import { startTrainer } from "./workers.js";
 
-const PACES = { slow: 12, normal: 60, fast: 5000 };
-const STEPS_AT_ONCE = 5;
+// The steps a second of the run with which the page opens.
+const OPENING = 200;
 const FOCUSABLE = "button, input, select, summary, canvas[tabindex]";
-
-function about({ truth, train, test, teachers }) {
-  return (
-    `The task is to read handwritten digits of ${SIDE} × ${SIDE} pixels. The teacher, a network with ` +
-    `${teachers.get(0).net.hidden} ` +
-    `hidden units, has learned from ${train} labelled images and then stands still. The two students are smaller. They start ` +
-    "with the same weights and meet the same images in the same batches (with unlabelled images, the distilled student " +
-    "meets more). The label-only student learns from labels alone; the distilled student also tries to match the teacher's " +
-    "probabilities, made softer by the temperature T. Its loss is (1 − w) × cross-entropy + w × T² × KL divergence, where " +
-    `w is the weight of the teacher. Both take ${STEPS} steps of Adam, whose learning rate falls along a cosine. All accuracies are measured on ` +
-    `${test} test images that neither teacher nor students learned from. A student's best step is ` +
-    `chosen on ${truth.length - train - test} other ` +
-    "images, the validation images (without the digit that is left out), and measured on the test images. In every picture blue and solid is " +
-    "the teacher, grey and dotted the label-only student, orange and dashed or striped the distilled student. Wrong labels " +
-    "are wrong for the teacher too; that teacher stopped early, before it knew them by heart. A single run may be luck: " +
-    `that is what the ${SEEDS} seeds are for.`
-  );
-}
 
 // Of two percentages, how the second is beside the first.
 function compared(first, second) {
   const gain = shownGain(first, second);
   return gain > 1 ? "better" : gain < -1 ? "worse" : "about the same";
 }
+
+const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 function render({ model, el }) {
   const page = new Playground(model);
@@ -75,13 +64,17 @@ class Playground {
     this.prediction = null;
     this.hidden = hide;
     const known = image !== null && image >= 0 && image < this.data.test;
-    this.image = this.#testImage(known ? image : this.#firstImage());
+    // None chosen: at each beginning an image that the students learn from.
+    this.image = known ? this.#testImage(image) : null;
+    // In a notebook the page around it asks for a guess first.
+    this.fresh = this.standalone && fresh && this.story !== null && !this.changed();
     this.complaint = problems.length ? `The link holds what cannot be used: ${problems.join(", ")}. ` : "";
   }
 
   open() {
     this.#begin(this.replay.step, this.replay.changes);
     this.#tell(`${this.complaint}Press Play, or choose a story.`);
+    if (this.fresh) this.#playWhenSeen();
     if (this.standalone) {
       this.onHash = () => {
         if (location.hash.slice(1) === this.written) return;
@@ -95,8 +88,23 @@ class Playground {
     this.model.on("change:settings", this.onSettings);
   }
 
+  // Nobody meets an empty picture: the first story plays by itself, or stands there finished.
+  #playWhenSeen() {
+    const { run } = this;
+    this.seen = new IntersectionObserver(([{ isIntersecting }]) => {
+      if (!isIntersecting) return;
+      this.seen.disconnect();
+      if (this.run !== run || this.step > 0 || this.playing) return;
+      this.#tell("One run of the first story, with nobody's guess.");
+      if (calm()) this.#begin(STEPS);
+      else this.#play(OPENING);
+    });
+    this.seen.observe(this.element);
+  }
+
   close() {
     this.closed = true;
+    this.seen?.disconnect();
     clearTimeout(this.addressing);
     this.trainer.close();
     this.views.forEach((view) => view.close?.());
@@ -113,7 +121,7 @@ class Playground {
     this.changes = changes;
     this.step = 0;
     this.playing = until > 0;
-    this.finished = false;
+    [this.finished, this.why] = [false, false];
     const net = initial(this.start.width, this.start.seed);
     this.begun = net.weights;
     this.nets = [net, net];
@@ -122,19 +130,20 @@ class Playground {
     this.records = [{ step: 0, accuracy: [exam.accuracy, exam.accuracy], loss: [exam.loss, exam.loss] }];
     this.stopped = [{ step: 0, ...exam }, { step: 0, ...exam }];
     this.taught = this.#taught();
-    this.teacher = this.data.teachers.get(this.start.label_noise).net;
+    const adviser = teacherOf(this.data, this.start);
+    this.teacher = adviser.net;
+    if (!this.image || this.image.lesson) this.image = this.#lessonImage(adviser);
     const teacherExam = examine(this.teacher, this.data);
     [this.teacherSaid, this.teacherAccuracy] = [teacherExam.said, teacherExam.accuracy];
     this.#ask({ wish: "begin", settings: this.start, changes, until, run: this.run });
-    this.#showControls();
-    this.#showStory();
+    this.#show();
     this.#write();
     this.#draw();
   }
 
   // Which training images the students meet with a label, and how many of the labels are wrong.
   #taught() {
-    const { data, start } = this, { labels: given } = data.teachers.get(start.label_noise);
+    const { data, start } = this, { labels: given } = teacherOf(data, start);
     const seen = Array.from({ length: data.train }, (_, row) => row).filter((row) =>
       data.truth[row] !== start.omit
     );
@@ -164,46 +173,76 @@ class Playground {
     if (told.turn === this.turn) this.playing = told.playing;
     if (told.done && !this.finished) this.#finish();
     else if (stopped) this.#tell(`Paused at step ${told.step}.`);
-    if (!this.playing) this.#write();
+    if (!this.playing) {
+      this.path?.show();
+      this.#write();
+    }
     this.#soon();
   }
 
   #finish() {
     this.finished = true;
-    // A number stands in one place: with the story's question, where there is one.
-    const replied = this.story && this.storyPart;
-    this.#tell(`Finished. ${replied ? "What came out stands below the question." : this.#verdict()}`);
-    this.#answer();
+    const { omit } = this.start;
+    // What the question is about: at last one of the digits that no student met.
+    if (omit !== null && this.image.lesson) this.image = this.#testImage(this.#firstOf(omit));
+    // The verdict stands in one place: below the story's question, where there is one.
+    this.#tell(`Finished.${this.story && this.path ? "" : ` ${this.#verdict()}`}`);
+    this.path?.show();
   }
 
-  // What came out against both rivals: the label-only student at its end, and at its best validation step.
-  #verdict() {
+  // The percentages that the question is about: of both students, and of the label-only one at its best
+  // validation step.
+  result() {
     const { omit } = this.start, onDigit = this.story?.measure === "recall" && omit !== null;
     const right = ({ said, accuracy }) => (onDigit ? recall(said, this.data, omit) : accuracy);
-    const [hard, soft] = this.said.map((said, who) =>
-      right({ said, accuracy: this.records.at(-1).accuracy[who] })
-    );
-    const stop = this.stopped[LABEL_ONLY], stopped = right(stop);
-    const where = onDigit ? `on the ${omit}s that it never saw` : "on the test images";
-    return (
-      `In this run it is ${compared(hard, soft)} ${where}: ${percentOf(hard)} (label-only) and ` +
-      `${percentOf(soft)} (distilled), ${
-        signed(shownGain(hard, soft))
-      } points. Stopped at its best validation step, ${stop.step}, ` +
-      `the label-only student has ${percentOf(stopped)}: against that, the distilled student is ` +
-      `${compared(stopped, soft)}, ${signed(shownGain(stopped, soft))} points.`
-    );
+    const last = this.records.at(-1).accuracy;
+    const [hard, soft] = this.said.map((said, who) => right({ said, accuracy: last[who] }));
+    const stop = this.stopped[LABEL_ONLY];
+    return { hard, soft, stopped: right(stop), step: stop.step, onDigit,
+      where: onDigit ? `on the ${omit}s that it never saw` : "on the test images" };
+  }
+
+  #verdict() {
+    const { hard, soft, stopped, step, where } = this.result();
+    const first = compared(hard, soft), second = compared(stopped, soft);
+    return `In this run the distilled student ends ${first} ${where}: ${percentOf(soft)} against ` +
+      `${percentOf(hard)}; beside the label-only student stopped at its best step, ${step} ` +
+      `(${percentOf(stopped)}), it is ${second}${first === second ? " too" : ""}.`;
+  }
+
+  // Whether the guess was right, the verdict, and once it was asked for, the reason.
+  answer() {
+    const { hard, soft } = this.result(), { prediction, story } = this;
+    const right = prediction === compared(hard, soft) ? "right" : "wrong";
+    const guessed = prediction ? `Your guess, ${prediction}, was ${right}. ` : "";
+    return `${guessed}${this.#verdict()}${this.why && !this.changed() ? ` ${story.why}` : ""}`;
+  }
+
+  askLuck() {
+    this.tabs.show(this.seeds);
+    this.seeds.toggle();
+    this.seeds.element.scrollIntoView({ block: "nearest" });
+  }
+
+  sayWhy() {
+    this.why = true;
+    this.path.show();
   }
 
   play() {
     if (this.finished) this.#begin();
-    // On a phone the curves may be below the screen: they are what there is to see now.
+    // On a phone the stage may be below the screen: it is what there is to see now.
     requestAnimationFrame(() =>
-      this.element.querySelector(".curves svg")?.scrollIntoView({ block: "nearest" })
+      this.element.querySelector(".stage svg")?.scrollIntoView({ block: "nearest" })
     );
-    this.playing = true;
-    this.#ask({ wish: "play", rate: PACES[this.pace] });
     this.#tell("They learn.");
+    this.#play(PACES[this.pace]);
+  }
+
+  #play(rate) {
+    this.playing = true;
+    this.#ask({ wish: "play", rate });
+    this.path?.show();
     this.#soon();
   }
 
@@ -219,6 +258,18 @@ class Playground {
   reset() {
     this.#begin();
     this.#tell("Back to step 0, with the same seed.");
+  }
+
+  setPace(pace) {
+    this.pace = pace;
+    this.trainer.wish({ wish: "pace", rate: PACES[pace] });
+    this.#tell(`Speed: ${pace}.`);
+  }
+
+  predict(text) {
+    this.#begin();
+    this.prediction = text;
+    this.play();
   }
 
   // --- The settings ---
@@ -237,8 +288,7 @@ class Playground {
       this.#begin();
       this.#tell(`${text} is now ${written(name, value)}${reset}.`);
     }
-    this.#showControls();
-    this.#showStory();
+    this.#show();
     this.#toPython();
     this.#soon();
   }
@@ -247,7 +297,7 @@ class Playground {
     this.story = story;
     this.prediction = null;
     this.settings = { ...this.model.get("defaults"), ...story.settings, seed: this.settings.seed };
-    this.image = this.#testImage(this.#firstImage());
+    this.image = null;
     this.#begin();
     this.#toPython();
     this.#tell(`${story.title}: paused at step 0. What do you expect?`);
@@ -269,17 +319,26 @@ class Playground {
 
   // --- The image that is looked at ---
 
-  // One of the digit that is left out: it is what the question is about.
-  #firstImage() {
-    const { truth, train } = this.data, { omit } = this.settings;
-    return omit === null ? 0 : truth.subarray(train).indexOf(omit);
+  #firstOf(digit) {
+    return this.data.truth.subarray(this.data.train).indexOf(digit);
+  }
+
+  #imageAt(row) {
+    const { grey, inputs, truth } = this.data, part = [row * PIXELS, (row + 1) * PIXELS];
+    return { label: truth[row], grey: grey.slice(...part), inputs: inputs.slice(...part) };
   }
 
   #testImage(index) {
-    const { data } = this, row = data.train + index, label = data.truth[row];
-    const part = [row * PIXELS, (row + 1) * PIXELS];
-    return { index, label, grey: data.grey.slice(...part), inputs: data.inputs.slice(...part),
-      name: `Test image ${index}, a ${label}` };
+    const image = this.#imageAt(this.data.train + index);
+    return { ...image, index, name: `Test image ${index}, a ${image.label}`, short: "a test image" };
+  }
+
+  // One that the students learn from, with what they hear of it.
+  #lessonImage(adviser) {
+    const { data, start } = this, row = lessonImage(data, start, this.taught.few, adviser);
+    const image = this.#imageAt(row), label = adviser.labels[row];
+    return { ...image, index: null, lesson: { label, told: toldOf(data, start, row, label) },
+      name: `A training image, a ${image.label}`, short: "a training image" };
   }
 
   look(index, byKey = false) {
@@ -291,9 +350,13 @@ class Playground {
   }
 
   lookAtDrawing(grey) {
-    if (!grey) return this.look(0);
+    if (!grey) {
+      this.image = this.#lessonImage(teacherOf(this.data, this.start));
+      return this.#soon();
+    }
     const inputs = Float64Array.from(grey, (value, pixel) => value / 16 - this.data.mean[pixel]);
-    this.image = { index: null, label: null, grey, inputs, name: "Your drawing" };
+    this.image = { index: null, label: null, grey, inputs, name: "Your drawing", short: "your drawing",
+      drawn: true };
     this.#soon();
   }
 
@@ -332,21 +395,17 @@ class Playground {
   // At most once a frame, and for those who asked for less motion not more than twice a second.
   #soon() {
     if (this.waiting) return;
-    const calm = this.playing && matchMedia("(prefers-reduced-motion: reduce)").matches;
     const draw = () => {
       this.waiting = false;
       if (!this.closed) this.#draw();
     };
     this.waiting = true;
-    if (calm) setTimeout(draw, 500);
+    if (this.playing && calm()) setTimeout(draw, 500);
     else requestAnimationFrame(draw);
   }
 
   #draw() {
-    this.playButton.textContent = this.playing ? "Pause" : this.finished ? "Play again" : "Play";
-    this.stepButton.disabled = this.finished;
-    this.counter.textContent = `step ${this.step} of ${STEPS}`;
-    this.meter.value = this.step;
+    this.controls.draw(this);
     try {
       this.views.forEach((view) => view.draw(this));
     } catch (problem) {
@@ -364,32 +423,35 @@ class Playground {
     const shown = (name) => !this.hide.includes(name);
     this.status = html("p", { class: "status", role: "status", "aria-live": "polite" });
     const makers = {
-      curves: () => curvesView(),
-      seeds: () => seedsView(this, (text) => this.#tell(text)),
-      soft_targets: () => softTargetsView(),
-      classes: () => classesView(),
-      lesson: () => lessonView(),
-      images: () => imagesView((index, byKey) => this.look(index, byKey)),
+      stage: () => stageView(),
+      curves: () => raceView(),
+      seeds: () => seedsView(this, (text) => this.#tell(text), () => this.path?.show()),
       draw: () =>
         drawDigitView(this.data.mean.reduce((sum, grey) => sum + 16 * grey, 0), (grey) =>
           this.lookAtDrawing(grey), (text) => this.#tell(text)),
+      classes: () => classesView(),
+      images: () => imagesView((index, byKey) => this.look(index, byKey)),
+      lesson: () => lessonView(),
       weights: () => weightsView(),
     };
-    const columns = [["curves", "seeds"], ["soft_targets", "classes", "lesson"], ["images", "draw",
-      "weights"]].map((names) => names.filter(shown).map((name) => makers[name]()));
-    this.views = columns.flat();
-    const stacked = columns.filter((column) => column.length).map((column) =>
-      html("div", {}, ...column.map((view) => view.element))
-    );
+    const made = (names) => names.filter(shown).map((name) => makers[name]());
+    const first = made(["stage", "curves"]);
+    const behind = made(["seeds", "draw", "classes", "images", "lesson", "weights"]);
+    this.seeds = shown("seeds") ? behind[0] : null;
+    this.tabs = tabbed("More to see", behind.map((view) => [view.element.getAttribute("aria-label"), view]));
+    this.views = [...first, this.tabs];
+    this.path = shown("stories") ? storyPath(this, this.seeds) : null;
+    this.controls = controlPanel(this, shown);
     const panel = html(
       "div",
       { class: "kdviz-playground" },
       patterns(),
-      this.#buildHead(),
-      ...(shown("stories") ? [this.#buildStories()] : []),
-      this.#buildControls(shown),
+      headOf(this.standalone),
+      ...(this.path ? [this.path.element] : []),
+      html("div", { class: "views" }, ...first.map((view) => view.element)),
+      this.controls.element,
       this.status,
-      html("div", { class: "views" }, ...stacked),
+      this.tabs.element,
       ...this.#buildFoot(shown),
     );
     // A click anywhere on it takes the keys to it, and away from the notebook around it.
@@ -401,163 +463,23 @@ class Playground {
     return panel;
   }
 
-  #buildHead() {
-    const swatch = ({ name, colour, dash, fill }) =>
-      html(
-        "li",
-        {},
-        svg(
-          "svg",
-          { viewBox: "0 0 52 14", width: 52, height: 14, "aria-hidden": "true" },
-          svg("line", { x1: 0, x2: 30, y1: 7, y2: 7, stroke: colour, "stroke-width": 3,
-            "stroke-dasharray": dash }),
-          svg("rect", { x: 36, y: 1, width: 14, height: 12, fill }),
-        ),
-        name,
-      );
-    const head = html("header", {});
-    if (this.standalone) head.append(html("h1", {}, "The distillation playground"));
-    head.append(
-      html("p", { class: "lead" },
-        "Two students start alike. One learns from labels; the other also from a teacher's answers. Press Play."),
-      html("ul", { class: "legend", "aria-label": "Who is who" }, ...[ADVISER, ...STUDENTS].map(swatch)),
-    );
-    return head;
-  }
-
-  #buildStories() {
-    this.storyButtons = this.stories.map((story) => {
-      const button = html("button", { type: "button", class: "story", "data-story": story.name },
-        story.title);
-      button.addEventListener("click", () => this.tellStory(story));
-      return button;
-    });
-    this.question = html("p", { class: "question" });
-    this.reply = html("p", { class: "reply", "aria-live": "polite" });
-    this.predictions = ["better", "about the same", "worse"].map((text) => {
-      const button = html("button", { type: "button", class: "predict plain", "data-prediction": text },
-        text);
-      if (text === "about the same") button.append(" (± 1 point)");
-      button.addEventListener("click", () => this.#predict(text));
-      return button;
-    });
-    const ask = html("div", { class: "predictions", role: "group",
-      "aria-label": "Your prediction; it begins the run" },
-      html("span", {}, "At the end the distilled student will be"), ...this.predictions);
-    this.storyPanel = html("div", { class: "story-panel" }, this.question, ask, this.reply);
-    const bar = html("nav", { class: "stories", "aria-label": "Stories" }, html("span", {}, "Stories:"),
-      ...this.storyButtons);
-    this.storyPart = html("div", {}, bar, this.storyPanel);
-    this.#showStory();
-    return this.storyPart;
-  }
-
-  #predict(text) {
-    this.#begin();
-    this.prediction = text;
-    this.play();
-    this.#answer();
-  }
-
-  #showStory() {
-    if (!this.storyPart) return;
-    this.storyButtons.forEach((button) =>
-      button.setAttribute("aria-pressed", button.dataset.story === this.story?.name)
-    );
-    this.storyPanel.hidden = !this.story;
-    if (!this.story) return;
-    this.question.textContent = this.story.question +
-      (this.#changed() ? " (You have changed its settings.)" : "");
-    this.#answer();
-  }
-
-  // What came out, beside what was expected.
-  #answer() {
-    if (!this.story || !this.storyPart) return;
-    this.predictions.forEach((button) =>
-      button.setAttribute("aria-pressed", button.dataset.prediction === this.prediction)
-    );
-    if (!this.finished) {
-      this.reply.textContent = this.prediction ? `You expect: ${this.prediction}.` : "";
-      return;
-    }
-    const expected = this.prediction ? `You expected: ${this.prediction}. ` : "";
-    const why = this.story.why && !this.#changed() ? ` ${this.story.why}` : "";
-    this.reply.textContent = `${expected}${this.#verdict()}${why}`;
+  #show() {
+    this.controls.show(this.settings, this.model.get("defaults"));
+    this.path?.show();
   }
 
   // Whether the settings are no longer those of the story.
-  #changed() {
+  changed() {
     return Object.entries({ ...this.model.get("defaults"), ...this.story.settings }).some(
       ([name, value]) => name !== "seed" && this.settings[name] !== value,
     );
   }
 
-  #buildControls(shown) {
-    this.playButton = button("Play", () => (this.playing ? this.pause() : this.play()), { title: "Space",
-      class: "play" });
-    this.stepButton = button("Step", () => this.stepOn(), {
-      title: `${STEPS_AT_ONCE} batches (right arrow)`,
-      class: "plain",
-    });
-    const reset = button("Reset", () => this.reset(), { title: "Back to step 0 (R)", class: "plain" });
-    const pace = html("select", { "aria-label": "Speed" },
-      ...Object.keys(PACES).map((name) => html("option", {}, name)));
-    pace.value = this.pace;
-    pace.addEventListener("change", () => {
-      this.pace = pace.value;
-      this.trainer.wish({ wish: "pace", rate: PACES[this.pace] });
-      this.#tell(`Speed: ${this.pace}.`);
-    });
-    this.counter = html("span", { class: "counter" });
-    this.meter = html("progress", { max: STEPS, value: 0, "aria-label": "Training steps done" });
-    const transport = html(
-      "div",
-      { class: "transport" },
-      this.playButton,
-      this.stepButton,
-      reset,
-      pace,
-      html("div", { class: "count" }, this.counter, this.meter),
-    );
-    this.controls = new Map();
-    const made = (folded) =>
-      CONTROLS.filter((control) => Boolean(control.folded) === folded && shown(control.name)).map(
-        (control) => {
-          const one = makeControl(control, this.stops[control.name], (name, value) =>
-            this.change(name, value));
-          this.controls.set(control.name, one);
-          return one.element;
-        },
-      );
-    const main = html("div", { class: "main" }, transport, ...made(false));
-    const folded = made(true);
-    this.more = html("details", { class: "more" }, html("summary", {}, "More settings"),
-      html("div", { class: "folded" }, ...folded));
-    return html("div", { class: "controls" }, main, ...(folded.length ? [this.more] : []));
-  }
-
-  #showControls() {
-    for (const [name, control] of this.controls) control.show(this.settings[name]);
-    const unusual = CONTROLS.filter(({ name, folded }) =>
-      folded && name !== "seed" && this.settings[name] !== this.model.get("defaults")[name]
-    );
-    const names = unusual.map((
-      { name, text },
-    ) => (this.settings[name] === true ? text : `${text}: ${written(name, this.settings[name])}`));
-    this.more.querySelector("summary").textContent = `More ` +
-      `settings${names.length ? ` (${names.join("; ")})` : ""}`;
-  }
-
   #buildFoot(shown) {
     this.link = html("input", { type: "text", readonly: "", "aria-label": "Link to this state" });
-    const copy = html("button", { type: "button", class: "copy plain" }, "Copy link");
-    copy.addEventListener("click", () => this.#copy());
-    const told = html("details", { class: "about" }, html("summary", {}, "What am I looking at?"),
-      html("p", {}, about(this.data)),
-      html("p", {}, `Keys: Space plays and pauses, the right arrow takes ${STEPS_AT_ONCE} steps, R resets.`));
+    const copy = button("Copy link", () => this.#copy(), { class: "copy plain" });
     const foot = [];
-    if (shown("about")) foot.push(told);
+    if (shown("about")) foot.push(aboutPart(this.data, STEPS_AT_ONCE));
     if (shown("link") && this.standalone) foot.push(html("div", { class: "share" }, copy, this.link));
     return foot;
   }
