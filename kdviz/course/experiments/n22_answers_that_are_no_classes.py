@@ -7,14 +7,16 @@ import pandas as pd
 import torch
 from torch.nn import functional
 
-from kdviz.course.experiments.arms import short
+from kdviz.course.experiments.arms import short, students
 from kdviz.course.results import result
-from kdviz.datasets import digits
+from kdviz.datasets import Samples, digits
 from kdviz.losses.answers import NumberLabels, NumberTargets, TeacherBounded
+from kdviz.losses.objective import as_objective
 from kdviz.measure import paired
 from kdviz.models import mlp
-from kdviz.schemes import distill, train
-from kdviz.tracing import answer
+from kdviz.tracing import Trace, answer
+from kdviz.training.batches import StackedBatches
+from kdviz.training.stacked import Stack, StackedModel
 
 SIDE, WIDEST = 12, 60.0  # pixels; degrees to either side
 BETA = 6 / WIDEST
@@ -61,13 +63,25 @@ def drawn(seed, regime="exact angles", labels=50):
     }
 
 
-def angle_teacher(told, seed, steps=1200):
-    start = mlp(SIDE**2, 256, 256, 1, seed=seed)
-    run = train(
-        start, told["teacher"], NumberLabels(BETA), answers="numbers", steps=steps, seed=seed,
-        learning_rate=3e-3,
-    )  # fmt: skip
-    return run.finish().student
+def taught(starts, parts, objective, seeds, answers=None, steps=800, learning_rate=5e-3):
+    """A network for each seed, in one stack: on inputs and angles, and a teacher's where there are any."""
+    said = answers and [Trace(each) for each in answers]
+    samples = [Samples(inputs, angles[:, 0], torch.arange(len(angles))) for inputs, angles in parts]
+    lesson_batches = StackedBatches(samples, said, 64, seeds)
+
+    def lesson(stack, step):
+        inputs, teacher, angles = next(lesson_batches)
+        return stack.trace(inputs), teacher, angles
+
+    settings = {"steps": steps, "learning_rate": learning_rate, "record_every": steps}
+    return students(Stack(StackedModel(starts), lesson, as_objective(objective), **settings))
+
+
+def angle_teachers(told, seeds, steps=1000):
+    """A teacher for each seed, with all angles of four times as many turned digits."""
+    starts = [mlp(SIDE**2, 256, 256, 1, seed=seed) for seed in seeds]
+    own = [each["teacher"] for each in told]
+    return taught(starts, own, NumberLabels(BETA), seeds, steps=steps, learning_rate=3e-3)
 
 
 def spoilt(said, seed):
@@ -88,48 +102,50 @@ def off(network, inputs, angles):
 @result({"regime": REGIMES}, tolerance=3.0)
 def angles_taught(seeds, regime):
     """Students of 32 hidden units that know 50 angles, and what a teacher adds, right or spoilt."""
-    return [row for seed in seeds for row in of_seed(seed, regime)]
-
-
-def of_seed(seed, regime, steps=800):
-    told = drawn(seed, regime)
-    arms = learned(told, angle_teacher(told, seed), seed, steps)
+    seeds = list(seeds)
+    told = [drawn(seed, regime) for seed in seeds]
     rows = []
-    for arm, network in arms.items():
-        seen = told["test_upright"] if arm == "upright images" else told["test"][0]
-        rows.append(
-            {"seed": seed, "regime": regime, "arm": arm, "degrees": off(network, seen, told["test"][1])}
-        )
+    for arm, networks in learned(told, angle_teachers(told, seeds), seeds).items():
+        for seed, own, network in zip(seeds, told, networks, strict=True):
+            seen = own["test_upright"] if arm == "upright images" else own["test"][0]
+            found = off(network, seen, own["test"][1])
+            rows.append({"seed": seed, "regime": regime, "arm": arm, "degrees": found})
     return rows
 
 
-def learned(told, teacher, seed, steps=800):
-    """Every arm by name: they share the start and, where they see the same images, the batches."""
-    start = mlp(SIDE**2, 32, 1, seed=seed)
-    settings = {"answers": "numbers", "steps": steps, "seed": seed, "learning_rate": 5e-3}
-    (inputs, angles), known, labels = told["transfer"], told["known"], NumberLabels(BETA)
-    few, said = (inputs[known], angles[known]), answer(teacher, inputs).logits
+def learned(told, teachers, seeds):
+    """The networks of every arm by name. Of a seed all begin alike, and see the same images in the same order."""
+    starts, labels = [mlp(SIDE**2, 32, 1, seed=seed) for seed in seeds], NumberLabels(BETA)
     both = labels + NumberTargets(BETA)
     # Chen et al. weigh it by a half, beside the smooth loss of the labels.
     bounded = labels + 0.5 * TeacherBounded()
+    whole = [each["transfer"] for each in told]
+    few = [tuple(part[each["known"]] for part in each["transfer"]) for each in told]
+    said = [answer(teacher, inputs).logits for teacher, (inputs, _) in zip(teachers, whole, strict=True)]
+    wrong = [spoilt(each, seed) for each, seed in zip(said, seeds, strict=True)]
+    upright = [(each["upright"], each["transfer"][1]) for each in told]
 
-    def taught(answers, data, objective):
-        return distill(answers, start, data, objective, **settings).finish().student
+    def on_the_few(answers):
+        return [each[own["known"]] for each, own in zip(answers, told, strict=True)]
 
-    wrong = spoilt(said, seed)
+    biased = on_the_few([each["biased teacher"] for each in wrong])
+
+    def student(parts, objective, answers=None):
+        return taught(starts, parts, objective, seeds, answers)
+
     return {
-        "teacher": teacher,
-        "50 angles": train(start, few, labels, **settings).finish().student,
-        "all angles": train(start, told["all"], labels, **settings).finish().student,
-        "teacher's answers": taught(said, (inputs, angles), both),
-        **{name: taught(answers, (inputs, angles), both) for name, answers in wrong.items()},
-        "upright images": taught(said, (told["upright"], angles), both),
-        "imitate on the 50": taught(said[known], few, both),
-        "imitate on the 50, biased": taught(wrong["biased teacher"][known], few, both),
-        "bounded on the 50": taught(said[known], few, bounded),
-        "bounded on the 50, biased": taught(wrong["biased teacher"][known], few, bounded),
+        "teacher": teachers,
+        "50 angles": student(few, labels),
+        "all angles": student([each["all"] for each in told], labels),
+        "teacher's answers": student(whole, both, said),
+        **{name: student(whole, both, [each[name] for each in wrong]) for name in wrong[0]},
+        "upright images": student(upright, both, said),
+        "imitate on the 50": student(few, both, on_the_few(said)),
+        "imitate on the 50, biased": student(few, both, biased),
+        "bounded on the 50": student(few, bounded, on_the_few(said)),
+        "bounded on the 50, biased": student(few, bounded, biased),
         # A teacher that is never off leaves the bound always open: the same loss without any teacher.
-        "bounded by the angles": taught(few[1], few, bounded),
+        "bounded by the angles": student(few, bounded, [angles for _, angles in few]),
     }
 
 
