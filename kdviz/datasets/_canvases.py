@@ -10,7 +10,7 @@ from kdviz.datasets.card import Card
 from kdviz.datasets.sources import register
 
 SIZE, DIGIT, SCRAP, CELL = 16, 8, 4, 4
-INK = 0.25  # more is a digit's pixel
+INK = 4.5 / 16  # more is a digit's pixel; ink comes in sixteenths
 BACKGROUND = 10
 CLASSES = (*_digits.CLASSES, "background")
 PARTS = ("train", "validation", "test")

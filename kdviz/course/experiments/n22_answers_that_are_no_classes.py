@@ -114,7 +114,7 @@ def angles_taught(seeds, regime):
 
 
 def learned(told, teachers, seeds):
-    """The networks of every arm by name. Of a seed all begin alike, and see the same images in the same order."""
+    """The networks of every arm by name. Of a seed all begin alike and see images in the same order."""
     starts, labels = [mlp(SIDE**2, 32, 1, seed=seed) for seed in seeds], NumberLabels(BETA)
     both = labels + NumberTargets(BETA)
     # Chen et al. weigh it by a half, beside the smooth loss of the labels.
