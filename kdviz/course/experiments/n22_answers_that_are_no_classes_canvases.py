@@ -23,7 +23,6 @@ WEIGHTS = (*(1.0,) * 10, 0.3)  # of the classes in the labels' loss; the last is
 LABELS = WeightedCrossEntropy(WEIGHTS)
 # What each way adds to the labels' loss, by arm and temperature.
 TERMS = {
-    ("pixel by pixel", 1.0): SoftTargets(1.0),
     ("pixel by pixel", 3.0): SoftTargets(3.0),
     ("pixels weighted", 1.0): WeightedSoftTargets(WEIGHTS, 1.0),
     ("channel by channel", 3.0): ChannelWise("maps", temperature=3.0),
@@ -82,20 +81,20 @@ def as_rows(maps):
     return maps.transpose(0, 1).flatten(1).T
 
 
-def taught(start, data, objective, maps=None, known=KNOWN, shares=None, steps=500):
+def taught(start, data, objective, maps=None, known=KNOWN, shares=None, steps=300):
     """A student of the first maps, and of a teacher's maps of all canvases where there are any."""
     shares = shares or ((10, 0) if maps is None else (4, 6))
     lesson = PixelLesson(data, known, shares, maps)
-    run = Run(start, lesson, objective, steps=steps, learning_rate=8e-3, record_every=steps)
+    run = Run(start, lesson, objective, steps=steps, learning_rate=1e-2, record_every=steps)
     return run.finish().student
 
 
-def canvas_teacher(data, steps=900):
+def canvas_teacher(data, steps=600):
     """Trained on the maps of all canvases."""
     return taught(segmenter(32, data.seed), data, LABELS, known=len(data), steps=steps)
 
 
-def learned(data, maps, steps=500):
+def learned(data, maps, steps=300):
     """The students by arm and temperature, from one start and on the same canvases."""
     start = segmenter(12, data.seed)
     order = torch.randperm(len(maps), generator=torch.Generator().manual_seed(data.seed))
