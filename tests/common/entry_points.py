@@ -25,6 +25,7 @@ from torch import nn
 import kdviz as kd
 from kdviz import explorers, schemes
 from kdviz.course import published
+from kdviz.seeding import seeded
 from kdviz.tracing import Trace
 from kdviz.training.store import Store
 
@@ -159,6 +160,11 @@ def one_world():
     return told | {"teacher": (3 * inputs[:, 0], 100.0), "shuffled": (inputs[:, 1], 50.0)}
 
 
+def pixel_network(seed):
+    with seeded(seed):
+        return torch.nn.Sequential(torch.nn.Conv2d(1, 44, 5, stride=2, padding=2), torch.nn.PixelShuffle(2))
+
+
 EXPLORERS = {
     "alignment": lambda: {
         "teacher": convnets()["teacher"],
@@ -198,6 +204,12 @@ EXPLORERS = {
         "terms": ["the class"],
         "steps": [0, 1],
         "wanted": ["0", "1", "2"],
+    },
+    "canvas": lambda: {
+        "images": np.full((2, 8, 8), 0.5),
+        "labels": [3, 7],
+        "teacher": pixel_network(1),
+        "students": {"student": pixel_network(2)},
     },
     "compression": lambda: {"weights": cut_weights(), "table": cut_table()},
     "playground": lambda: {"story": "few-labels"},

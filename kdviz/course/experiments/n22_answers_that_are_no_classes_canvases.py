@@ -106,9 +106,20 @@ def learned(data, maps, steps=300):
     return arms
 
 
+def cast(data):
+    """The teacher of these canvases and its students by name, as the page shows them."""
+    teacher = canvas_teacher(data)
+    return teacher, {arm: one for (arm, _), one in learned(data, maps_of(teacher, data)).items()}
+
+
+def maps_of(network, part):
+    """The logits of every class at every pixel."""
+    return answer(network, part.inputs).logits
+
+
 def named(network, part):
     """The class that a network gives each pixel."""
-    return answer(network, part.inputs).logits.argmax(1)
+    return maps_of(network, part).argmax(1)
 
 
 def scores(network, part):
@@ -127,7 +138,7 @@ def maps_taught(seeds, labels):
         data = canvases(SEEN, seed=seed)
         test = canvases(200, part="test", seed=seed)
         teacher = canvas_teacher(data)
-        arms = {("teacher", 0.0): teacher} | learned(data, answer(teacher, data.inputs).logits)
+        arms = {("teacher", 0.0): teacher} | learned(data, maps_of(teacher, data))
         for (arm, t), network in arms.items():
             found = {"seed": seed, "labels": labels, "arm": arm, "temperature": t}
             rows.append(found | scores(network, test))
