@@ -39,8 +39,9 @@ def test_the_student_knows_fifty_angles_and_the_image_alone_decides(told):
     assert float(off.std()) == pytest.approx(angles.WRONG_LABELS, rel=0.1)
     # Upright, a digit tells nothing of the angle by which it is turned elsewhere.
     flat = told["upright"].flatten(1).double()
-    again = torch.linalg.lstsq(flat[:1000], told["all"][1][:1000].double()).solution
-    assert float((flat[1000:] @ again - told["all"][1][1000:]).square().mean()) > 0.3
+    seen, rest = told["all"][1][:1000].double(), told["all"][1][1000:].double()
+    guess = flat[1000:] @ torch.linalg.lstsq(flat[:1000], seen, driver="gelsd").solution
+    assert float((guess - rest).square().mean()) > 0.95 * float(rest.square().mean())
 
 
 def test_teachers_are_spoilt_in_one_way_each():
@@ -121,8 +122,14 @@ def test_pairs_of_pixels_and_of_numbers_are_compared_and_diagnosed_by_the_measur
         angles.off(other, *told["test"]), rel=1e-5
     )
     for pair, data, objective, kind in (
-        ((teacher, student), (canvases.inputs, canvases.labels), WeightedSoftTargets(pixels.WEIGHTS), None),
+        (
+            (teacher, student),
+            (canvases.inputs, canvases.labels),
+            WeightedSoftTargets(pixels.WEIGHTS),
+            "pixels",
+        ),
         ((one, other), told["test"], NumberTargets(0.1), "numbers"),
     ):
         said = kd.diagnose(*pair, data, objective=objective, answers=kind)
-        assert not said.findings and said.passed
+        # An untrained teacher is at chance by the rule of its kind, and nothing else is wrong.
+        assert [finding.name for finding in said.findings] == ["teacher_at_chance"] and said.passed

@@ -9,7 +9,7 @@ from kdviz.course.exercises.diagnosis import NumberGrader
 
 def _maps(seed, *shape, classes):
     random = torch.Generator().manual_seed(seed)
-    return [torch.randint(classes, shape, generator=random) for _ in range(2)]
+    return [torch.randint(classes, shape, generator=random).double() for _ in range(2)]
 
 
 def _call(maps, name):
@@ -26,7 +26,7 @@ grade_overlap = NumberGrader(
     calls=[
         _call(_maps(221, 6, 6, classes=3), 2),
         _call(_maps(222, 2, 5, 5, classes=4), 1),
-        _call([torch.tensor([1, 1, 1, 0, 2]), torch.tensor([1, 0, 0, 0, 1])], 1),
+        _call([torch.tensor([1.0, 1, 1, 0, 2]), torch.tensor([1.0, 0, 0, 0, 1])], 1),
     ],
     samples_and_classes=False,
 )

@@ -109,9 +109,6 @@ MEASURES = {
     "told_apart": "of the answers of both, those that a discriminator gives to whom they are from",
     "masked": "of the images, those on which the cross-entropy has no gradient at all",
     "degrees": "mean distance of a student's angles from the true ones",
-    "mean_iou": "the mean over the classes of the pixels' intersection over union, times 100",
-    **{f"iou_{digit}": "the same of the pixels of this digit" for digit in range(10)},
-    "iou_background": "the same of all other pixels",
     "epsilon": "of differential privacy, spent at the most; delta is 0.00001",
 }
 COLUMNS = SETTINGS | MEASURES

@@ -2,7 +2,6 @@
 
 import math
 
-import numpy as np
 import pandas as pd
 import torch
 from torch.nn import functional
@@ -161,9 +160,3 @@ def saved(table, regime, baseline="50 angles"):
         for arm in order
     }
     return pd.DataFrame(found).T
-
-
-def scattered(network, told):
-    """True angles and a network's, in degrees, of the test images."""
-    true = told["test"][1][:, 0] * WIDEST
-    return np.asarray(true), np.asarray(answer(network, told["test"][0]).logits[:, 0] * WIDEST)

@@ -3,11 +3,10 @@
 from collections import OrderedDict
 from dataclasses import replace
 
+import pandas as pd
 import torch
 from torch import nn
 
-from kdviz.course.results import result
-from kdviz.datasets import canvases
 from kdviz.datasets._canvases import CLASSES
 from kdviz.losses.answers import WeightedCrossEntropy, WeightedSoftTargets
 from kdviz.losses.feature import ChannelWise
@@ -130,16 +129,8 @@ def scores(network, part):
     return {"accuracy": right, "mean_iou": each.mean(), **digits, "iou_background": each[-1]}
 
 
-@result({"labels": (KNOWN,)}, tolerance=12.0)
-def maps_taught(seeds, labels):
-    """Students with 40 maps, and a teacher's maps of a thousand canvases added in four ways."""
-    rows = []
-    for seed in seeds:
-        data = canvases(SEEN, seed=seed)
-        test = canvases(200, part="test", seed=seed)
-        teacher = canvas_teacher(data)
-        arms = {("teacher", 0.0): teacher} | learned(data, maps_of(teacher, data))
-        for (arm, t), network in arms.items():
-            found = {"seed": seed, "labels": labels, "arm": arm, "temperature": t}
-            rows.append(found | scores(network, test))
-    return rows
+def score_table(networks, part):
+    """What each network gets right of some canvases, in percent: of all pixels, and class by class."""
+    found = pd.DataFrame({name: scores(network, part) for name, network in networks.items()}).T
+    said = {"accuracy": "pixels right", "mean_iou": "mean IoU"}
+    return found.rename(columns=lambda name: said.get(name, name.removeprefix("iou_"))).round(1)
