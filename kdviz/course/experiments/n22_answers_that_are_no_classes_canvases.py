@@ -80,7 +80,7 @@ def as_rows(maps):
     return maps.transpose(0, 1).flatten(1).T
 
 
-def taught(start, data, objective, maps=None, known=KNOWN, shares=None, steps=300):
+def taught(start, data, objective, maps=None, known=KNOWN, shares=None, steps=600):
     """A student of the first maps, and of a teacher's maps of all canvases where there are any."""
     shares = shares or ((10, 0) if maps is None else (4, 6))
     lesson = PixelLesson(data, known, shares, maps)
@@ -88,12 +88,12 @@ def taught(start, data, objective, maps=None, known=KNOWN, shares=None, steps=30
     return run.finish().student
 
 
-def canvas_teacher(data, steps=600):
+def canvas_teacher(data, steps=1000):
     """Trained on the maps of all canvases."""
     return taught(segmenter(32, data.seed), data, LABELS, known=len(data), steps=steps)
 
 
-def learned(data, maps, steps=300):
+def learned(data, maps, steps=600):
     """The students by arm and temperature, from one start and on the same canvases."""
     start = segmenter(12, data.seed)
     order = torch.randperm(len(maps), generator=torch.Generator().manual_seed(data.seed))

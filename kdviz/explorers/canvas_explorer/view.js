@@ -75,7 +75,7 @@ function drawClasses(classes, size) {
   const colour = (pixel) => classes[pixel] < 10 ? COLOURS[classes[pixel]] : mix(WHITE, [0, 0, 0], 0.05);
   const names = [...new Set(classes)].filter((name) => name < 10).map((name) => {
     const own = [...classes.keys()].filter((pixel) => classes[pixel] === name);
-    if (own.length < 4) return "";
+    if (own.length < 6) return "";
     const middle = (of) => own.reduce((sum, pixel) => sum + of(pixel), 0) / own.length + 0.5;
     return words(middle((p) => p % size), middle((p) => Math.floor(p / size)) + 1, String(name), {
       "text-anchor": "middle",
