@@ -3,6 +3,9 @@
 from kdviz.course.claims import Claim, gain, table
 from kdviz.course.experiments import n22_answers_that_are_no_classes as experiments
 
+NOISE, BIAS, WRONG_LABELS = (
+    60 * part for part in (experiments.NOISE, experiments.BIAS, experiments.WRONG_LABELS)
+)
 EXACT, NOISY = {"regime": "exact angles"}, {"regime": "noisy angles"}
 
 
@@ -30,7 +33,7 @@ CLAIMS = [
         stored=[
             'abs(off("50 angles") - 8) < 0.7 and saved("noisy teacher").better and saved("noisy teacher").mean > 2',
             'saved("biased teacher").worse and abs(saved("biased teacher").mean + 3) < 0.3',
-            "60 * experiments.NOISE == 18 and 60 * experiments.BIAS == 15",
+            "NOISE == 18 and BIAS == 15",
         ],
     ),
     Claim(
@@ -43,13 +46,13 @@ CLAIMS = [
         "alone: noise pulls as often to one side as to the other, and over 1,200 images it averages out.",
         stored=[
             'saved("noisy teacher").better and saved("noisy teacher", minus="teacher\'s answers").worse',
-            'len(experiments.drawn(0)["transfer"][0]) == 1200 and 60 * experiments.NOISE == 18',
+            'len(experiments.drawn(0)["transfer"][0]) == 1200 and NOISE == 18',
         ],
         differs="50 are the angles that it knows",
     ),
     Claim(
         "A bias of 15 degrees is the smaller error, and it surely harms.",
-        stored='saved("biased teacher").worse and 60 * experiments.BIAS == 15 and experiments.BIAS < experiments.NOISE',
+        stored='saved("biased teacher").worse and BIAS == 15 and BIAS < NOISE',
     ),
     Claim(
         "With answers shuffled each image gets the answer to another one, and the student is worse than with 50 "
@@ -72,7 +75,7 @@ CLAIMS = [
         "angles alone, while imitating that teacher costs nearly two.",
         stored=[
             'abs(saved("bounded on the 50, biased").mean) < 0.3 and saved("imitate on the 50, biased").worse',
-            '-2 < saved("imitate on the 50, biased").mean < -1.7 and 60 * experiments.BIAS == 15',
+            '-2 < saved("imitate on the 50, biased").mean < -1.7 and BIAS == 15',
         ],
         differs="as good is within 0.3 degrees; 50 are the angles",
     ),
@@ -91,7 +94,7 @@ CLAIMS = [
         stored=[
             'off("imitate on the 50", NOISY) < off("50 angles", NOISY) / 2',
             'saved("imitate on the 50, biased", where=NOISY).about(9, within=0.3)',
-            "60 * experiments.BIAS == 15 and experiments.BIAS < experiments.WRONG_LABELS",
+            "BIAS == 15 and BIAS < WRONG_LABELS",
         ],
         differs="50 are the images; better are the numbers of the teacher, whose bias is less than the labels' noise",
     ),
