@@ -56,6 +56,10 @@ DEFINITIONS = {
         "A network with no gradient to climb seems strong against attacks that climb one, and is only silent."
     ),
     "hard label": "The name of the right class and nothing else: probability 1 for it, 0 for all others.",
+    "intersection over union": (
+        "Of the pixels that are, or are called, a class, the share that is both: 1 where the two agree, 0 "
+        "where they never meet."
+    ),
     "KL divergence": (
         "KL(q ‖ p) = Σ q log(q/p): how far p is from q. 0 only when they are equal; not symmetric. Here q is "
         "the teacher's, p the student's."

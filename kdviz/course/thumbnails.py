@@ -203,6 +203,22 @@ def _learned_on():
     return lines
 
 
+def _turned():
+    """What each teacher saves of the error of 50 angles: right, noisy, biased, and the two controls."""
+    from kdviz.course.results import load
+
+    rows = load("angles_taught").rows.query("regime == 'exact angles'")
+    means = rows.groupby("arm").degrees.mean()
+    saved = means["50 angles"] - means
+    shown = ("teacher's answers", "noisy teacher", "biased teacher", "answers shuffled")
+    low, *y = _place([0.0, *saved[list(shown)]], HEIGHT, 0)
+    bars = "".join(
+        f'<path d="M{x} {low}V{high}" stroke="{STUDENT if high < low else QUIET}" stroke-width="22"/>'
+        for x, high in zip((24, 68, 112, 156), y, strict=True)
+    )
+    return f'<path d="M0 {low}H{WIDTH}" stroke="{QUIET}"/>{bars}'
+
+
 _DRAWN = {
     "13_what_the_papers_report": _reported,
     "14_which_layer": _pairs,
@@ -213,5 +229,6 @@ _DRAWN = {
     "19_another_sense": _paired,
     "20_small_in_other_ways": _cut,
     "21_learn_on_and_forget": _learned_on,
+    "22_answers_that_are_no_classes": _turned,
     "23_whose_words": _whose,
 }

@@ -1,5 +1,6 @@
 """The inputs: data embedded or fetched, their splits by seed, and regimes that make distillation visible."""
 
+from kdviz.datasets._canvases import Canvases, canvases
 from kdviz.datasets._clock import Clock, clock
 from kdviz.datasets._digits import digits
 from kdviz.datasets._fashion_mnist import fashion_mnist
@@ -15,6 +16,7 @@ from kdviz.datasets.sources import Source, cards, register
 from kdviz.datasets.texts import Texts
 
 __all__ = [
+    "Canvases",
     "Card",
     "Clock",
     "Dataset",
@@ -22,6 +24,7 @@ __all__ = [
     "Source",
     "Sums",
     "Texts",
+    "canvases",
     "cards",
     "cifar10",
     "cifar100",

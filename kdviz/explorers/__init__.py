@@ -9,6 +9,7 @@ from kdviz.explorers.anatomy_explorer import Anatomy, anatomy
 from kdviz.explorers.attention_explorer import AttentionExplorer, attention
 from kdviz.explorers.attribution_explorer import AttributionExplorer, attribution
 from kdviz.explorers.base import Explorer
+from kdviz.explorers.canvas_explorer import Canvas, canvas
 from kdviz.explorers.compression_explorer import Compression, compression
 from kdviz.explorers.dreams_explorer import Dreams, dreams
 from kdviz.explorers.generations_explorer import Generations, generations
@@ -34,6 +35,7 @@ __all__ = [
     "Anatomy",
     "AttentionExplorer",
     "AttributionExplorer",
+    "Canvas",
     "Compression",
     "Dreams",
     "Explorer",
@@ -56,6 +58,7 @@ __all__ = [
     "anatomy",
     "attention",
     "attribution",
+    "canvas",
     "compression",
     "dreams",
     "generations",

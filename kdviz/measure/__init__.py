@@ -8,6 +8,7 @@ from kdviz.measure._distillation_score import (
     distillation_scores,
     score_lines,
 )
+from kdviz.measure._pixels import class_iou
 from kdviz.measure.answer_measures import (
     average_precision,
     correlation,
@@ -56,6 +57,7 @@ __all__ = [
     "cka",
     "cka_map",
     "class_bias",
+    "class_iou",
     "clock_faults",
     "clock_measures",
     "correlation",

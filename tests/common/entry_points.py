@@ -25,6 +25,7 @@ from torch import nn
 import kdviz as kd
 from kdviz import explorers, schemes
 from kdviz.course import published
+from kdviz.seeding import seeded
 from kdviz.tracing import Trace
 from kdviz.training.store import Store
 
@@ -185,6 +186,11 @@ def table_of_pairs():
     return pd.DataFrame(every, columns=names)
 
 
+def pixel_network(seed):
+    with seeded(seed):
+        return torch.nn.Sequential(torch.nn.Conv2d(1, 44, 5, stride=2, padding=2), torch.nn.PixelShuffle(2))
+
+
 EXPLORERS = {
     "alignment": lambda: {
         "teacher": convnets()["teacher"],
@@ -224,6 +230,12 @@ EXPLORERS = {
         "terms": ["the class"],
         "steps": [0, 1],
         "wanted": ["0", "1", "2"],
+    },
+    "canvas": lambda: {
+        "images": np.full((2, 8, 8), 0.5),
+        "labels": [3, 7],
+        "teacher": pixel_network(1),
+        "students": {"student": pixel_network(2)},
     },
     "compression": lambda: {"weights": cut_weights(), "table": cut_table()},
     "language": lambda: {"beta": 0.5, "text": "own", "start": "cold", "temperature": 0.5, "seed": 3},

@@ -47,7 +47,7 @@ def softmax_of_the_mean(student_logits, teacher_logits, wrong):
 
 @grade_mean_lesson_loss.mistake
 def even(student_logits, teacher_logits, wrong):
-    """You take an even answer for the wrong pairs, as a mean over the classes is. Take it over the samples: dimension 0."""
+    """You take an even answer for the wrong pairs. The mean is over the samples: dimension 0."""
     right = teacher_logits.softmax(-1)
     return cross_entropy(student_logits, (1 - wrong) * right + wrong / right.shape[-1])
 

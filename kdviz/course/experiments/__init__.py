@@ -110,6 +110,7 @@ MEASURES = {
     "label_accuracy": "of the labels that the teachers have voted for",
     "told_apart": "of the answers of both, those that a discriminator gives to whom they are from",
     "masked": "of the images, those on which the cross-entropy has no gradient at all",
+    "degrees": "mean distance of a student's angles from the true ones",
     "epsilon": "of differential privacy, spent at the most; delta is 0.00001",
 }
 COLUMNS = SETTINGS | MEASURES
