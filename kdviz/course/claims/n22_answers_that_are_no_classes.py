@@ -67,7 +67,7 @@ CLAIMS = [
     ),
     Claim(
         "In the mean it ends worse than a network that always says 0, which would be off by 30 degrees.",
-        stored='off("upright images") > 30 + 1',
+        stored='30 < off("upright images") < 35',
         differs="0 is what that network says",
     ),
     Claim(
@@ -146,7 +146,7 @@ CLAIMS = [
     ),
     Claim(
         "Holds: where the input carries nothing, the student of the best teacher is worse than saying 0.",
-        stored='off("upright images") > 30',
+        stored='30 < off("upright images") < 35',
         differs="0 is said; 30 degrees is how far off that is",
     ),
     Claim(
