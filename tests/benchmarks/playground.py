@@ -47,7 +47,7 @@ def p95(values):
 def measure(browser, address):
     page = browser.new_page(viewport={"width": 1366, "height": 768})
     page.goto(f"{address}#story=few-labels")
-    page.locator(".seeds svg").wait_for()
+    page.locator(".stage svg").wait_for()
     first = page.evaluate(FIRST_PICTURE)
     frames, work = page.evaluate(FRAMES)
     page.get_by_role("button", name="Run 30 seeds").click()
