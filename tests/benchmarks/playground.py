@@ -50,7 +50,7 @@ def measure(browser, address):
     page.locator(".stage svg").wait_for()
     first = page.evaluate(FIRST_PICTURE)
     frames, work = page.evaluate(FRAMES)
-    page.get_by_role("button", name="Run 30 seeds").click()
+    page.get_by_role("button", name="Run 30 seeds", exact=True).click()
     page.locator(".seeds .caption", has_text="Done in").wait_for(timeout=120_000)
     seconds = float(page.locator(".seeds .caption").inner_text().split()[2])
     page.close()
