@@ -47,10 +47,10 @@ def p95(values):
 def measure(browser, address):
     page = browser.new_page(viewport={"width": 1366, "height": 768})
     page.goto(f"{address}#story=few-labels")
-    page.locator(".seeds svg").wait_for()
+    page.locator(".stage svg").wait_for()
     first = page.evaluate(FIRST_PICTURE)
     frames, work = page.evaluate(FRAMES)
-    page.get_by_role("button", name="Run 30 seeds").click()
+    page.get_by_role("button", name="Run 30 seeds", exact=True).click()
     page.locator(".seeds .caption", has_text="Done in").wait_for(timeout=120_000)
     seconds = float(page.locator(".seeds .caption").inner_text().split()[2])
     page.close()

@@ -122,7 +122,7 @@ def told(browser, tmp_path_factory):
         if labels is not None:
             slider = page.get_by_label("Labelled images", exact=True)
             slider.fill(str(STOPS["labels"].index(labels)))
-        page.get_by_role("button", name="Run 30 seeds").click()
+        page.get_by_role("button", name="Run 30 seeds", exact=True).click()
         page.locator(".seeds .caption", has_text="Done in").wait_for(timeout=240_000)
         return page.locator(".seeds .caption").inner_text()
 

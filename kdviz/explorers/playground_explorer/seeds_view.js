@@ -105,6 +105,8 @@ export function seedsView(page, tell, moved) {
     bar.value = results.length;
     bar.hidden = !running;
     const stale = of && !sameRecipe(of, page.settings);
+    // No empty axes.
+    picture.toggleAttribute("hidden", !results.length);
     picture.setAttribute("opacity", stale ? 0.45 : 1);
     drawPairs(picture, results, width, height, of?.omit ?? null);
     told.textContent = sentences(stale);
