@@ -184,7 +184,8 @@ def test_the_page_opens_with_a_run_that_nobody_asked_for(reader, motion):
     reader.open(f"{reader.file}#").wait("Finished.")
     assert "In this run the distilled student ends" in reader.page.locator(".reply").inner_text()
     reader.button("Was it luck? Run 30 seeds").wait_for()
-    assert reader.step == 600 and reader.page.locator(".curves .stop").count() == 1
+    reader.wait("step 600 of", ".counter")
+    assert reader.page.locator(".curves .stop").count() == 1
 
 
 @pytest.mark.browser

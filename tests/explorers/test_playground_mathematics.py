@@ -61,8 +61,8 @@ TEACHING = """async ([url, packed]) => {
   const m = await import(url), data = m.dataOf(packed);
   return {
     inputs: Array.from(data.inputs), truth: Array.from(data.truth),
-    teachers: [...data.teachers].map(([name, { logits, labels }]) => ({
-      name, logits: Array.from(logits), labels: Array.from(labels),
+    teachers: [...data.teachers].map(([name, { say, labels }]) => ({
+      name, logits: [...data.truth].flatMap((_, row) => [...say(row)]), labels: Array.from(labels),
     })),
   };
 }"""

@@ -53,14 +53,14 @@ export function dataOf(packed) {
 
 // A teacher, the labels it learned from (and its students do), and, once asked for, its answers.
 function teacher({ weights, labels, hidden }, inputs) {
-  const net = network(hidden, unpack(weights).values);
-  let cached;
+  const net = network(hidden, unpack(weights).values), known = new Map();
   return {
     net,
     labels: unpack(labels).values,
-    get logits() {
-      cached ??= answers(net, inputs, 0, inputs.length / PIXELS);
-      return cached;
+    // Its logits of an image: all of them would keep the first picture waiting.
+    say(row) {
+      if (!known.has(row)) known.set(row, answers(net, inputs, row, 1));
+      return known.get(row);
     },
   };
 }
@@ -239,7 +239,7 @@ function permute(logits, label, next) {
 
 // What the teacher says to the distilled student of a training image.
 export function toldOf(data, settings, row, label) {
-  const said = teacherOf(data, settings).logits.slice(row * CLASSES, (row + 1) * CLASSES);
+  const said = teacherOf(data, settings).say(row);
   if (!settings.permuted) return said;
   const kept = label === UNLABELLED ? best(said, 0) : label;
   return permute(said, kept, random(settings.seed, `image ${row}`));

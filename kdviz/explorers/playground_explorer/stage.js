@@ -240,7 +240,7 @@ export function lessonImage(data, settings, few, teacher) {
   const given = teacher.labels;
   let chosen = few[0], most = -1;
   for (const row of few) {
-    const shares = softmax(teacher.logits.subarray(row * CLASSES, (row + 1) * CLASSES), temperature);
+    const shares = softmax(teacher.say(row), temperature);
     const left = omit === null ? 1 - shares[given[row]] : shares[omit];
     if (left <= most || largestIndex(shares) !== data.truth[row]) continue;
     [chosen, most] = [row, left];
