@@ -69,7 +69,7 @@ CLAIMS = [
         stored="all(abs(mean(*one, wrong=1.0) - 10) < 3 for one in SETTINGS)",
     ),
     Claim(
-        "With half of the pairs wrong at random the student is not half as good. At the lowest noise the ear loses about two points.",
+        "With half of the pairs wrong at random the student is more than half as good. At the lowest noise the ear loses about two points.",
         stored=[
             'over_halfway("tone", 1.0).better',
             "half_wrong(1.0).about(-2, within=0.4)",
@@ -164,7 +164,7 @@ CLAIMS = [
         differs="twenty-three is one number",
     ),
     Claim(
-        "Holds where the noise is not too strong: half of the pairs wrong is not half as good, in seven of eight settings. The ear at the strongest noise is the eighth.",
+        "Holds where the noise is not too strong: with half of the pairs wrong a student is more than half as good, in seven of eight settings. The ear at the strongest noise is the eighth.",
         stored='[one for one in SETTINGS if not over_halfway(*one).better] == [("tone", 4.0)] and len(SETTINGS) == 8',
         differs="seven of the eight are all but the one",
     ),
