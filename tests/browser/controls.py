@@ -36,6 +36,13 @@ KEY = """(control) => {
   return keys[kind] ?? "ArrowRight";
 }"""
 
+OPENS_ITS_TAB = """(control) => {
+  const panel = control.closest("[role='tabpanel']");
+  if (!panel?.hidden) return false;
+  control.getRootNode().getElementById(panel.getAttribute("aria-labelledby")).click();
+  return true;
+}"""
+
 
 def state(explorer):
     """All that a reader can see or hear of an explorer: its text, its pictures."""
@@ -46,19 +53,19 @@ def move_every_control(page, explorer):
     """Focus each control, press its key, and see that something changed; returns the labels moved."""
     # JupyterLab renders what is out of sight only when it comes into view, and so does its text.
     explorer.scroll_into_view_if_needed()
-    moved = []
-    while True:
-        # Handles, not locators: a control that its own key disables must still be this one.
-        controls = explorer.locator(CONTROLS).element_handles()
-        if len(moved) >= len(controls):
-            return moved
-        control = controls[len(moved)]
+    moved, turn = [], 0
+    # Handles, not locators: a control that its own key disables must still be this one.
+    while turn < len(controls := explorer.locator(CONTROLS).element_handles()):
+        control = controls[turn]
+        # What lies behind a tab is drawn when that opens: only then one sees what can be moved there.
+        if control.evaluate(OPENS_ITS_TAB):
+            continue
+        turn += 1
         label = control.evaluate(LABEL)
+        assert label, f"a control without a label: {control.evaluate('(c) => c.outerHTML')[:200]}"
         # What an earlier control has put away, such as the guesses once one is made, nobody can press.
         if not control.is_visible():
-            moved.append(label)
             continue
-        assert label, f"a control without a label: {control.evaluate('(c) => c.outerHTML')[:200]}"
         before = _at_rest(explorer, label)
         control.focus()
         page.keyboard.press(control.evaluate(KEY))
@@ -69,6 +76,7 @@ def move_every_control(page, explorer):
             page.keyboard.press("Enter")
             _at_rest(explorer, label)
         moved.append(label)
+    return moved
 
 
 def _at_rest(explorer, label, seconds=40):

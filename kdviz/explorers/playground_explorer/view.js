@@ -335,10 +335,11 @@ class Playground {
 
   // One that the students learn from, with what they hear of it.
   #lessonImage(adviser) {
-    const { data, start } = this, row = lessonImage(data, start, this.taught.few, adviser);
+    const { data, start } = this, { few } = this.taught, row = lessonImage(data, start, few, adviser);
     const image = this.#imageAt(row), label = adviser.labels[row];
     return { ...image, index: null, lesson: { label, told: toldOf(data, start, row, label) },
-      name: `A training image, a ${image.label}`, short: "a training image" };
+      name: `A training image, a ${image.label}`,
+      short: `one of ${few.length} labelled` };
   }
 
   look(index, byKey = false) {
