@@ -338,8 +338,7 @@ class Playground {
     const { data, start } = this, { few } = this.taught, row = lessonImage(data, start, few, adviser);
     const image = this.#imageAt(row), label = adviser.labels[row];
     return { ...image, index: null, lesson: { label, told: toldOf(data, start, row, label) },
-      name: `A training image, a ${image.label}`,
-      short: `one of ${few.length} labelled` };
+      name: `A training image, a ${image.label}`, short: `1 of ${few.length} labels` };
   }
 
   look(index, byKey = false) {
