@@ -5,16 +5,11 @@
 Each number is the median of a few rounds; a frame as in ``playground.py``.
 """
 
-import statistics
-import tempfile
-from pathlib import Path
-
-from playwright.sync_api import sync_playwright
+from playground import medians, p95
 
 from kdviz.commands.doctor import find_chromium
 from kdviz.explorers.language_explorer import language_page
 
-ROUNDS = 5
 FIRST_PICTURE = """() => Math.max(
   ...performance.getEntriesByType("paint").map((paint) => paint.startTime))"""
 # Counted from the press of Train until the path is walked.
@@ -38,10 +33,6 @@ PATH = """() => new Promise((done) => {
 })"""
 
 
-def p95(values):
-    return statistics.quantiles(values, n=20)[-1]
-
-
 def measure(browser, address):
     page = browser.new_page(viewport={"width": 1366, "height": 900})
     page.goto(address)
@@ -58,16 +49,7 @@ def main():
     if find_chromium() is None:
         print("no Chromium was found; python -m kdviz doctor says how to get one")
         return
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        place = Path(folder) / "language.html"
-        place.write_text(language_page(), encoding="utf-8")
-        browser = playwright.chromium.launch(
-            executable_path=find_chromium(), args=["--no-sandbox", "--disable-gpu"]
-        )
-        found = zip(*(measure(browser, place.as_uri()) for _ in range(ROUNDS)), strict=True)
-        first, frames, work, seconds = map(statistics.median, found)
-        browser.close()
-        print(f"the page: {place.stat().st_size / 1000:.0f} kB")
+    first, frames, work, seconds = medians(language_page(), measure)
     print(f"first picture after {first:.0f} ms")
     print(f"while it trains: p95 frame {frames:.1f} ms, of which the page's own work {work:.1f} ms")
     print(f"a path on the student's own texts: {seconds:.1f} s")

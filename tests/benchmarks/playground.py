@@ -57,20 +57,26 @@ def measure(browser, address):
     return first, p95(frames), p95(work), seconds
 
 
-def main():
-    if find_chromium() is None:
-        print("no Chromium was found; python -m kdviz doctor says how to get one")
-        return
+def medians(text, measure):
+    """The medians of what ``measure(browser, address)`` finds on a page, in a few rounds; tells its size."""
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        place = Path(folder) / "playground.html"
-        place.write_text(playground_page(), encoding="utf-8")
+        place = Path(folder) / "page.html"
+        place.write_text(text, encoding="utf-8")
+        print(f"the page: {place.stat().st_size / 1000:.0f} kB")
         browser = playwright.chromium.launch(
             executable_path=find_chromium(), args=["--no-sandbox", "--disable-gpu"]
         )
         found = zip(*(measure(browser, place.as_uri()) for _ in range(ROUNDS)), strict=True)
-        first, frames, work, seconds = map(statistics.median, found)
+        found = [*map(statistics.median, found)]
         browser.close()
-        print(f"the page: {place.stat().st_size / 1000:.0f} kB")
+    return found
+
+
+def main():
+    if find_chromium() is None:
+        print("no Chromium was found; python -m kdviz doctor says how to get one")
+        return
+    first, frames, work, seconds = medians(playground_page(), measure)
     print(f"first picture after {first:.0f} ms")
     print(f"while both students train: p95 frame {frames:.1f} ms, of which the page's own work {work:.1f} ms")
     print(f"30 seed pairs of the few-label story: {seconds:.0f} s")
